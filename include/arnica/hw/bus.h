@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The bus: how the host side reaches the adapter. These are the operations
+ * that a PCIe bus and its configuration space would carry; nothing else of the
+ * adapter is visible to the host.
+ *
+ * The functions are exported by libarnica-device.so. Where the comment says
+ * nothing else they are thread safe, and return 0 or a positive errno.
+ */
+#ifndef ARNICA_HW_BUS_H
+#define ARNICA_HW_BUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cqp.h"
+#include "limits.h"
+#include "registers.h"
+#include "segment.h"
+
+struct arnica_bus; /* one function, as its host side holds it */
+
+struct arnica_bus_gid {
+	uint8_t raw[16];          /* network order; all zero: empty slot */
+	uint32_t interface_index; /* zero when there is none */
+	char interface_name[16];
+};
+
+/* What discovery needs, before any function exists. */
+struct arnica_bus_identity {
+	uint64_t node_guid; /* value; the same for all processes of the domain */
+	uint32_t vendor_id;
+	uint32_t vendor_part_id;
+	uint32_t num_gids; /* entries used in gids, from the first */
+	struct arnica_bus_gid gids[ARNICA_HW_GID_TABLE_LEN];
+	char device_name[32];      /* "arnica0" */
+	char network_interface[16]; /* of device/net: a real interface with an
+				       address ("lo" where there is no other) */
+	char domain_path[108]; /* folder of the host domain: directory, sysfs */
+};
+
+/*
+ * Reads the adapter's identity. Creates the host domain's folder when it is not
+ * there yet. Errors: EACCES or EPERM (folder belongs to somebody else), ENOSPC,
+ * ENOMEM; a line on stderr says which folder.
+ */
+int arnica_bus_identity(struct arnica_bus_identity *identity)
+	ARNICA_MUST_CHECK;
+
+/*
+ * Makes a function of the opened device file: lays out the segment, enters the
+ * directory, starts the agent thread. The caller keeps device_fd, and may close
+ * it. EBADF: not a device file; EBUSY: it is a function already; ENOMEM.
+ */
+int arnica_bus_attach(int device_fd, struct arnica_bus **bus)
+	ARNICA_MUST_CHECK;
+
+/*
+ * Orderly end of a function: its connections end without an error, its memory
+ * is given back. In a forked child that inherited the function it only drops
+ * the child's view.
+ */
+void arnica_bus_detach(struct arnica_bus *bus);
+
+/* The process's mapping of a part of the segment; NULL when out of range. All
+ * threads and both sides of the contract see the same mapping. */
+void *arnica_bus_map(struct arnica_bus *bus, uint64_t offset, uint64_t length);
+
+/* Where the control queue is: ARNICA_HW_CQP_DEPTH struct arnica_hw_cqp_slot. */
+uint64_t arnica_bus_cqp_offset(struct arnica_bus *bus);
+
+/*
+ * A 64-bit write of `value` at byte `offset` of doorbell page `page`. Wrong
+ * values are refused, counted and traced; nothing is returned, as on a bus.
+ */
+void arnica_bus_doorbell(struct arnica_bus *bus, uint32_t page,
+			 uint32_t offset, uint64_t value);
+
+/*
+ * A descriptor of `length` bytes was written to the buffer of the priority area
+ * at byte `offset` (AREA0 or AREA1) of doorbell page `page`; `value` is its
+ * doorbell value, see doorbell.h.
+ */
+void arnica_bus_area(struct arnica_bus *bus, uint32_t page, uint32_t offset,
+		     uint32_t length, uint64_t value);
+
+/* Somebody polls, and the segment's attention word was set: goes on with the
+ * work that is left. Returns without waiting. */
+void arnica_bus_poll(struct arnica_bus *bus);
+
+/*
+ * True while the function is alive and belongs to this process; false in a
+ * forked child, where every verb but closing fails with EIO.
+ */
+bool arnica_bus_alive(struct arnica_bus *bus);
+
+/*
+ * Creates a completion channel of the function that was made of device_fd; *fd
+ * is its read end (close-on-exec, blocking), owned by the caller. EBADF, EIO,
+ * EMFILE, ENOMEM.
+ */
+int arnica_bus_channel_open(int device_fd, int *fd) ARNICA_MUST_CHECK;
+
+/* Number of the channel that fd reads, for CREATE_CQ. ENOENT. */
+int arnica_bus_channel_index(struct arnica_bus *bus, int fd, uint32_t *index)
+	ARNICA_MUST_CHECK;
+
+/*
+ * Removes the records of a destroyed CQ from a channel; records of others stay
+ * in order. Returns how many were removed. Called after DESTROY_CQ, by which
+ * time no new record is written.
+ */
+uint32_t arnica_bus_channel_purge(struct arnica_bus *bus, uint32_t index,
+				  uint64_t user_data);
+
+/* Creates the descriptor of the function's asynchronous events, likewise. */
+int arnica_bus_async_open(int device_fd, int *fd) ARNICA_MUST_CHECK;
+
+/* As arnica_bus_channel_purge(), for the async events of an object. */
+uint32_t arnica_bus_async_purge(struct arnica_bus *bus, uint64_t user_data);
+
+#endif

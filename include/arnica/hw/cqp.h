@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Control queue (CQP): commands that create, change and destroy objects.
+ *
+ * The control queue is a ring of ARNICA_HW_CQP_DEPTH slots; its place is in
+ * the answer of arnica_bus_attach(). The host writes a command into slot
+ * `index % depth`, with `index` counting from zero, and rings the CQP doorbell.
+ * The device executes commands in order and writes the completion beside the
+ * command; `sequence` (index + 1) is stored last, with release. A slot may be
+ * used again when its completion was seen.
+ *
+ * Statuses are named after the errors that the man pages promise, and map to
+ * errno one to one. Handles are local to the function. The host's own rings
+ * and records are named by offset and length in the segment; the host maps them
+ * with arnica_bus_map().
+ */
+#ifndef ARNICA_HW_CQP_H
+#define ARNICA_HW_CQP_H
+
+#include "endian.h"
+#include "format.h"
+
+#define ARNICA_HW_CQP_DEPTH 32u
+
+enum arnica_hw_command_opcode {
+	ARNICA_HW_CMD_QUERY_DEVICE = 1,
+	ARNICA_HW_CMD_QUERY_PORT = 2,
+	ARNICA_HW_CMD_ALLOC_PD = 3,
+	ARNICA_HW_CMD_DEALLOC_PD = 4,
+	ARNICA_HW_CMD_REG_MR = 5,
+	ARNICA_HW_CMD_REREG_MR = 6,
+	ARNICA_HW_CMD_DEREG_MR = 7,
+	ARNICA_HW_CMD_CREATE_CQ = 8,
+	ARNICA_HW_CMD_RESIZE_CQ = 9,
+	ARNICA_HW_CMD_DESTROY_CQ = 10,
+	ARNICA_HW_CMD_CREATE_QP = 11,
+	ARNICA_HW_CMD_MODIFY_QP = 12,
+	ARNICA_HW_CMD_QUERY_QP = 13,
+	ARNICA_HW_CMD_DESTROY_QP = 14,
+	ARNICA_HW_CMD_CREATE_AH = 15,
+	ARNICA_HW_CMD_DESTROY_AH = 16,
+};
+
+/* name, number, errno, text */
+#define ARNICA_HW_COMMAND_STATUS_LIST(X)                                       \
+	X(OK, 0, 0, "done")                                                    \
+	X(INVALID, 1, EINVAL, "invalid attribute or state transition")         \
+	X(NO_MEMORY, 2, ENOMEM, "out of memory, or a quota is used up")        \
+	X(BUSY, 3, EBUSY, "object is in use")                                  \
+	X(NOT_SUPPORTED, 4, EOPNOTSUPP, "not supported by this adapter")       \
+	X(NO_OBJECT, 5, EINVAL, "no such object")                              \
+	X(FAULT, 6, EFAULT, "address range is not accessible")                 \
+	X(PERMISSION, 7, EPERM, "not permitted")                               \
+	X(UNREACHABLE, 8, ENETUNREACH, "no path to the destination")           \
+	X(IO, 9, EIO, "the function is gone")                                  \
+	X(NO_SUCH_COMMAND, 10, EOPNOTSUPP, "unknown command")
+
+enum arnica_hw_command_status {
+#define ARNICA_HW_COMMAND_STATUS_ENUM(name, number, error, text)               \
+	ARNICA_HW_COMMAND_##name = number,
+	ARNICA_HW_COMMAND_STATUS_LIST(ARNICA_HW_COMMAND_STATUS_ENUM)
+#undef ARNICA_HW_COMMAND_STATUS_ENUM
+};
+
+/* Access rights; the numbers are those of enum ibv_access_flags. */
+enum arnica_hw_access {
+	ARNICA_HW_ACCESS_LOCAL_WRITE = 1 << 0,
+	ARNICA_HW_ACCESS_REMOTE_WRITE = 1 << 1,
+	ARNICA_HW_ACCESS_REMOTE_READ = 1 << 2,
+	ARNICA_HW_ACCESS_REMOTE_ATOMIC = 1 << 3,
+	ARNICA_HW_ACCESS_MW_BIND = 1 << 4,
+	ARNICA_HW_ACCESS_ZERO_BASED = 1 << 5,
+	ARNICA_HW_ACCESS_ON_DEMAND = 1 << 6,
+	ARNICA_HW_ACCESS_HUGETLB = 1 << 7,
+	ARNICA_HW_ACCESS_FLUSH_GLOBAL = 1 << 8,
+	ARNICA_HW_ACCESS_FLUSH_PERSISTENT = 1 << 9,
+	ARNICA_HW_ACCESS_RELAXED_ORDERING = 1 << 20,
+};
+
+struct arnica_hw_cmd_object { /* DEALLOC_PD, DEREG_MR, DESTROY_* */
+	arnica_le32 handle;
+	arnica_le32 reserved0; /* zero */
+};
+
+struct arnica_hw_cmd_query_port {
+	arnica_le32 port; /* from 1 */
+	arnica_le32 reserved0;
+};
+
+struct arnica_hw_cmd_reg_mr { /* REG_MR, REREG_MR */
+	arnica_le32 handle; /* REREG: the region; REG: zero */
+	arnica_le32 change; /* REREG: enum arnica_hw_rereg; REG: zero */
+	arnica_le32 pd;
+	arnica_le32 access;  /* enum arnica_hw_access */
+	arnica_le64 address; /* first byte, in the caller's address space */
+	arnica_le64 length;  /* bytes, at least one */
+	arnica_le64 iova;    /* address by which work requests name it */
+};
+
+enum arnica_hw_rereg { /* numbers of enum ibv_rereg_mr_flags */
+	ARNICA_HW_REREG_TRANSLATION = 1 << 0,
+	ARNICA_HW_REREG_PD = 1 << 1,
+	ARNICA_HW_REREG_ACCESS = 1 << 2,
+};
+
+enum arnica_hw_cq_flags {
+	ARNICA_HW_CQ_TIMESTAMP = 1 << 0, /* fill in CQE timestamps */
+	ARNICA_HW_CQ_IGNORE_OVERRUN = 1 << 1,
+};
+
+#define ARNICA_HW_NO_CHANNEL 0xffffffffu
+
+struct arnica_hw_cmd_create_cq { /* CREATE_CQ, RESIZE_CQ */
+	arnica_le32 handle;    /* RESIZE: the CQ; CREATE: zero */
+	arnica_le32 cqe;       /* entries, at least one */
+	arnica_le32 channel;   /* arnica_bus_channel_index(), or NO_CHANNEL */
+	arnica_le32 vector;    /* completion vector */
+	arnica_le64 user_data; /* the 8 bytes of its completion events */
+	arnica_le32 flags;     /* enum arnica_hw_cq_flags */
+	arnica_le32 reserved0; /* zero */
+};
+
+enum arnica_hw_qp_type { /* numbers of enum ibv_qp_type */
+	ARNICA_HW_QP_RC = 2,
+	ARNICA_HW_QP_UC = 3,
+	ARNICA_HW_QP_UD = 4,
+};
+
+struct arnica_hw_cmd_create_qp {
+	arnica_le32 type; /* enum arnica_hw_qp_type */
+	arnica_le32 pd;
+	arnica_le32 send_cq;
+	arnica_le32 recv_cq;
+	arnica_le32 send_depth; /* work requests; zero is legal */
+	arnica_le32 recv_depth;
+	arnica_le32 send_sge;
+	arnica_le32 recv_sge;
+	arnica_le32 inline_bytes;
+	arnica_le32 reserved0; /* zero */
+	arnica_le64 user_data; /* names the QP in async events */
+};
+
+enum arnica_hw_qp_state { /* numbers of enum ibv_qp_state */
+	ARNICA_HW_QPS_RESET = 0,
+	ARNICA_HW_QPS_INIT = 1,
+	ARNICA_HW_QPS_RTR = 2,
+	ARNICA_HW_QPS_RTS = 3,
+	ARNICA_HW_QPS_SQD = 4,
+	ARNICA_HW_QPS_SQE = 5,
+	ARNICA_HW_QPS_ERR = 6,
+};
+
+/* Attributes of a QP; enumerations as in struct ibv_qp_attr. */
+struct arnica_hw_qp_attributes {
+	arnica_le32 mask; /* modify: enum ibv_qp_attr_mask; query: zero */
+	arnica_le32 state;
+	arnica_le32 current_state;
+	arnica_le32 path_mtu; /* enum ibv_mtu, 1 (256) to 5 (4096) */
+	arnica_le32 path_mig_state;
+	arnica_le32 qkey;
+	arnica_le32 rq_psn; /* 24 bits */
+	arnica_le32 sq_psn; /* 24 bits */
+	arnica_le32 dest_qpn;
+	arnica_le32 access; /* remote rights of the QP */
+	arnica_le32 pkey_index;
+	arnica_le32 en_sqd_async_notify;
+	arnica_le32 sq_draining;
+	arnica_le32 max_rd_atomic;
+	arnica_le32 max_dest_rd_atomic;
+	arnica_le32 min_rnr_timer; /* 5-bit code */
+	arnica_le32 port;
+	arnica_le32 timeout;   /* 5-bit code, 0 = for ever */
+	arnica_le32 retry_cnt; /* 3 bits */
+	arnica_le32 rnr_retry; /* 3 bits, 7 = for ever */
+	/* address vector */
+	arnica_le32 is_global; /* zero: no GRH */
+	arnica_le32 dlid;
+	arnica_le32 sl; /* 0 to 15: class of service */
+	arnica_le32 src_path_bits;
+	arnica_le32 static_rate;
+	arnica_le32 sgid_index;
+	arnica_le32 hop_limit;
+	arnica_le32 traffic_class;
+	arnica_le32 flow_label;
+	arnica_le32 rate_limit;
+	uint8_t dgid[16]; /* network order */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_qp_attributes, 136);
+
+struct arnica_hw_cmd_modify_qp {
+	arnica_le32 handle;
+	arnica_le32 reserved0; /* zero */
+	struct arnica_hw_qp_attributes attributes;
+};
+
+struct arnica_hw_cmd_create_ah {
+	arnica_le32 pd;
+	arnica_le32 port;
+	struct arnica_hw_qp_attributes attributes; /* address vector only */
+};
+
+struct arnica_hw_command {
+	arnica_le32 opcode;    /* enum arnica_hw_command_opcode */
+	arnica_le32 reserved0; /* zero */
+	union {
+		uint8_t bytes[248];
+		struct arnica_hw_cmd_object object;
+		struct arnica_hw_cmd_query_port query_port;
+		struct arnica_hw_cmd_reg_mr reg_mr;
+		struct arnica_hw_cmd_create_cq create_cq;
+		struct arnica_hw_cmd_create_qp create_qp;
+		struct arnica_hw_cmd_modify_qp modify_qp;
+		struct arnica_hw_cmd_create_ah create_ah;
+	};
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_command, 256);
+
+/* Answers */
+
+struct arnica_hw_device_caps {
+	arnica_le64 node_guid; /* value, not bytes: print as %016x */
+	arnica_le64 max_mr_size;
+	arnica_le64 page_size_cap; /* mask of page sizes */
+	arnica_le32 max_qp;
+	arnica_le32 max_qp_wr;
+	arnica_le32 max_sge;
+	arnica_le32 max_inline;
+	arnica_le32 max_cq;
+	arnica_le32 max_cqe;
+	arnica_le32 max_mr;
+	arnica_le32 max_pd;
+	arnica_le32 max_ah;
+	arnica_le32 max_qp_rd_atom; /* as a responder */
+	arnica_le32 max_qp_init_rd_atom;
+	arnica_le32 max_res_rd_atom;
+	arnica_le32 num_ports;
+	arnica_le32 max_pkeys;
+	arnica_le32 local_ca_ack_delay;
+	arnica_le32 num_comp_vectors;
+	arnica_le32 max_message_bytes;
+	arnica_le32 vendor_id;
+	arnica_le32 vendor_part_id;
+	arnica_le32 hw_version;
+	char firmware_version[32];
+};
+
+struct arnica_hw_port_attributes {
+	arnica_le32 state;      /* enum ibv_port_state */
+	arnica_le32 phys_state; /* 5 link up, 3 disabled */
+	arnica_le32 max_mtu;    /* enum ibv_mtu */
+	arnica_le32 active_mtu;
+	arnica_le32 gid_table_len;
+	arnica_le32 pkey_table_len;
+	arnica_le32 max_message_bytes;
+	arnica_le32 active_width;
+	arnica_le32 active_speed;
+	arnica_le32 reserved0;
+};
+
+struct arnica_hw_res_handle { /* ALLOC_PD, CREATE_AH */
+	arnica_le32 handle;
+	arnica_le32 reserved0;
+};
+
+struct arnica_hw_res_mr {
+	arnica_le32 handle;
+	arnica_le32 stag; /* lkey and rkey */
+};
+
+struct arnica_hw_res_cq {
+	arnica_le32 handle;
+	arnica_le32 cqe;           /* entries granted */
+	arnica_le64 record_offset; /* struct arnica_hw_cq_record */
+};
+
+struct arnica_hw_res_queue { /* one work queue */
+	arnica_le64 entries_offset; /* the queue; zero when depth is zero */
+	arnica_le64 ring_offset;    /* its completion ring */
+	arnica_le64 record_offset;  /* struct arnica_hw_queue_record */
+	arnica_le64 eager_offset;   /* receive: eager ring; send: zero */
+	arnica_le32 entry_bytes;    /* stride, a power of two */
+	arnica_le32 slots;          /* power of two >= depth; ring slots too */
+	arnica_le32 depth;          /* work requests that may be outstanding */
+	arnica_le32 max_sge;
+	arnica_le32 eager_bytes; /* a power of two, or zero */
+	arnica_le32 reserved0;
+};
+
+struct arnica_hw_res_qp {
+	arnica_le32 handle; /* also the queue index in doorbells */
+	arnica_le32 qpn;    /* 24 bits, random */
+	arnica_le32 inline_bytes;
+	arnica_le32 reserved0;
+	struct arnica_hw_res_queue send;
+	struct arnica_hw_res_queue receive;
+};
+
+struct arnica_hw_completion {
+	union {
+		uint8_t bytes[240];
+		struct arnica_hw_device_caps device;
+		struct arnica_hw_port_attributes port;
+		struct arnica_hw_res_handle object;
+		struct arnica_hw_res_mr mr;
+		struct arnica_hw_res_cq cq;
+		struct arnica_hw_res_qp qp;
+		struct arnica_hw_qp_attributes attributes;
+	};
+	arnica_le32 status; /* enum arnica_hw_command_status */
+	arnica_le32 reserved0;
+	arnica_le32 reserved1;
+	arnica_atomic_le32 sequence; /* stored last: index plus 1 */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_completion, 256);
+ARNICA_FORMAT_FIELD(struct arnica_hw_completion, status, 240);
+ARNICA_FORMAT_FIELD(struct arnica_hw_completion, sequence, 252);
+
+struct arnica_hw_cqp_slot {
+	struct arnica_hw_command command;
+	struct arnica_hw_completion completion;
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_cqp_slot, 512);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Work queue entries.
+ *
+ * A send queue is an array of entries of one stride (a power of two, granted
+ * at creation, at most ARNICA_HW_MAX_WQE_BYTES). An entry is a control
+ * segment, a remote segment, for atomic operations an atomic segment, and then
+ * either data segments or inline data:
+ *
+ *  0          16         32                 32 or 48
+ *  +----------+----------+------------------+------------------------------+
+ *  | control  | remote   | atomic (only     | num_sge data segments of 16  |
+ *  |          |          | CAS, FETCH_ADD)  | bytes, or inline_bytes bytes |
+ *  +----------+----------+------------------+------------------------------+
+ *
+ * A receive queue (or shared receive queue) is an array of entries that hold
+ * data segments only; an entry with fewer segments than its stride has room
+ * for ends with a segment whose lkey is ARNICA_HW_LKEY_END.
+ *
+ * The host writes entries, the device reads each field once, copies it and
+ * checks the copy. Unused bytes are not read.
+ */
+#ifndef ARNICA_HW_WQE_H
+#define ARNICA_HW_WQE_H
+
+#include "endian.h"
+#include "format.h"
+
+enum arnica_hw_opcode {
+	ARNICA_HW_OP_NOP = 0x00,
+	ARNICA_HW_OP_SEND = 0x01,
+	ARNICA_HW_OP_SEND_IMM = 0x02,
+	ARNICA_HW_OP_SEND_INV = 0x03,
+	ARNICA_HW_OP_WRITE = 0x04,
+	ARNICA_HW_OP_WRITE_IMM = 0x05,
+	ARNICA_HW_OP_READ = 0x06,
+	ARNICA_HW_OP_CAS = 0x07,
+	ARNICA_HW_OP_FETCH_ADD = 0x08,
+	ARNICA_HW_OP_LOCAL_INV = 0x09,
+	ARNICA_HW_OP_BIND_MW = 0x0a,
+	ARNICA_HW_OP_COUNT
+};
+
+/* word `operation` of the control segment
+ *
+ *  31    24 23    16 15     8 7      0
+ *  +-------+--------+--------+--------+
+ *  | zero  | num_sge| flags  | opcode |
+ *  +-------+--------+--------+--------+
+ */
+#define ARNICA_HW_WQE_OPCODE_MASK ARNICA_GENMASK32(7, 0)
+#define ARNICA_HW_WQE_FLAGS_MASK ARNICA_GENMASK32(15, 8)
+#define ARNICA_HW_WQE_NUM_SGE_MASK ARNICA_GENMASK32(23, 16)
+
+enum arnica_hw_wqe_flags {
+	ARNICA_HW_WQE_SIGNALED = 0x01,  /* report success with a CQE */
+	ARNICA_HW_WQE_FENCE = 0x02,     /* wait for earlier reads and atomics */
+	ARNICA_HW_WQE_SOLICITED = 0x04, /* solicited event at the peer */
+	ARNICA_HW_WQE_INLINE = 0x08,    /* data follows in place of segments */
+};
+
+struct arnica_hw_wqe_control {
+	arnica_le32 operation;    /* opcode, flags, num_sge: masks above */
+	arnica_le32 index;        /* free-running index of this entry */
+	arnica_be32 immediate;    /* immediate data, or key to invalidate */
+	arnica_le32 inline_bytes; /* with INLINE: number of bytes, else zero */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_wqe_control, 16);
+
+struct arnica_hw_wqe_remote {
+	arnica_le64 address;   /* in the peer's region; READ, WRITE, atomics */
+	arnica_le32 rkey;      /* STag that the peer gave out */
+	arnica_le32 reserved0; /* zero; UD: address vector number */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_wqe_remote, 16);
+
+struct arnica_hw_wqe_atomic {
+	arnica_le64 swap_or_add; /* CAS: new value; FETCH_ADD: addend */
+	arnica_le64 compare;     /* CAS: expected value */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_wqe_atomic, 16);
+
+#define ARNICA_HW_LKEY_END 0x00000100u /* ends a receive entry early */
+
+struct arnica_hw_data_segment {
+	arnica_le64 address; /* in the local region */
+	arnica_le32 length;  /* bytes; zero means zero */
+	arnica_le32 lkey;    /* STag of the region */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_data_segment, 16);
+
+#define ARNICA_HW_WQE_REMOTE_OFFSET 16u
+#define ARNICA_HW_WQE_ATOMIC_OFFSET 32u
+#define ARNICA_HW_WQE_HEADER_BYTES 32u
+#define ARNICA_HW_WQE_ATOMIC_HEADER_BYTES 48u
+
+static inline bool arnica_hw_opcode_is_atomic(uint32_t opcode)
+{
+	return opcode == ARNICA_HW_OP_CAS || opcode == ARNICA_HW_OP_FETCH_ADD;
+}
+
+/* Offset of the data segments or of the inline data of an entry. */
+static inline uint32_t arnica_hw_wqe_data_offset(uint32_t opcode)
+{
+	return arnica_hw_opcode_is_atomic(opcode) ?
+		       ARNICA_HW_WQE_ATOMIC_HEADER_BYTES :
+		       ARNICA_HW_WQE_HEADER_BYTES;
+}
+
+#endif
