@@ -11,7 +11,16 @@
  * that published an entry in a ring that is not `queued` pushes the ring (it
  * sets `queued`, links `next`, swings `ready`); the host takes the whole stack
  * with one exchange and then polls these rings until it lets one go: it clears
- * `queued`, and looks at the ring once more (labels P2, C2).
+ * `queued`, and looks at the ring once more (labels P2, C2). A writer that dies
+ * on the way leaves a ring that is `queued` but on no list; whoever cleans up
+ * after it sets `rescan`, and the host (which clears it) looks at every ring of
+ * the CQ. The host must therefore accept a ring that it polls already.
+ *
+ * Indexes run freely and never start again. When a QP goes to RESET the adapter
+ * drops what is outstanding: the next receive entry is then the one at
+ * `producer`, the next send entry the one that the next doorbell announces.
+ * The host throws away the completions that it has not polled: it reads the
+ * send ring to its end, and goes on with the receive ring at `producer`.
  */
 #ifndef ARNICA_HW_RECORDS_H
 #define ARNICA_HW_RECORDS_H
@@ -36,6 +45,20 @@ ARNICA_FORMAT_FIELD(struct arnica_hw_queue_record, producer, 0);
 ARNICA_FORMAT_FIELD(struct arnica_hw_queue_record, waiting, 64);
 ARNICA_FORMAT_FIELD(struct arnica_hw_queue_record, queued, 68);
 
+/* word `armed`: what the host asked for, and how many events have come of it
+ * that the adapter has not yet written to the channel. The host changes its
+ * part by compare-and-exchange and keeps the other; arming twice keeps the
+ * stronger request.
+ *
+ *  31                              8 7       2 1    0
+ *  +--------------------------------+---------+------+
+ *  | fired (24)                     | zero    | arm  |
+ *  +--------------------------------+---------+------+
+ */
+#define ARNICA_HW_ARMED_ARM_MASK ARNICA_GENMASK32(1, 0)
+#define ARNICA_HW_ARMED_FIRED_MASK ARNICA_GENMASK32(31, 8)
+#define ARNICA_HW_ARMED_FIRED_ONE 0x100u
+
 enum arnica_hw_arm {
 	ARNICA_HW_ARM_NONE = 0,
 	ARNICA_HW_ARM_SOLICITED = 1, /* solicited or unsuccessful completions */
@@ -49,12 +72,13 @@ enum arnica_hw_cq_state {
 
 struct arnica_hw_cq_record {
 	arnica_atomic_le32 ready;       /* first ready ring plus one, or 0 */
-	arnica_atomic_le32 armed;       /* enum arnica_hw_arm; host arms */
+	arnica_atomic_le32 armed;       /* masks above */
 	arnica_atomic_le32 state;       /* enum arnica_hw_cq_state */
 	arnica_atomic_le32 counted;     /* non-zero: the queues could overrun */
 	arnica_atomic_le32 outstanding; /* with counted: entries not polled */
 	arnica_atomic_le32 limit;       /* entries that fit */
-	uint8_t reserved0[40];          /* zero */
+	arnica_atomic_le32 rescan;      /* device sets: look at all rings */
+	uint8_t reserved0[36];          /* zero */
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_cq_record, 64);
 ARNICA_FORMAT_FIELD(struct arnica_hw_cq_record, armed, 4);
