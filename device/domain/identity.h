@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Who the adapter is, before any function exists: GIDs from the interfaces of
+ * the network namespace, a node GUID that all processes of the domain agree
+ * on, vendor and part numbers, and the folder of the domain.
+ *
+ * The interfaces are read by netlink; where it is refused, by getifaddrs();
+ * where that knows nothing either, the adapter has the one GID of 127.0.0.1.
+ */
+#ifndef ADEV_DOMAIN_IDENTITY_H
+#define ADEV_DOMAIN_IDENTITY_H
+
+#include "arnica/hw/bus.h"
+
+/* Locally administered, hence no vendor's. ARNICA_VENDOR_ID and ARNICA_PART_ID
+ * in the environment replace them. */
+#define ADEV_IDENTITY_VENDOR_ID 0x02a12cu
+#define ADEV_IDENTITY_PART_ID 1u
+
+/*
+ * Creates the domain's folder when it is not there yet. EPERM: the folder is
+ * not ours alone; EINVAL: a number in the environment is wrong; ENOSPC, EACCES,
+ * ENAMETOOLONG: from the folder. Each has written a line.
+ */
+int adev_identity_read(struct arnica_bus_identity *identity)
+	ARNICA_MUST_CHECK;
+
+#endif

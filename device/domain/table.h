@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What is in the shared file <folder>/directory. All words are in the machine's
+ * order: the file never leaves the machine, nor survives a boot.
+ *
+ *  offset     what
+ *  0x00000    struct adev_table_header
+ *  0x01000    ADEV_FUNCTIONS of struct adev_slot
+ *  0x81000    ADEV_BLOCKS words: owner of the QP numbers block * 256 ... + 255
+ *
+ * Nobody ever holds a lock on it. Each change is one compare-and-exchange on a
+ * word that names its owner in full, so a process may be killed or stopped
+ * between any two of them, and whoever is late cannot harm the next owner.
+ */
+#ifndef ADEV_DOMAIN_TABLE_H
+#define ADEV_DOMAIN_TABLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arnica/hw/format.h"
+
+#define ADEV_TABLE_MAGIC 0x5249444e5241ff01ull
+#define ADEV_TABLE_VERSION 1u
+
+#define ADEV_FUNCTIONS 4096u
+#define ADEV_BLOCKS 65536u
+#define ADEV_BLOCK_QPNS 256u /* queue pair numbers of one block */
+#define ADEV_LEASES 256u     /* lease numbers of one function */
+
+struct adev_table_header {
+	_Atomic uint64_t magic;
+	uint32_t version;
+	uint32_t num_functions;
+	uint32_t slot_bytes;
+	uint32_t num_blocks;
+	uint64_t size_bytes; /* of the file */
+	uint64_t boot;       /* hash of the boot id: life words die with it */
+	uint8_t reserved0[4096 - 40];
+};
+ARNICA_FORMAT_SIZE(struct adev_table_header, 4096);
+
+/*
+ * Life word: a robust futex as the kernel knows it. Zero: free. A TID: that
+ * thread owns the slot. OWNER_DIED (set by the kernel at its end): free too.
+ */
+#define ADEV_LIFE_TID_MASK 0x3fffffffu
+#define ADEV_LIFE_OWNER_DIED 0x40000000u
+
+/*
+ * Status word, whose owner it names in full:
+ *  63                         26 25                      2 1     0
+ *  +----------------------------+-------------------------+-------+
+ *  | generation, low 38 bits    | TID of the agent (24)   | state |
+ *  +----------------------------+-------------------------+-------+
+ */
+#define ADEV_STATUS_STATE_MASK 0x3ull
+#define ADEV_STATUS_TID_MASK 0x3fffffcull
+#define ADEV_STATUS_TID_SHIFT 2
+#define ADEV_STATUS_GENERATION_SHIFT 26
+
+enum adev_slot_state {
+	ADEV_SLOT_UNUSED = 0,
+	ADEV_SLOT_RUNNING = 1,
+	ADEV_SLOT_CLOSED = 2, /* orderly */
+	ADEV_SLOT_DEAD = 3,   /* found dead, and its blocks taken back */
+};
+
+/* Where to find the parts of a function. Written by the owner of the life word
+ * before the status says RUNNING; valid while the status stays the same. */
+struct adev_slot {
+	_Atomic uint32_t life;
+	_Atomic uint32_t pid;
+	_Atomic uint64_t status;
+	_Atomic uint64_t generation;
+	_Atomic uint64_t start_time;    /* of the agent thread, clock ticks */
+	_Atomic uint64_t pid_namespace; /* inode: pid means nothing elsewhere */
+	_Atomic uint64_t segment_inode;
+	_Atomic uint64_t wake_inode;
+	_Atomic uint32_t segment_fd; /* number in the process pid */
+	_Atomic uint32_t wake_fd;
+	uint8_t reserved0[64];
+};
+ARNICA_FORMAT_SIZE(struct adev_slot, 128);
+
+/*
+ * Block word; zero: free.
+ *  63  62                      20 19       12 11           0
+ *  +---+-------------------------+-----------+--------------+
+ *  | 1 | generation, low 43 bits | lease (8) | function (12)|
+ *  +---+-------------------------+-----------+--------------+
+ */
+#define ADEV_BLOCK_FUNCTION_MASK 0xfffull
+#define ADEV_BLOCK_LEASE_SHIFT 12
+#define ADEV_BLOCK_LEASE_MASK 0xff000ull
+#define ADEV_BLOCK_GENERATION_SHIFT 20
+#define ADEV_BLOCK_USED (1ull << 63)
+
+struct adev_table {
+	struct adev_table_header header;
+	struct adev_slot slots[ADEV_FUNCTIONS];
+	_Atomic uint64_t blocks[ADEV_BLOCKS];
+};
+
+static inline uint64_t adev_status_encode(uint64_t generation, uint32_t tid,
+					  enum adev_slot_state state)
+{
+	return generation << ADEV_STATUS_GENERATION_SHIFT |
+	       ((uint64_t)tid << ADEV_STATUS_TID_SHIFT & ADEV_STATUS_TID_MASK) |
+	       state;
+}
+
+static inline uint64_t adev_block_encode(uint64_t generation,
+					 uint32_t function, uint32_t lease)
+{
+	return ADEV_BLOCK_USED | generation << ADEV_BLOCK_GENERATION_SHIFT |
+	       (uint64_t)lease << ADEV_BLOCK_LEASE_SHIFT | function;
+}
+
+#endif

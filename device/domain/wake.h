@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The wake pipe of an agent: one byte is one knock, and a full pipe is as good
+ * as one more knock. A pipe, because peers can open it through /proc/PID/fd.
+ *
+ * No knock raises SIGPIPE: every writing end is opened for reading as well, so
+ * the pipe has a reader as long as somebody can write.
+ */
+#ifndef ADEV_DOMAIN_WAKE_H
+#define ADEV_DOMAIN_WAKE_H
+
+#include <stdint.h>
+
+#include "arnica/hw/format.h"
+
+/* Both ends non-blocking, close-on-exec, with high numbers. EMFILE, ENFILE. */
+int adev_wake_create(int *read_fd, int *write_fd) ARNICA_MUST_CHECK;
+
+/* Knocks; never blocks, never raises a signal. */
+void adev_wake_signal(int fd);
+
+/* Takes all knocks that are there. */
+void adev_wake_drain(int fd);
+
+/* Opens the pipe behind the open descriptor  of the process whose
+ * /proc/PID/fd is dir_fd, if it is the pipe : ENOENT if it is not. */
+int adev_wake_open(int dir_fd, int number, uint64_t inode, int *fd)
+	ARNICA_MUST_CHECK;
+
+/* Moves a descriptor out of the range that applications expect for their own.
+ * Takes fd; returns the new number, or fd itself when there is no room. Sets
+ * close-on-exec. */
+int adev_fd_high(int fd);
+
+#endif
