@@ -15,3 +15,14 @@ else()
 endif()
 add_compile_options(-fstack-protector-strong)
 add_link_options(-Wl,-z,relro -Wl,-z,now)
+
+# ThreadSanitizer of older compilers does not start where the kernel moves
+# mappings about by more than 28 bits; without randomisation it does.
+set(ARNICA_TEST_LAUNCHER "")
+if(ARNICA_SANITIZE MATCHES "thread")
+	execute_process(COMMAND setarch -R true
+		RESULT_VARIABLE refused OUTPUT_QUIET ERROR_QUIET)
+	if(refused EQUAL 0)
+		set(ARNICA_TEST_LAUNCHER setarch -R)
+	endif()
+endif()

@@ -33,8 +33,9 @@ function(arnica_unit_test name source)
 	target_include_directories(${name} PRIVATE ${test_INCLUDES})
 	target_compile_definitions(${name} PRIVATE ${test_DEFINES})
 	# cmocka.h relies on these being included before it.
-	target_compile_options(${name} PRIVATE -include stdarg.h -include stddef.h
-		-include setjmp.h -include stdint.h)
+	target_compile_options(${name} PRIVATE
+		"SHELL:-include stdarg.h" "SHELL:-include stddef.h"
+		"SHELL:-include setjmp.h" "SHELL:-include stdint.h")
 	target_link_options(${name} PRIVATE ${test_OPTIONS})
 	target_link_libraries(${name} PRIVATE ${test_LIBS} PkgConfig::CMOCKA)
 	add_test(NAME ${name} COMMAND ${ARNICA_TEST_LAUNCHER} $<TARGET_FILE:${name}> ${test_ARGS})
