@@ -103,6 +103,14 @@ struct adev_table {
 	_Atomic uint64_t blocks[ADEV_BLOCKS];
 };
 
+/*
+ * Maps the file in the folder, made if there is none; one of an earlier boot is
+ * replaced. EPROTO: of another version. Each failure has written its line.
+ */
+int adev_table_open(int folder_fd, const char *folder,
+		    struct adev_table **table) ARNICA_MUST_CHECK;
+void adev_table_close(struct adev_table *table);
+
 static inline uint64_t adev_status_encode(uint64_t generation, uint32_t tid,
 					  enum adev_slot_state state)
 {

@@ -22,8 +22,8 @@ void adev_wake_signal(int fd);
 /* Takes all knocks that are there. */
 void adev_wake_drain(int fd);
 
-/* Opens the pipe behind the open descriptor  of the process whose
- * /proc/PID/fd is dir_fd, if it is the pipe : ENOENT if it is not. */
+/* Opens the pipe that the process whose /proc/PID/fd is dir_fd has as its
+ * descriptor `number`, if it is the pipe of that inode; ENOENT if it is not. */
 int adev_wake_open(int dir_fd, int number, uint64_t inode, int *fd)
 	ARNICA_MUST_CHECK;
 

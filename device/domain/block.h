@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Owners of queue pair numbers, 256 numbers at a time. A word belongs to a
+ * function only as long as that function runs, whatever else it says; so a
+ * block of the dead is free from the moment of death and the table is merely
+ * tidied later.
+ */
+#ifndef ADEV_DOMAIN_BLOCK_H
+#define ADEV_DOMAIN_BLOCK_H
+
+#include <stdint.h>
+
+struct adev_directory;
+
+/* Frees the words of functions that do not run; any thread at any time. */
+void adev_block_sweep(struct adev_directory *directory);
+
+/* Frees the words of one function that has stopped running. */
+void adev_block_return_all(struct adev_directory *directory, uint32_t function,
+			   uint64_t generation);
+
+#endif
