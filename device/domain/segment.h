@@ -47,10 +47,4 @@ int adev_segment_populate(int fd, uint64_t offset, uint64_t length)
 /* Drops one use of a mapping; also right in a forked child. */
 void adev_segment_release(void *base, uint64_t size);
 
-/*
- * Maps a sealed segment, or takes one more use of this process's mapping of it:
- * there is never a second one. The caller has checked fd and size.
- */
-int adev_segment_map(int fd, uint64_t size, void **base) ARNICA_MUST_CHECK;
-
 #endif

@@ -232,13 +232,57 @@ static int claim_any(struct adev_directory *directory, uint32_t *function)
 	return ENOSPC;
 }
 
+/* The kernel missed the end of a thread (out of memory: its list was gone
+ * before it was walked), or the machine has no robust futexes. */
+static void declare_dead(struct adev_directory *directory, uint32_t function)
+{
+	struct adev_slot *slot = &directory->table->slots[function];
+	uint32_t life = atomic_load_explicit(&slot->life, memory_order_acquire);
+	uint64_t generation = atomic_load_explicit(&slot->generation,
+						   memory_order_acquire);
+	struct adev_slot_view view;
+
+	if (adev_slot_read(directory, function, generation, &view) == 0 &&
+	    (uint32_t)view.tid == (life & ADEV_LIFE_TID_MASK) &&
+	    adev_slot_check_process(&view) == ESRCH)
+		atomic_compare_exchange_strong(&slot->life, &life,
+					       ADEV_LIFE_OWNER_DIED);
+}
+
+static uint32_t reap(struct adev_directory *directory, bool ask_proc)
+{
+	uint32_t found = 0;
+	uint32_t i;
+
+	for (i = 0; i < ADEV_FUNCTIONS; i++) {
+		struct adev_slot *slot = &directory->table->slots[i];
+		uint64_t status = load_status(slot);
+
+		if (!status_is(status, ADEV_SLOT_RUNNING))
+			continue;
+		if (ask_proc)
+			declare_dead(directory, i);
+		if (is_dead(slot, status) &&
+		    change_status(slot, status, ADEV_SLOT_DEAD))
+			found++;
+	}
+	/* Always: who found the dead may have been killed before this. */
+	adev_block_sweep(directory);
+	return found;
+}
+
+uint32_t adev_directory_reap(struct adev_directory *directory)
+{
+	return reap(directory, true);
+}
+
 int adev_directory_enter(struct adev_directory *directory, int segment_fd,
 			 uint64_t generation, int wake_fd, uint32_t *function)
 {
 	struct adev_slot *slot;
 	int error;
 
-	adev_directory_reap(directory);
+	reap(directory, false);
 	error = claim_any(directory, function);
 	if (error)
 		return error;
@@ -273,42 +317,4 @@ void adev_directory_leave(struct adev_directory *directory, uint32_t function)
 		change_status(slot, status, ADEV_SLOT_CLOSED);
 	adev_block_return_all(directory, function, generation);
 	adev_life_drop(directory->shadow, function);
-}
-
-/* The kernel missed the end of a thread (out of memory: its list was gone
- * before it was walked), or the machine has no robust futexes. */
-static void declare_dead(struct adev_directory *directory, uint32_t function)
-{
-	struct adev_slot *slot = &directory->table->slots[function];
-	uint32_t life = atomic_load_explicit(&slot->life, memory_order_acquire);
-	uint64_t generation = atomic_load_explicit(&slot->generation,
-						   memory_order_acquire);
-	struct adev_slot_view view;
-
-	if (adev_slot_read(directory, function, generation, &view) == 0 &&
-	    (uint32_t)view.tid == (life & ADEV_LIFE_TID_MASK) &&
-	    adev_slot_check_process(&view) == ESRCH)
-		atomic_compare_exchange_strong(&slot->life, &life,
-					       ADEV_LIFE_OWNER_DIED);
-}
-
-uint32_t adev_directory_reap(struct adev_directory *directory)
-{
-	uint32_t found = 0;
-	uint32_t i;
-
-	for (i = 0; i < ADEV_FUNCTIONS; i++) {
-		struct adev_slot *slot = &directory->table->slots[i];
-		uint64_t status = load_status(slot);
-
-		if (!status_is(status, ADEV_SLOT_RUNNING))
-			continue;
-		declare_dead(directory, i);
-		if (is_dead(slot, status) &&
-		    change_status(slot, status, ADEV_SLOT_DEAD))
-			found++;
-	}
-	/* Always: who found the dead may have been killed before this. */
-	adev_block_sweep(directory);
-	return found;
 }
