@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The way from the stand-in to the adapter: libarnica-device.so, loaded when a
+ * program touches an RDMA path for the first time and not before.
+ *
+ * What was found out then (functions, identity, the sysfs tree) stays as it is
+ * for the life of the process, failure included; failure writes one line.
+ */
+#ifndef STANDIN_ADAPTER_H
+#define STANDIN_ADAPTER_H
+
+#include <stdbool.h>
+
+#include "arnica/hw/bus.h"
+
+#define STANDIN_ROOT_BYTES 192u /* domain folder and the name of the tree */
+
+struct standin_adapter {
+	int (*read_identity)(struct arnica_bus_identity *identity);
+	int (*open_channel)(int device_fd, int *fd);
+	int (*open_async)(int device_fd, int *fd);
+	struct arnica_bus_identity identity;
+	char root[STANDIN_ROOT_BYTES]; /* of the sysfs tree */
+};
+
+/*
+ * The process's adapter; lives until exit. ENODEV: no libarnica-device.so;
+ * otherwise why there is no identity or no tree. Any number of threads may come
+ * first: each does the work, one result is kept.
+ */
+int standin_adapter_get(const struct standin_adapter **adapter)
+	ARNICA_MUST_CHECK;
+
+/*
+ * True while this thread is inside standin_adapter_get(): the adapter's own
+ * look at the kernel's RDMA paths must see the real ones.
+ */
+bool standin_adapter_is_loading(void);
+
+#endif

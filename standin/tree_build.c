@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "tree_build.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+int standin_build_start(struct standin_build *build, const char *root)
+{
+	build->error = 0;
+	build->folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (build->folder < 0)
+		return errno;
+	/* The caller's folder may be for the owner only. */
+	if (fchmod(build->folder, 0755))
+		build->error = errno;
+	return 0;
+}
+
+static void standin_build_fail(struct standin_build *build)
+{
+	if (!build->error)
+		build->error = errno;
+}
+
+void standin_build_folder(struct standin_build *build, const char *path)
+{
+	if (build->error)
+		return;
+	if (mkdirat(build->folder, path, 0755) && errno != EEXIST)
+		standin_build_fail(build);
+	/* The umask is the program's and may hide the folder from itself. */
+	else if (fchmodat(build->folder, path, 0755, 0))
+		standin_build_fail(build);
+}
+
+static void standin_build_parents(struct standin_build *build, const char *path)
+{
+	char folder[PATH_MAX];
+	const char *slash;
+
+	for (slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+		memcpy(folder, path, (size_t)(slash - path));
+		folder[slash - path] = '\0';
+		standin_build_folder(build, folder);
+	}
+}
+
+static void standin_build_write(struct standin_build *build, const char *path,
+				const char *content, size_t length)
+{
+	ssize_t written;
+	int fd;
+
+	standin_build_parents(build, path);
+	if (build->error)
+		return;
+	fd = openat(build->folder, path,
+		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0) {
+		standin_build_fail(build);
+		return;
+	}
+	written = write(fd, content, length);
+	if (written >= 0 && (size_t)written < length)
+		build->error = ENOSPC;
+	else if (written < 0 || fchmod(fd, 0444))
+		standin_build_fail(build);
+	close(fd);
+}
+
+void standin_build_file(struct standin_build *build, const char *path,
+			const char *format, ...)
+{
+	char content[512];
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(content, sizeof(content), format, args);
+	va_end(args);
+	if (length < 0 || length >= (int)sizeof(content)) {
+		if (!build->error)
+			build->error = EOVERFLOW;
+		return;
+	}
+	standin_build_write(build, path, content, (size_t)length);
+}
+
+void standin_build_symlink(struct standin_build *build, const char *path,
+			   const char *target)
+{
+	standin_build_parents(build, path);
+	if (!build->error && symlinkat(target, build->folder, path))
+		standin_build_fail(build);
+}
+
+void standin_build_same(struct standin_build *build, const char *path,
+			const char *existing, const char *content)
+{
+	standin_build_parents(build, path);
+	if (!build->error &&
+	    linkat(build->folder, existing, build->folder, path, 0))
+		standin_build_write(build, path, content, strlen(content));
+}
+
+void standin_build_node(struct standin_build *build, const char *path)
+{
+	standin_build_parents(build, path);
+	if (build->error)
+		return;
+	if (mknodat(build->folder, path, S_IFCHR | 0666, makedev(0, 0)))
+		standin_build_write(build, path, "", 0);
+	if (!build->error && fchmodat(build->folder, path, 0666, 0))
+		standin_build_fail(build);
+}
+
+void standin_build_time(struct standin_build *build, const char *path,
+			struct timespec time)
+{
+	const struct timespec times[2] = { time, time };
+
+	if (!build->error && utimensat(build->folder, path, times, 0))
+		standin_build_fail(build);
+}
+
+int standin_build_finish(struct standin_build *build)
+{
+	close(build->folder);
+	return build->error;
+}
+
+static void standin_build_empty(int folder)
+{
+	DIR *list = fdopendir(folder);
+	struct dirent *entry;
+
+	if (!list) {
+		close(folder);
+		return;
+	}
+	while ((entry = readdir(list))) {
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			standin_build_remove(dirfd(list), entry->d_name);
+	}
+	closedir(list);
+}
+
+/* Depth is that of our own trees: files are unlinked, folders entered. */
+void standin_build_remove(int folder, const char *path)
+{
+	int fd;
+
+	if (!unlinkat(folder, path, 0) || errno == ENOENT)
+		return;
+	fd = openat(folder, path,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0)
+		standin_build_empty(fd);
+	unlinkat(folder, path, AT_REMOVEDIR);
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The tree, relative to its root:
+ *
+ *   class/infiniband/arnica0        -> the device below, as in a real sysfs
+ *   class/infiniband_verbs/uverbs0  -> likewise
+ *   dev/infiniband/uverbs0          what a listing of /dev/infiniband shows
+ *   devices/platform/arnica.0/      the "slot": vendor, device, numa_node, net/
+ *      infiniband/arnica0/          node_guid, ports/1/..., device -> slot
+ *      infiniband_verbs/uverbs0/    dev, ibdev, abi_version, device -> slot
+ */
+#include "tree_content.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "device_file.h"
+
+#define STANDIN_SLOT "devices/platform/arnica.0"
+#define STANDIN_UVERBS STANDIN_SLOT "/infiniband_verbs/uverbs0"
+#define STANDIN_ZERO "0\n"
+
+static const char *const standin_counters[] = {
+	"counters/VL15_dropped",
+	"counters/excessive_buffer_overrun_errors",
+	"counters/link_downed",
+	"counters/link_error_recovery",
+	"counters/local_link_integrity_errors",
+	"counters/multicast_rcv_packets",
+	"counters/multicast_xmit_packets",
+	"counters/port_rcv_constraint_errors",
+	"counters/port_rcv_data",
+	"counters/port_rcv_errors",
+	"counters/port_rcv_packets",
+	"counters/port_rcv_remote_physical_errors",
+	"counters/port_rcv_switch_relay_errors",
+	"counters/port_xmit_constraint_errors",
+	"counters/port_xmit_data",
+	"counters/port_xmit_discards",
+	"counters/port_xmit_packets",
+	"counters/port_xmit_wait",
+	"counters/symbol_error",
+	"counters/unicast_rcv_packets",
+	"counters/unicast_xmit_packets",
+	"hw_counters/duplicate_request",
+	"hw_counters/implied_nak_seq_err",
+	"hw_counters/lifespan",
+	"hw_counters/local_ack_timeout_err",
+	"hw_counters/np_cnp_sent",
+	"hw_counters/np_ecn_marked_roce_packets",
+	"hw_counters/out_of_buffer",
+	"hw_counters/out_of_sequence",
+	"hw_counters/packet_seq_err",
+	"hw_counters/req_cqe_error",
+	"hw_counters/req_cqe_flush_error",
+	"hw_counters/req_remote_access_errors",
+	"hw_counters/req_remote_invalid_request",
+	"hw_counters/resp_cqe_error",
+	"hw_counters/resp_cqe_flush_error",
+	"hw_counters/resp_local_length_error",
+	"hw_counters/resp_remote_access_errors",
+	"hw_counters/rnr_nak_retry_err",
+	"hw_counters/rp_cnp_handled",
+	"hw_counters/rp_cnp_ignored",
+	"hw_counters/rx_atomic_requests",
+	"hw_counters/rx_icrc_encapsulated",
+	"hw_counters/rx_read_requests",
+	"hw_counters/rx_write_requests",
+};
+
+static const struct {
+	const char *name;
+	const char *content;
+} standin_port_files[] = {
+	{ "state", "4: ACTIVE\n" },
+	{ "phys_state", "5: LinkUp\n" },
+	{ "rate", "100 Gb/sec (4X EDR)\n" },
+	{ "link_layer", "Ethernet\n" },
+	{ "lid", "0x0\n" },
+	{ "lid_mask_count", "0\n" },
+	{ "sm_lid", "0x0\n" },
+	{ "sm_sl", "0\n" },
+	{ "cap_mask", "0x04010000\n" },
+	{ "has_smi", "0\n" },
+	{ "pkeys/0", "0xffff\n" },
+};
+
+static void standin_put(struct standin_build *build, const char *folder,
+			const char *name, const char *content)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	standin_build_file(build, path, "%s", content);
+}
+
+static void standin_put_link(struct standin_build *build, const char *folder,
+			     const char *name, const char *target)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	standin_build_symlink(build, path, target);
+}
+
+/* "xxxx:xxxx:xxxx:xxxx", most significant first. */
+static void standin_put_guid(struct standin_build *build, const char *folder,
+			     const char *name, uint64_t guid)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%04x:%04x:%04x:%04x\n",
+		 (unsigned int)(guid >> 48 & 0xffff),
+		 (unsigned int)(guid >> 32 & 0xffff),
+		 (unsigned int)(guid >> 16 & 0xffff),
+		 (unsigned int)(guid & 0xffff));
+	standin_put(build, folder, name, text);
+}
+
+/*
+ * An empty slot has zeros for a GID. A kernel's files of its type and of its
+ * interface exist but fail to read (EINVAL); a plain file cannot do that, so
+ * they are left out, which readers treat alike.
+ */
+static void standin_put_gid(struct standin_build *build, const char *port,
+			    uint32_t index, const struct arnica_bus_gid *gid)
+{
+	static const struct arnica_bus_gid empty;
+	char name[64];
+	char text[64];
+	size_t length = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(gid->raw); i += 2)
+		length += (size_t)snprintf(text + length, sizeof(text) - length,
+					   "%s%02x%02x", i ? ":" : "",
+					   gid->raw[i], gid->raw[i + 1]);
+	snprintf(text + length, sizeof(text) - length, "\n");
+	snprintf(name, sizeof(name), "gids/%u", index);
+	standin_put(build, port, name, text);
+	if (!memcmp(gid->raw, empty.raw, sizeof(gid->raw)))
+		return;
+	snprintf(name, sizeof(name), "gid_attrs/types/%u", index);
+	standin_put(build, port, name, "RoCE v2\n");
+	if (!gid->interface_name[0])
+		return;
+	snprintf(text, sizeof(text), "%.15s\n", gid->interface_name);
+	snprintf(name, sizeof(name), "gid_attrs/ndevs/%u", index);
+	standin_put(build, port, name, text);
+}
+
+static void standin_put_gids(struct standin_build *build, const char *port,
+			     const struct arnica_bus_identity *identity)
+{
+	static const struct arnica_bus_gid empty;
+	char path[PATH_MAX];
+	uint32_t i;
+
+	/* There even when every slot is empty. */
+	snprintf(path, sizeof(path), "%s/gid_attrs", port);
+	standin_build_folder(build, path);
+	snprintf(path, sizeof(path), "%s/gid_attrs/types", port);
+	standin_build_folder(build, path);
+	snprintf(path, sizeof(path), "%s/gid_attrs/ndevs", port);
+	standin_build_folder(build, path);
+	for (i = 0; i < ARNICA_HW_GID_TABLE_LEN; i++)
+		standin_put_gid(build, port, i,
+				i < identity->num_gids ? &identity->gids[i] :
+							 &empty);
+}
+
+/* All counters are one file: they stay zero, and a tree has many. */
+static void standin_put_counters(struct standin_build *build, const char *port)
+{
+	const size_t num_counters =
+		sizeof(standin_counters) / sizeof(*standin_counters);
+	char first[PATH_MAX];
+	char path[PATH_MAX];
+	size_t i;
+
+	snprintf(first, sizeof(first), "%s/%s", port, standin_counters[0]);
+	standin_build_file(build, first, STANDIN_ZERO);
+	for (i = 1; i < num_counters; i++) {
+		snprintf(path, sizeof(path), "%s/%s", port,
+			 standin_counters[i]);
+		standin_build_same(build, path, first, STANDIN_ZERO);
+	}
+}
+
+static void standin_put_port(struct standin_build *build, const char *device,
+			     const struct arnica_bus_identity *identity)
+{
+	char port[PATH_MAX / 2];
+	size_t i;
+
+	snprintf(port, sizeof(port), "%s/ports/1", device);
+	standin_build_folder(build, device);
+	for (i = 0; i < sizeof(standin_port_files) / sizeof(*standin_port_files);
+	     i++)
+		standin_put(build, port, standin_port_files[i].name,
+			    standin_port_files[i].content);
+	standin_put_gids(build, port, identity);
+	standin_put_counters(build, port);
+}
+
+static void standin_put_device(struct standin_build *build, const char *device,
+			       const struct arnica_bus_identity *identity)
+{
+	standin_put(build, device, "node_type", "1: CA\n");
+	standin_put_guid(build, device, "node_guid", identity->node_guid);
+	standin_put_guid(build, device, "sys_image_guid", identity->node_guid);
+	standin_put(build, device, "node_desc", "arnica emulated adapter\n");
+	standin_put(build, device, "fw_ver", "1.0.0\n");
+	standin_put(build, device, "hca_type", "arnica\n");
+	standin_put(build, device, "hw_rev", "0x1\n");
+	standin_put(build, device, "board_id", "ARNICA00001\n");
+	standin_put_link(build, device, "device", "../../../arnica.0");
+	standin_put_port(build, device, identity);
+}
+
+static void standin_put_uverbs(struct standin_build *build, const char *name)
+{
+	char text[64];
+
+	standin_put(build, STANDIN_UVERBS, "ibdev", name);
+	snprintf(text, sizeof(text), "%u:%u\n", STANDIN_DEVICE_MAJOR,
+		 STANDIN_DEVICE_MINOR);
+	standin_put(build, STANDIN_UVERBS, "dev", text);
+	standin_put(build, STANDIN_UVERBS, "abi_version", "1\n");
+	snprintf(text, sizeof(text), "MAJOR=%u\nMINOR=%u\nDEVNAME=infiniband/uverbs0\n",
+		 STANDIN_DEVICE_MAJOR, STANDIN_DEVICE_MINOR);
+	standin_put(build, STANDIN_UVERBS, "uevent", text);
+	standin_put_link(build, STANDIN_UVERBS, "device", "../../../arnica.0");
+}
+
+static void standin_put_slot(struct standin_build *build,
+			     const struct arnica_bus_identity *identity)
+{
+	char target[128];
+	char name[64];
+
+	standin_build_file(build, STANDIN_SLOT "/vendor", "0x%04x\n",
+			   identity->vendor_id);
+	standin_build_file(build, STANDIN_SLOT "/device", "0x%04x\n",
+			   identity->vendor_part_id);
+	standin_build_file(build, STANDIN_SLOT "/subsystem_vendor", "0x%04x\n",
+			   identity->vendor_id);
+	standin_build_file(build, STANDIN_SLOT "/subsystem_device", "0x%04x\n",
+			   identity->vendor_part_id);
+	/* Serial bus controller, InfiniBand. */
+	standin_build_file(build, STANDIN_SLOT "/class", "0x0c0600\n");
+	standin_build_file(build, STANDIN_SLOT "/revision", "0x01\n");
+	standin_build_file(build, STANDIN_SLOT "/numa_node", "-1\n");
+	standin_build_file(build, STANDIN_SLOT "/modalias",
+			   "platform:arnica\n");
+	standin_build_file(build, STANDIN_SLOT "/uevent",
+			   "DRIVER=arnica\nMODALIAS=platform:arnica\n");
+	snprintf(name, sizeof(name), "net/%.15s", identity->network_interface);
+	snprintf(target, sizeof(target), "/sys/class/net/%.15s",
+		 identity->network_interface);
+	if (!access(target, F_OK)) {
+		standin_put_link(build, STANDIN_SLOT, name, target);
+		return;
+	}
+	standin_build_folder(build, STANDIN_SLOT "/net");
+	snprintf(target, sizeof(target), "%s/%s", STANDIN_SLOT, name);
+	standin_build_folder(build, target);
+}
+
+void standin_tree_fill(struct standin_build *build,
+		       const struct arnica_bus_identity *identity,
+		       uint64_t stamp)
+{
+	/* Some second long past; the fraction is the identity's. */
+	const struct timespec when = { 1500000000,
+				       (long)(stamp % 1000000000u) };
+	char device[PATH_MAX / 4];
+	char target[PATH_MAX / 2];
+	char name[40];
+
+	snprintf(name, sizeof(name), "%.31s\n", identity->device_name);
+	snprintf(device, sizeof(device), "%s/infiniband/%.31s", STANDIN_SLOT,
+		 identity->device_name);
+	standin_put_slot(build, identity);
+	standin_put_device(build, device, identity);
+	standin_put_uverbs(build, name);
+	standin_build_node(build, "dev/infiniband/uverbs0");
+
+	standin_build_file(build, "class/infiniband_verbs/abi_version", "6\n");
+	standin_build_symlink(build, "class/infiniband_verbs/uverbs0",
+			      "../../" STANDIN_UVERBS);
+	snprintf(target, sizeof(target), "../../%s", device);
+	snprintf(device, sizeof(device), "class/infiniband/%.31s",
+		 identity->device_name);
+	standin_build_symlink(build, device, target);
+	standin_build_time(build, device, when);
+}

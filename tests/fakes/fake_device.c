@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * An adapter that only has an identity and pipes: what the stand-in needs of
+ * libarnica-device.so. FAKE_DOMAIN names the folder of its domain, FAKE_NAME
+ * the device; FAKE_ERROR makes the identity fail with that number.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arnica/hw/bus.h"
+
+#define FAKE_EXPORT __attribute__((visibility("default")))
+
+static const struct arnica_bus_gid fake_gids[] = {
+	{ .raw = { 0xfe, 0x80, [11] = 0xff, [12] = 0xfe, [15] = 1 },
+	  .interface_index = 1,
+	  .interface_name = "lo" },
+	{ .raw = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 },
+	  .interface_index = 1,
+	  .interface_name = "lo" },
+	{ .raw = { 0 } },
+	{ .raw = { [10] = 0xff, [11] = 0xff, [12] = 10, [15] = 7 } },
+};
+
+FAKE_EXPORT int arnica_bus_identity(struct arnica_bus_identity *identity)
+{
+	const char *domain = getenv("FAKE_DOMAIN");
+	const char *name = getenv("FAKE_NAME");
+	const char *error = getenv("FAKE_ERROR");
+
+	if (error)
+		return atoi(error);
+	memset(identity, 0, sizeof(*identity));
+	identity->node_guid = 0x020000fffe000001ull;
+	identity->vendor_id = 0x02a12c;
+	identity->vendor_part_id = 1;
+	identity->num_gids = sizeof(fake_gids) / sizeof(*fake_gids);
+	memcpy(identity->gids, fake_gids, sizeof(fake_gids));
+	snprintf(identity->device_name, sizeof(identity->device_name), "%s",
+		 name ? name : "arnica0");
+	snprintf(identity->network_interface,
+		 sizeof(identity->network_interface), "lo");
+	snprintf(identity->domain_path, sizeof(identity->domain_path), "%s",
+		 domain ? domain : "/tmp");
+	return 0;
+}
+
+static int fake_pipe(int *fd)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return errno;
+	close(ends[1]);
+	*fd = ends[0];
+	return 0;
+}
+
+FAKE_EXPORT int arnica_bus_channel_open(int device_fd, int *fd)
+{
+	(void)device_fd;
+	return fake_pipe(fd);
+}
+
+FAKE_EXPORT int arnica_bus_async_open(int device_fd, int *fd)
+{
+	(void)device_fd;
+	return fake_pipe(fd);
+}
