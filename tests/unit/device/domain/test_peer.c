@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "arnica/hw/segment.h"
+#include "domain/peer.h"
+#include "domain/proc.h"
+#include "domain/wake.h"
+
+static void peer_in_another_process_is_mapped(void **state)
+{
+	struct fixture_function remote;
+	struct adev_peer peer;
+	struct arnica_hw_segment_header *header;
+	struct pollfd ended = { .events = POLLIN };
+	pid_t pid = fixture_spawn(&remote, FIXTURE_PAUSE);
+
+	(void)state;
+	assert_true(pid > 0);
+	assert_ok(adev_peer_attach(remote.directory, remote.function,
+				   remote.generation, &peer));
+	header = peer.base;
+	assert_true(arnica_from_le64(header->generation) == remote.generation);
+	assert_int_equal(peer.size, remote.size);
+	assert_int_equal(peer.pid, pid);
+	assert_false(peer.own_process);
+	assert_true(peer.wake_fd >= 512 && peer.pid_fd >= 512);
+	adev_wake_signal(peer.wake_fd);
+	ended.fd = peer.pid_fd;
+	assert_int_equal(poll(&ended, 1, 0), 0);
+	fixture_kill(pid);
+	assert_int_equal(poll(&ended, 1, 100), 1);
+	adev_wake_signal(peer.wake_fd);
+	adev_peer_detach(&peer);
+	assert_int_equal(adev_peer_attach(remote.directory, remote.function,
+					  remote.generation, &peer),
+			 ENOENT);
+	adev_directory_put(remote.directory);
+}
+
+static void own_function_is_not_mapped_twice(void **state)
+{
+	struct fixture_function f;
+	struct adev_peer peer;
+
+	(void)state;
+	assert_true(fixture_enter(&f));
+	assert_ok(adev_peer_attach(f.directory, f.function, f.generation,
+				   &peer));
+	assert_ptr_equal(peer.base, f.base);
+	assert_true(peer.own_process);
+	assert_int_equal(peer.pid_fd, -1);
+	adev_peer_detach(&peer);
+	assert_int_equal(*(volatile char *)f.base, 0xff - 256);
+	fixture_leave(&f);
+}
+
+static void wrong_generation_is_gone(void **state)
+{
+	struct fixture_function f;
+	struct adev_peer peer;
+
+	(void)state;
+	assert_true(fixture_enter(&f));
+	assert_int_equal(adev_peer_attach(f.directory, f.function,
+					  f.generation + 1, &peer),
+			 ENOENT);
+	assert_int_equal(adev_peer_attach(f.directory,
+					  f.function + ADEV_FUNCTIONS,
+					  f.generation, &peer),
+			 ENOENT);
+	fixture_leave(&f);
+}
+
+static int attach_error(struct fixture_function *f)
+{
+	struct adev_peer peer;
+
+	return adev_peer_attach(f->directory, f->function, f->generation,
+				&peer);
+}
+
+static void wrong_header_is_refused(void **state)
+{
+	struct fixture_function f;
+	struct arnica_hw_segment_header *header;
+	struct arnica_hw_segment_header good;
+
+	(void)state;
+	assert_true(fixture_enter(&f));
+	header = f.base;
+	good = *header;
+	header->magic = arnica_to_le64(1);
+	assert_int_equal(attach_error(&f), EPROTO);
+	*header = good;
+	header->version = arnica_to_le32(2);
+	assert_int_equal(attach_error(&f), EPROTO);
+	*header = good;
+	header->size_bytes = arnica_to_le64(f.size * 2);
+	assert_int_equal(attach_error(&f), EPROTO);
+	*header = good;
+	header->function = arnica_to_le32(f.function + 1);
+	assert_int_equal(attach_error(&f), EPROTO);
+	*header = good;
+	header->generation = arnica_to_le64(1);
+	assert_int_equal(attach_error(&f), ENOENT);
+	*header = good;
+	arnica_store32(&header->state, ARNICA_HW_SEGMENT_CLOSED,
+		       memory_order_relaxed);
+	assert_int_equal(attach_error(&f), ENOENT);
+	fixture_leave(&f);
+}
+
+static void other_files_are_refused(void **state)
+{
+	struct fixture_function f;
+	struct adev_slot *slot;
+	int unsealed = fixture_device_file();
+
+	(void)state;
+	assert_true(fixture_enter(&f));
+	slot = &f.directory->table->slots[f.function];
+	slot->segment_inode++;
+	assert_int_equal(attach_error(&f), ENOENT);
+	slot->segment_inode--;
+	slot->segment_fd = (uint32_t)unsealed;
+	assert_int_equal(attach_error(&f), ENOENT);
+	slot->segment_fd = 9999;
+	assert_int_equal(attach_error(&f), ENOENT);
+	slot->segment_fd = UINT32_MAX;
+	assert_int_equal(attach_error(&f), EPROTO);
+	slot->segment_fd = (uint32_t)f.device_fd;
+	slot->wake_inode++;
+	assert_int_equal(attach_error(&f), ENOENT);
+	slot->wake_inode--;
+	slot->pid_namespace++;
+	assert_int_equal(attach_error(&f), EACCES);
+	slot->pid_namespace--;
+	slot->pid = 1;
+	assert_int_not_equal(attach_error(&f), 0);
+	slot->pid = (uint32_t)getpid();
+	close(unsealed);
+	fixture_leave(&f);
+}
+
+static void unsealed_segment_is_refused(void **state)
+{
+	struct adev_directory *directory;
+	struct fixture_function f = { .generation = 99 };
+	int fd = fixture_device_file();
+	int ends[2];
+
+	(void)state;
+	assert_ok(adev_directory_open(&directory));
+	assert_ok(adev_wake_create(&ends[0], &ends[1]));
+	assert_ok(adev_directory_enter(directory, fd, f.generation, ends[1],
+				       &f.function));
+	f.directory = directory;
+	assert_int_equal(attach_error(&f), EPROTO);
+	adev_directory_leave(directory, f.function);
+	close(ends[0]);
+	close(ends[1]);
+	close(fd);
+	adev_directory_put(directory);
+}
+
+static int count_descriptors(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void hostile_slots_cost_nothing(void **state)
+{
+	struct fixture_function f;
+	struct adev_slot *slot;
+	struct adev_slot good;
+	struct adev_peer peer;
+	int before;
+
+	(void)state;
+	assert_true(fixture_enter(&f));
+	slot = &f.directory->table->slots[f.function];
+	good = *slot;
+	before = count_descriptors();
+	for (int i = 0; i < 2000; i++) {
+		uint64_t *words = (uint64_t *)(void *)slot;
+
+		*slot = good;
+		words[3 + adev_proc_random() % 6] =
+			adev_proc_random() >> adev_proc_random() % 64;
+		if (adev_peer_attach(f.directory, f.function, f.generation,
+				     &peer) == 0)
+			adev_peer_detach(&peer);
+	}
+	assert_int_equal(count_descriptors(), before);
+	*slot = good;
+	fixture_leave(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		domain_test(peer_in_another_process_is_mapped),
+		domain_test(own_function_is_not_mapped_twice),
+		domain_test(wrong_generation_is_gone),
+		domain_test(wrong_header_is_refused),
+		domain_test(other_files_are_refused),
+		domain_test(unsealed_segment_is_refused),
+		domain_test(hostile_slots_cost_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "domain/proc.h"
+
+static int open_file(int flags)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/directory",
+		 getenv("ARNICA_RUNTIME_DIR"));
+	return open(path, flags | O_CLOEXEC, 0600);
+}
+
+static int open_error(void)
+{
+	struct adev_directory *directory;
+	int error = adev_directory_open(&directory);
+
+	if (!error)
+		adev_directory_put(directory);
+	return error;
+}
+
+static void file_has_all_its_memory_from_the_start(void **state)
+{
+	struct stat status;
+	int fd;
+
+	(void)state;
+	assert_ok(open_error());
+	fd = open_file(O_RDONLY);
+	assert_ok(fstat(fd, &status));
+	assert_int_equal(status.st_size, sizeof(struct adev_table));
+	assert_true((uint64_t)status.st_blocks * 512 >=
+		    sizeof(struct adev_table));
+	assert_int_equal(status.st_mode & 07777, 0600);
+	close(fd);
+}
+
+static void second_open_finds_the_first_ones_file(void **state)
+{
+	struct stat first;
+	struct stat second;
+	int fd;
+
+	(void)state;
+	assert_ok(open_error());
+	fd = open_file(O_RDONLY);
+	assert_ok(fstat(fd, &first));
+	close(fd);
+	assert_ok(open_error());
+	fd = open_file(O_RDONLY);
+	assert_ok(fstat(fd, &second));
+	close(fd);
+	assert_int_equal(first.st_ino, second.st_ino);
+}
+
+static void all_who_come_at_once_meet(void **state)
+{
+	struct adev_directory *directory;
+	pid_t pid[16];
+	int status;
+
+	(void)state;
+	for (int i = 0; i < 16; i++) {
+		pid[i] = fork();
+		if (pid[i] == 0) {
+			struct adev_directory *own;
+
+			if (adev_directory_open(&own) != 0)
+				_exit(1);
+			own->table->slots[i].wake_inode = 4711;
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < 16; i++) {
+		waitpid(pid[i], &status, 0);
+		assert_int_equal(status, 0);
+	}
+	assert_ok(adev_directory_open(&directory));
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(directory->table->slots[i].wake_inode, 4711);
+	adev_directory_put(directory);
+}
+
+static void write_at(off_t offset, uint64_t value, size_t bytes)
+{
+	int fd = open_file(O_RDWR);
+
+	assert_int_equal(pwrite(fd, &value, bytes, offset), bytes);
+	close(fd);
+}
+
+static void other_version_is_refused(void **state)
+{
+	(void)state;
+	assert_ok(open_error());
+	write_at(offsetof(struct adev_table_header, version),
+		 ADEV_TABLE_VERSION + 1, 4);
+	assert_int_equal(open_error(), EPROTO);
+}
+
+static void other_layout_is_refused(void **state)
+{
+	(void)state;
+	assert_ok(open_error());
+	write_at(offsetof(struct adev_table_header, slot_bytes), 64, 4);
+	assert_int_equal(open_error(), EPROTO);
+}
+
+static void cut_or_foreign_file_is_refused(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_ok(open_error());
+	fd = open_file(O_RDWR);
+	assert_ok(ftruncate(fd, 8192));
+	assert_int_equal(open_error(), EPROTO);
+	assert_ok(ftruncate(fd, 0));
+	assert_int_equal(open_error(), EPROTO);
+	close(fd);
+}
+
+static void file_of_an_earlier_boot_is_replaced(void **state)
+{
+	(void)state;
+	assert_ok(open_error());
+	write_at(offsetof(struct adev_table_header, boot),
+		 adev_proc_boot() + 1, 8);
+	write_at(offsetof(struct adev_table, blocks) + 800, 1, 8);
+	assert_ok(open_error());
+	assert_ok(open_error());
+}
+
+static int open_under_file_limit(void)
+{
+	const struct rlimit little = { 65536, 65536 };
+
+	return setrlimit(RLIMIT_FSIZE, &little) == 0 && open_error() == EFBIG ?
+		       0 :
+		       1;
+}
+
+static void small_file_limit_is_an_error_and_no_signal(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (pid == 0)
+		_exit(open_under_file_limit());
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+}
+
+static void use_all(struct adev_directory *directory)
+{
+	uint64_t generation;
+	uint32_t number;
+	uint32_t lease;
+	pid_t pid;
+
+	for (uint32_t i = 0; i < ADEV_FUNCTIONS; i++) {
+		generation = directory->table->slots[i].generation;
+		adev_directory_life(directory, i, generation);
+		if (adev_directory_pid(directory, i, generation, &pid) == 0)
+			assert_true(pid > 0);
+	}
+	for (uint32_t i = 0; i < 1u << 24; i += 97)
+		if (adev_directory_find(directory, i, &number, &generation,
+					&lease) == 0)
+			assert_true(number < ADEV_FUNCTIONS && lease < 256);
+	adev_directory_reap(directory);
+}
+
+static void random_content_crashes_nobody(void **state)
+{
+	struct adev_directory *directory;
+	struct fixture_function f;
+	int fd;
+
+	(void)state;
+	assert_ok(adev_directory_open(&directory));
+	fd = open_file(O_RDWR);
+	for (int round = 0; round < 3; round++) {
+		for (off_t at = sizeof(struct adev_table_header);
+		     at < (off_t)sizeof(struct adev_table); at += 8) {
+			uint64_t word = adev_proc_random() >>
+					adev_proc_random() % 64;
+
+			assert_int_equal(pwrite(fd, &word, 8, at), 8);
+		}
+		use_all(directory);
+		if (fixture_enter(&f))
+			fixture_leave(&f);
+	}
+	close(fd);
+	adev_directory_put(directory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		domain_test(file_has_all_its_memory_from_the_start),
+		domain_test(second_open_finds_the_first_ones_file),
+		domain_test(all_who_come_at_once_meet),
+		domain_test(other_version_is_refused),
+		domain_test(other_layout_is_refused),
+		domain_test(cut_or_foreign_file_is_refused),
+		domain_test(file_of_an_earlier_boot_is_replaced),
+		domain_test(small_file_limit_is_an_error_and_no_signal),
+		domain_test(random_content_crashes_nobody),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
