@@ -16,8 +16,9 @@
 
 /*
  * write() on the descriptor must not reach the header: the position is parked
- * at the end of all offsets, where the kernel refuses with EFBIG and read()
- * finds the end. write() itself can therefore stay unwrapped.
+ * at the end of all offsets, where every length overflows and the kernel says
+ * EINVAL, as uverbs does about a write() that it does not understand. write()
+ * itself can therefore stay unwrapped.
  */
 static int standin_device_file_park(int fd)
 {
