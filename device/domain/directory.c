@@ -13,6 +13,7 @@ static pthread_mutex_t singleton_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 static struct adev_directory *singleton;
 static unsigned int references;
+static struct adev_directory *kept; /* see destroy() */
 
 static void lock_singleton(void)
 {
@@ -72,8 +73,11 @@ err_free:
  * into the mappings at its end: they stay. */
 static void destroy(struct adev_directory *directory)
 {
-	if (adev_life_shadow_in_use(directory->shadow))
+	if (adev_life_shadow_in_use(directory->shadow)) {
+		directory->next = kept;
+		kept = directory;
 		return;
+	}
 	adev_life_shadow_destroy(directory->shadow);
 	adev_table_close(directory->table);
 	free(directory);

@@ -26,6 +26,7 @@
 struct adev_directory {
 	struct adev_table *table;
 	struct adev_life_shadow *shadow; /* private to life.c */
+	struct adev_directory *next;     /* of those that had to stay */
 };
 
 /*

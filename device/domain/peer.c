@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,6 +25,12 @@ static int gone_is_enoent(int error)
 								      error;
 }
 
+static bool is_own_process(const struct adev_slot_view *view)
+{
+	return view->pid == getpid() &&
+	       view->pid_namespace == adev_proc_namespace("pid");
+}
+
 /* The folder of the process's descriptors: from here on we deal with this
  * process or with none, even if its number is used again. */
 static int open_descriptors(const struct adev_slot_view *view, int *dir_fd)
@@ -31,9 +38,13 @@ static int open_descriptors(const struct adev_slot_view *view, int *dir_fd)
 	char path[32];
 	int fd;
 
-	if (view->pid_namespace != adev_proc_namespace("pid"))
+	if (is_own_process(view))
+		strcpy(path, "/proc/self/fd");
+	else if (view->pid_namespace == adev_proc_namespace("pid") &&
+		 adev_proc_is_ours())
+		snprintf(path, sizeof(path), "/proc/%d/fd", (int)view->pid);
+	else
 		return EACCES;
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)view->pid);
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return gone_is_enoent(errno);
@@ -164,7 +175,7 @@ int adev_peer_attach(struct adev_directory *directory, uint32_t function,
 	*peer = (struct adev_peer){ .function = function,
 				    .generation = generation,
 				    .pid = view.pid,
-				    .own_process = view.pid == getpid() };
+				    .own_process = is_own_process(&view) };
 	error = attach(&view, dir_fd, peer);
 	close(dir_fd);
 	if (error)

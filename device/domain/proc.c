@@ -63,6 +63,14 @@ uint64_t adev_proc_namespace(const char *name)
 	return stat(path, &status) == 0 ? (uint64_t)status.st_ino : 0;
 }
 
+bool adev_proc_is_ours(void)
+{
+	char text[16] = "";
+
+	return readlink("/proc/self", text, sizeof(text) - 1) > 0 &&
+	       strtol(text, NULL, 10) == getpid();
+}
+
 /* Field 22 of stat; the name in field 2 may hold anything, so the count starts
  * behind its last parenthesis. */
 static int parse_start_time(const char *text, uint64_t *ticks)
@@ -101,6 +109,8 @@ int adev_proc_start_time(pid_t pid, pid_t tid, uint64_t *ticks)
 	char text[1024];
 	int error;
 
+	if (!adev_proc_is_ours())
+		return ENOTSUP;
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid,
 		 (int)tid);
 	error = read_file(path, text, sizeof(text));

@@ -22,6 +22,10 @@ uint32_t adev_proc_boot_prefix(void);
 /* Inode of a namespace of this process ("net", "pid"), zero if not known. */
 uint64_t adev_proc_namespace(const char *name);
 
+/* Whether /proc counts processes as we do. It does not where a pid namespace
+ * was made without a /proc of its own: numbers mean other processes there. */
+bool adev_proc_is_ours(void);
+
 /* Start of a thread in clock ticks since boot. ESRCH: there is no such thread;
  * ENOTSUP: /proc cannot tell. */
 int adev_proc_start_time(pid_t pid, pid_t tid, uint64_t *ticks)

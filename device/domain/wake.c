@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A pipe holds 64 KiB; more than that in one go is somebody's flood. */
+/* A pipe holds at most 64 KiB of knocks; more in one go is somebody's flood. */
 #define DRAIN_READS 16
 
 int adev_fd_high(int fd)
@@ -50,6 +50,8 @@ int adev_wake_create(int *read_fd, int *write_fd)
 
 	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0)
 		return errno;
+	/* A page will do, and users have a quota for pipes' memory. */
+	(void)fcntl(ends[1], F_SETPIPE_SZ, 4096);
 	*read_fd = adev_fd_high(ends[0]);
 	*write_fd = adev_fd_high(make_reader_too(ends[1]));
 	return 0;

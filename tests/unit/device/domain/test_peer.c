@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "arnica/hw/segment.h"
@@ -205,6 +207,66 @@ static void hostile_slots_cost_nothing(void **state)
 	fixture_leave(&f);
 }
 
+/* The /proc of these processes counts others than they do. */
+static int meet_in_new_pid_namespace(void)
+{
+	struct fixture_function mine;
+	struct fixture_function remote;
+	struct adev_peer peer;
+
+	if (!fixture_enter(&mine) || fixture_spawn(&remote, FIXTURE_PAUSE) < 0)
+		return 1;
+	if (adev_directory_reap(mine.directory) != 0 ||
+	    !adev_directory_alive(mine.directory, remote.function,
+				  remote.generation))
+		return 2;
+	if (attach_error(&remote) != EACCES)
+		return 3;
+	if (adev_peer_attach(mine.directory, mine.function, mine.generation,
+			     &peer) != 0 ||
+	    !peer.own_process)
+		return 4;
+	return 0;
+}
+
+static void pid_namespace_without_proc_is_no_death(void **state)
+{
+	pid_t pid = fork();
+	pid_t first;
+	int status;
+
+	(void)state;
+	if (pid == 0) {
+		if (unshare(CLONE_NEWPID) != 0)
+			_exit(77);
+		first = fork();
+		if (first == 0)
+			_exit(meet_in_new_pid_namespace());
+		waitpid(first, &status, 0);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+	}
+	waitpid(pid, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
+static void other_pid_namespace_is_alive_but_closed_to_us(void **state)
+{
+	struct fixture_function remote;
+	pid_t pid;
+
+	(void)state;
+	pid = fixture_spawn(&remote, FIXTURE_PAUSE);
+	assert_true(pid > 0);
+	remote.directory->table->slots[remote.function].pid_namespace++;
+	assert_int_equal(adev_directory_reap(remote.directory), 0);
+	assert_int_equal(attach_error(&remote), EACCES);
+	fixture_kill(pid);
+	assert_true(fixture_wait_life(&remote, ADEV_LIFE_DEAD));
+	adev_directory_put(remote.directory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +277,8 @@ int main(void)
 		domain_test(other_files_are_refused),
 		domain_test(unsealed_segment_is_refused),
 		domain_test(hostile_slots_cost_nothing),
+		domain_test(pid_namespace_without_proc_is_no_death),
+		domain_test(other_pid_namespace_is_alive_but_closed_to_us),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
