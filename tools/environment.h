@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The environment variables by which a program gets the emulated device, and
+ * the options that `run` and `env` have in common.
+ */
+#ifndef ARNICA_TOOLS_ENVIRONMENT_H
+#define ARNICA_TOOLS_ENVIRONMENT_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "locate.h"
+
+#define TOOL_MAX_VARIABLES 8
+
+struct tool_variable {
+	const char *name;
+	const char *value;
+	bool list; /* a list, to be put before what the user has there */
+};
+
+struct tool_environment {
+	size_t num_variables;
+	struct tool_variable variables[TOOL_MAX_VARIABLES];
+	char part_id[16]; /* of --part-id; "" when not given */
+};
+
+/* Child parser with --part-id; its input is a struct tool_environment. */
+extern const struct argp tool_environment_argp;
+
+/* Fills in the variables; `layout` must outlive them. */
+void tool_environment_init(struct tool_environment *environment,
+			   const struct tool_layout *layout);
+
+#endif
