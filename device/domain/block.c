@@ -29,9 +29,8 @@ static bool is_owned(const struct adev_directory *directory, uint64_t word)
 
 static bool release(_Atomic uint64_t *block, uint64_t word)
 {
-	return atomic_compare_exchange_strong_explicit(block, &word, 0,
-						       memory_order_acq_rel,
-						       memory_order_relaxed);
+	return atomic_compare_exchange_strong_explicit(
+		block, &word, 0, memory_order_acq_rel, memory_order_relaxed);
 }
 
 /* Takes the block if it is free, or its owner is not running any more. */
@@ -45,9 +44,8 @@ static bool take(struct adev_directory *directory, uint32_t block,
 		return false;
 	/* B1: publishes the owner, whose slot says RUNNING by now; pairs with
 	 * the acquire loads of this table. */
-	return atomic_compare_exchange_strong_explicit(at, &found, word,
-						       memory_order_acq_rel,
-						       memory_order_relaxed);
+	return atomic_compare_exchange_strong_explicit(
+		at, &found, word, memory_order_acq_rel, memory_order_relaxed);
 }
 
 /* Block 0 holds QP 0 and QP 1, which belong to the port. */
@@ -109,8 +107,9 @@ int adev_directory_find(const struct adev_directory *directory, uint32_t qpn,
 
 	if (!is_owned(directory, word))
 		return ENOENT;
-	full = atomic_load_explicit(&table->slots[block_function(word)].generation,
-				    memory_order_acquire);
+	full = atomic_load_explicit(
+		&table->slots[block_function(word)].generation,
+		memory_order_acquire);
 	/* The slot may have changed hands in between. */
 	if (adev_block_encode(full, block_function(word),
 			      (uint32_t)arnica_field_get(

@@ -26,7 +26,7 @@
 struct adev_directory {
 	struct adev_table *table;
 	struct adev_life_shadow *shadow; /* private to life.c */
-	struct adev_directory *next;     /* of those that had to stay */
+	struct adev_directory *next;	 /* of those that had to stay */
 };
 
 /*
@@ -43,8 +43,8 @@ void adev_directory_put(struct adev_directory *directory);
  * mutexes that it locks are not recovered at its death. ENOSPC: no free slot.
  */
 int adev_directory_enter(struct adev_directory *directory, int segment_fd,
-			 uint64_t generation, int wake_fd, uint32_t *function)
-	ARNICA_MUST_CHECK;
+			 uint64_t generation, int wake_fd,
+			 uint32_t *function) ARNICA_MUST_CHECK;
 
 /* Orderly end; returns the QP blocks. Does nothing on any other thread. */
 void adev_directory_leave(struct adev_directory *directory, uint32_t function);
@@ -52,7 +52,7 @@ void adev_directory_leave(struct adev_directory *directory, uint32_t function);
 enum adev_life {
 	ADEV_LIFE_RUNNING,
 	ADEV_LIFE_CLOSED,  /* orderly */
-	ADEV_LIFE_DEAD,    /* ended without leaving */
+	ADEV_LIFE_DEAD,	   /* ended without leaving */
 	ADEV_LIFE_UNKNOWN, /* the slot is another's by now, or never was its */
 };
 
@@ -69,10 +69,9 @@ static inline bool adev_directory_alive(const struct adev_directory *directory,
 {
 	const struct adev_slot *slot =
 		&directory->table->slots[function % ADEV_FUNCTIONS];
-	uint32_t life =
-		atomic_load_explicit(&slot->life, memory_order_acquire);
-	uint64_t status =
-		atomic_load_explicit(&slot->status, memory_order_relaxed);
+	uint32_t life = atomic_load_explicit(&slot->life, memory_order_acquire);
+	uint64_t status = atomic_load_explicit(&slot->status,
+					       memory_order_relaxed);
 
 	return !(life & ADEV_LIFE_OWNER_DIED) &&
 	       status == adev_status_encode(generation,
@@ -97,8 +96,8 @@ int adev_directory_find(const struct adev_directory *directory, uint32_t qpn,
 
 /* The process of a running function; ENOENT, EACCES (other pid namespace). */
 int adev_directory_pid(const struct adev_directory *directory,
-		       uint32_t function, uint64_t generation, pid_t *pid)
-	ARNICA_MUST_CHECK;
+		       uint32_t function, uint64_t generation,
+		       pid_t *pid) ARNICA_MUST_CHECK;
 
 /*
  * Takes back the slots and blocks of functions that died; how many functions it

@@ -42,13 +42,11 @@ int adev_folder_path(char path[ADEV_FOLDER_PATH_BYTES])
 			return EINVAL;
 		length = snprintf(path, ADEV_FOLDER_PATH_BYTES, "%s", set);
 	} else {
-		length = snprintf(path, ADEV_FOLDER_PATH_BYTES,
-				  "%s/arnica-%u-%08x-%llu",
-				  choose_parent(buffer, sizeof(buffer)),
-				  (unsigned int)geteuid(),
-				  adev_proc_boot_prefix(),
-				  (unsigned long long)adev_proc_namespace(
-					  "net"));
+		length = snprintf(
+			path, ADEV_FOLDER_PATH_BYTES, "%s/arnica-%u-%08x-%llu",
+			choose_parent(buffer, sizeof(buffer)),
+			(unsigned int)geteuid(), adev_proc_boot_prefix(),
+			(unsigned long long)adev_proc_namespace("net"));
 	}
 	return length < 0 || length >= (int)ADEV_FOLDER_PATH_BYTES ?
 		       ENAMETOOLONG :
@@ -68,9 +66,10 @@ static int check_owner(int fd, const char *path)
 		return EPERM;
 	}
 	if (status.st_mode & 077) {
-		adev_log_error("folder %s is open to other users: chmod 700 it, "
-			       "or set ARNICA_RUNTIME_DIR to another",
-			       path);
+		adev_log_error(
+			"folder %s is open to other users: chmod 700 it, "
+			"or set ARNICA_RUNTIME_DIR to another",
+			path);
 		return EPERM;
 	}
 	return 0;

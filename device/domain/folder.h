@@ -26,7 +26,7 @@ int adev_folder_path(char path[ADEV_FOLDER_PATH_BYTES]) ARNICA_MUST_CHECK;
  * it is a folder of ours alone: EPERM if not, otherwise what the system said.
  * Every failure has written its line.
  */
-int adev_folder_open(char path[ADEV_FOLDER_PATH_BYTES], int *fd)
-	ARNICA_MUST_CHECK;
+int adev_folder_open(char path[ADEV_FOLDER_PATH_BYTES],
+		     int *fd) ARNICA_MUST_CHECK;
 
 #endif

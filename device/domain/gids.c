@@ -40,9 +40,8 @@ static void add_interface(const struct adev_interfaces *found,
 
 	while (at < end && at->index < interface->index)
 		at++;
-	if (interface->has_mac &&
-	    (at == end || at->index != interface->index ||
-	     at->kind != ADEV_ADDRESS_LINK_LOCAL)) {
+	if (interface->has_mac && (at == end || at->index != interface->index ||
+				   at->kind != ADEV_ADDRESS_LINK_LOCAL)) {
 		make_link_local(interface->mac, raw);
 		add(identity, raw, interface);
 	}

@@ -22,7 +22,6 @@
  * not ours alone; EINVAL: a number in the environment is wrong; ENOSPC, EACCES,
  * ENAMETOOLONG: from the folder. Each has written a line.
  */
-int adev_identity_read(struct arnica_bus_identity *identity)
-	ARNICA_MUST_CHECK;
+int adev_identity_read(struct arnica_bus_identity *identity) ARNICA_MUST_CHECK;
 
 #endif

@@ -42,9 +42,9 @@ static void settle(void)
 int adev_life_shadow_create(struct adev_table *table,
 			    struct adev_life_shadow **shadow)
 {
-	struct adev_life_shadow *made =
-		mmap(NULL, sizeof(*made), PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct adev_life_shadow *made = mmap(
+		NULL, sizeof(*made), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (made == MAP_FAILED)
 		return ENOMEM;

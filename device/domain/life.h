@@ -23,8 +23,7 @@
 struct adev_life_shadow;
 
 int adev_life_shadow_create(struct adev_table *table,
-			    struct adev_life_shadow **shadow)
-	ARNICA_MUST_CHECK;
+			    struct adev_life_shadow **shadow) ARNICA_MUST_CHECK;
 void adev_life_shadow_destroy(struct adev_life_shadow *shadow);
 
 /* Some thread of this process, or of its parent at the fork, owns a word. */

@@ -15,7 +15,8 @@ struct mapping {
 	dev_t device;
 	ino_t inode;
 	unsigned int references;
-	bool inherited; /* in a forked child: a placeholder, see start_child() */
+	bool inherited; /* in a forked child: a placeholder, see start_child()
+			 */
 };
 
 static pthread_mutex_t mappings_lock = PTHREAD_MUTEX_INITIALIZER;

@@ -22,10 +22,10 @@ struct adev_peer {
 	uint32_t function;
 	uint64_t generation;
 	pid_t pid;
-	void *base;      /* this process's only mapping of the segment */
+	void *base; /* this process's only mapping of the segment */
 	uint64_t size;
-	int wake_fd;     /* for adev_wake_signal() */
-	int pid_fd;      /* readable when the process ended; -1: none to be had */
+	int wake_fd; /* for adev_wake_signal() */
+	int pid_fd;  /* readable when the process ended; -1: none to be had */
 	bool own_process; /* the function is this process's own; no pid_fd */
 };
 
@@ -35,8 +35,8 @@ struct adev_peer {
  * version understands; ENOMEM, EMFILE.
  */
 int adev_peer_attach(struct adev_directory *directory, uint32_t function,
-		     uint64_t generation, struct adev_peer *peer)
-	ARNICA_MUST_CHECK;
+		     uint64_t generation,
+		     struct adev_peer *peer) ARNICA_MUST_CHECK;
 
 void adev_peer_detach(struct adev_peer *peer);
 

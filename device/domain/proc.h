@@ -28,8 +28,8 @@ bool adev_proc_is_ours(void);
 
 /* Start of a thread in clock ticks since boot. ESRCH: there is no such thread;
  * ENOTSUP: /proc cannot tell. */
-int adev_proc_start_time(pid_t pid, pid_t tid, uint64_t *ticks)
-	ARNICA_MUST_CHECK;
+int adev_proc_start_time(pid_t pid, pid_t tid,
+			 uint64_t *ticks) ARNICA_MUST_CHECK;
 
 /* Largest file that may be written without SIGXFSZ. */
 uint64_t adev_proc_file_limit(void);

@@ -24,7 +24,8 @@
 #define ADEV_SEGMENT_LARGEST_BYTES (1ull << 40)
 
 /* The largest segment that the user allows: ARNICA_SEGMENT_MAX (bytes, or with
- * suffix K, M, G) or the default; a wrong value writes a line and is ignored. */
+ * suffix K, M, G) or the default; a wrong value writes a line and is ignored.
+ */
 uint64_t adev_segment_max_bytes(void);
 
 /*
@@ -41,8 +42,8 @@ int adev_segment_reserve(int device_fd, uint64_t max_bytes, void **base,
  * Gives the range its memory, zeros where there was none. ENOMEM: part of the
  * range may have memory then, which is harmless. EINVAL: outside of the file.
  */
-int adev_segment_populate(int fd, uint64_t offset, uint64_t length)
-	ARNICA_MUST_CHECK;
+int adev_segment_populate(int fd, uint64_t offset,
+			  uint64_t length) ARNICA_MUST_CHECK;
 
 /* Drops one use of a mapping; also right in a forked child. */
 void adev_segment_release(void *base, uint64_t size);

@@ -24,8 +24,8 @@ struct adev_slot_view {
 
 /* ENOENT: the function does not run (any more). */
 int adev_slot_read(const struct adev_directory *directory, uint32_t function,
-		   uint64_t generation, struct adev_slot_view *view)
-	ARNICA_MUST_CHECK;
+		   uint64_t generation,
+		   struct adev_slot_view *view) ARNICA_MUST_CHECK;
 
 /* ESRCH: the process or its agent is gone, or another has its number by now.
  * 0: it is there, or cannot be told from here. */

@@ -225,9 +225,10 @@ int adev_table_open(int folder_fd, const char *folder,
 			       "that use it, then remove the folder",
 			       folder, file_name);
 	else if (error)
-		adev_log_error("cannot use %s/%s: %s; free some space there, or "
-			       "set ARNICA_RUNTIME_DIR to another folder",
-			       folder, file_name, strerror(error));
+		adev_log_error(
+			"cannot use %s/%s: %s; free some space there, or "
+			"set ARNICA_RUNTIME_DIR to another folder",
+			folder, file_name, strerror(error));
 	return error;
 }
 

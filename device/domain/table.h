@@ -36,7 +36,7 @@ struct adev_table_header {
 	uint32_t slot_bytes;
 	uint32_t num_blocks;
 	uint64_t size_bytes; /* of the file */
-	uint64_t boot;       /* hash of the boot id: life words die with it */
+	uint64_t boot;	     /* hash of the boot id: life words die with it */
 	uint8_t reserved0[4096 - 40];
 };
 ARNICA_FORMAT_SIZE(struct adev_table_header, 4096);
@@ -74,7 +74,7 @@ struct adev_slot {
 	_Atomic uint32_t pid;
 	_Atomic uint64_t status;
 	_Atomic uint64_t generation;
-	_Atomic uint64_t start_time;    /* of the agent thread, clock ticks */
+	_Atomic uint64_t start_time;	/* of the agent thread, clock ticks */
 	_Atomic uint64_t pid_namespace; /* inode: pid means nothing elsewhere */
 	_Atomic uint64_t segment_inode;
 	_Atomic uint64_t wake_inode;
@@ -119,8 +119,8 @@ static inline uint64_t adev_status_encode(uint64_t generation, uint32_t tid,
 	       state;
 }
 
-static inline uint64_t adev_block_encode(uint64_t generation,
-					 uint32_t function, uint32_t lease)
+static inline uint64_t adev_block_encode(uint64_t generation, uint32_t function,
+					 uint32_t lease)
 {
 	return ADEV_BLOCK_USED | generation << ADEV_BLOCK_GENERATION_SHIFT |
 	       (uint64_t)lease << ADEV_BLOCK_LEASE_SHIFT | function;

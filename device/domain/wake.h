@@ -24,8 +24,8 @@ void adev_wake_drain(int fd);
 
 /* Opens the pipe that the process whose /proc/PID/fd is dir_fd has as its
  * descriptor `number`, if it is the pipe of that inode; ENOENT if it is not. */
-int adev_wake_open(int dir_fd, int number, uint64_t inode, int *fd)
-	ARNICA_MUST_CHECK;
+int adev_wake_open(int dir_fd, int number, uint64_t inode,
+		   int *fd) ARNICA_MUST_CHECK;
 
 /* Moves a descriptor out of the range that applications expect for their own.
  * Takes fd; returns the new number, or fd itself when there is no room. Sets

@@ -36,10 +36,10 @@ bool fixture_enter(struct fixture_function *made);
 void fixture_leave(struct fixture_function *made);
 
 enum fixture_end {
-	FIXTURE_PAUSE, /* lives until it is killed */
-	FIXTURE_LEAVE, /* leaves, then pauses */
-	FIXTURE_EXIT,  /* exits without leaving */
-	FIXTURE_EXEC,  /* another program in the same process, pausing */
+	FIXTURE_PAUSE,	    /* lives until it is killed */
+	FIXTURE_LEAVE,	    /* leaves, then pauses */
+	FIXTURE_EXIT,	    /* exits without leaving */
+	FIXTURE_EXEC,	    /* another program in the same process, pausing */
 	FIXTURE_THREAD_END, /* only the agent ends */
 };
 

@@ -20,10 +20,9 @@ static void leased_block_leads_to_its_function(void **state)
 	assert_int_equal(function, f.function);
 	assert_true(generation == f.generation);
 	assert_int_equal(lease, 7);
-	assert_int_equal(adev_directory_find(
-				 f.directory,
-				 (f.block ^ 1) * ADEV_BLOCK_QPNS, &function,
-				 &generation, &lease),
+	assert_int_equal(adev_directory_find(f.directory,
+					     (f.block ^ 1) * ADEV_BLOCK_QPNS,
+					     &function, &generation, &lease),
 			 ENOENT);
 	adev_directory_return(f.directory, f.function, f.block);
 	assert_int_equal(adev_directory_find(f.directory,
@@ -113,9 +112,9 @@ static void wrong_arguments_are_refused(void **state)
 
 	(void)state;
 	assert_true(fixture_enter(&f));
-	assert_int_equal(adev_directory_lease(f.directory, ADEV_FUNCTIONS, 0,
-					      &block),
-			 EINVAL);
+	assert_int_equal(
+		adev_directory_lease(f.directory, ADEV_FUNCTIONS, 0, &block),
+		EINVAL);
 	assert_int_equal(adev_directory_lease(f.directory, f.function,
 					      ADEV_LEASES, &block),
 			 EINVAL);

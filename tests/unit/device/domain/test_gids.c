@@ -71,8 +71,9 @@ static void loopback_is_left_out_beside_others(void **state)
 
 static void missing_link_local_is_made_of_the_mac(void **state)
 {
-	static const uint8_t expected[16] = { 0xfe, 0x80, 0,	0,    0,    0,
-					      0,    0,	  0x50, 0x54, 0x00, 0xff,
+	static const uint8_t expected[16] = { 0xfe, 0x80, 0,	0,
+					      0,    0,	  0,	0,
+					      0x50, 0x54, 0x00, 0xff,
 					      0xfe, 0x12, 0x34, 0x56 };
 	struct adev_interfaces found = { 0 };
 	struct arnica_bus_identity identity;

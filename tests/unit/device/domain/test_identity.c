@@ -34,8 +34,7 @@ static void identity_is_complete(void **state)
 	(void)state;
 	assert_ok(adev_identity_read(&identity));
 	assert_string_equal(identity.device_name, "arnica0");
-	assert_string_equal(identity.domain_path,
-			    getenv("ARNICA_RUNTIME_DIR"));
+	assert_string_equal(identity.domain_path, getenv("ARNICA_RUNTIME_DIR"));
 	assert_int_equal(identity.vendor_id, ADEV_IDENTITY_VENDOR_ID);
 	assert_int_equal(identity.vendor_part_id, ADEV_IDENTITY_PART_ID);
 	assert_int_equal(identity.node_guid >> 56 & 3, 2);
@@ -59,8 +58,9 @@ static void environment_replaces_numbers(void **state)
 
 static void wrong_numbers_are_refused(void **state)
 {
-	static const char *const wrong[] = { "x",   "-1", "0x1000000", "12 ",
-					     "0",   "1y", "99999999999999999999" };
+	static const char *const wrong[] = {
+		"x", "-1", "0x1000000", "12 ", "0", "1y", "99999999999999999999"
+	};
 	struct arnica_bus_identity identity;
 
 	(void)state;

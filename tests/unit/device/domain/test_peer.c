@@ -51,8 +51,8 @@ static void own_function_is_not_mapped_twice(void **state)
 
 	(void)state;
 	assert_true(fixture_enter(&f));
-	assert_ok(adev_peer_attach(f.directory, f.function, f.generation,
-				   &peer));
+	assert_ok(
+		adev_peer_attach(f.directory, f.function, f.generation, &peer));
 	assert_ptr_equal(peer.base, f.base);
 	assert_true(peer.own_process);
 	assert_int_equal(peer.pid_fd, -1);
@@ -196,8 +196,8 @@ static void hostile_slots_cost_nothing(void **state)
 		uint64_t *words = (uint64_t *)(void *)slot;
 
 		*slot = good;
-		words[3 + adev_proc_random() % 6] =
-			adev_proc_random() >> adev_proc_random() % 64;
+		words[3 + adev_proc_random() % 6] = adev_proc_random() >>
+						    adev_proc_random() % 64;
 		if (adev_peer_attach(f.directory, f.function, f.generation,
 				     &peer) == 0)
 			adev_peer_detach(&peer);

@@ -75,7 +75,8 @@ static void interfaces_that_cannot_be_read_are_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(start_time_tells_threads_from_their_successors),
+		cmocka_unit_test(
+			start_time_tells_threads_from_their_successors),
 		cmocka_unit_test(machine_has_its_names),
 		cmocka_unit_test(hash_depends_on_all_it_is_given),
 		cmocka_unit_test(interfaces_that_cannot_be_read_are_none),

@@ -180,8 +180,9 @@ static void small_file_limit_gives_a_small_segment(void **state)
 
 static void environment_sets_the_size(void **state)
 {
-	static const char *const wrong[] = { "1", "10X", "-1", "2048G",
-					     "64M ", "0x", "99999999999999G" };
+	static const char *const wrong[] = {
+		"1", "10X", "-1", "2048G", "64M ", "0x", "99999999999999G"
+	};
 
 	(void)state;
 	unsetenv("ARNICA_SEGMENT_MAX");

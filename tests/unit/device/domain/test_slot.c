@@ -23,22 +23,22 @@ static void running_function_is_alive_until_it_leaves(void **state)
 	assert_true(fixture_enter(&f));
 	assert_ptr_equal(f.directory, directory);
 	assert_true(adev_directory_alive(directory, f.function, f.generation));
-	assert_false(adev_directory_alive(directory, f.function,
-					  f.generation + 1));
-	assert_int_equal(adev_directory_life(directory, f.function,
-					     f.generation + 1),
-			 ADEV_LIFE_UNKNOWN);
-	assert_ok(adev_directory_pid(directory, f.function, f.generation,
-				     &pid));
+	assert_false(
+		adev_directory_alive(directory, f.function, f.generation + 1));
+	assert_int_equal(
+		adev_directory_life(directory, f.function, f.generation + 1),
+		ADEV_LIFE_UNKNOWN);
+	assert_ok(
+		adev_directory_pid(directory, f.function, f.generation, &pid));
 	assert_int_equal(pid, getpid());
 	fixture_leave(&f);
 	assert_false(adev_directory_alive(directory, f.function, f.generation));
-	assert_int_equal(adev_directory_life(directory, f.function,
-					     f.generation),
-			 ADEV_LIFE_CLOSED);
-	assert_int_equal(adev_directory_pid(directory, f.function,
-					    f.generation, &pid),
-			 ENOENT);
+	assert_int_equal(
+		adev_directory_life(directory, f.function, f.generation),
+		ADEV_LIFE_CLOSED);
+	assert_int_equal(
+		adev_directory_pid(directory, f.function, f.generation, &pid),
+		ENOENT);
 	adev_directory_put(directory);
 }
 
@@ -138,8 +138,8 @@ static void child_does_not_end_the_function_of_its_parent(void **state)
 			      1);
 	}
 	waitpid(pid, &(int){ 0 }, 0);
-	assert_true(adev_directory_alive(f.directory, f.function,
-					 f.generation));
+	assert_true(
+		adev_directory_alive(f.directory, f.function, f.generation));
 	assert_int_equal(adev_directory_reap(f.directory), 0);
 	fixture_leave(&f);
 }
@@ -180,8 +180,8 @@ static void only_the_agent_can_leave(void **state)
 	assert_true(fixture_enter(&f));
 	pthread_create(&thread, NULL, leave_elsewhere, &f);
 	pthread_join(thread, NULL);
-	assert_true(adev_directory_alive(f.directory, f.function,
-					 f.generation));
+	assert_true(
+		adev_directory_alive(f.directory, f.function, f.generation));
 	fixture_leave(&f);
 }
 
@@ -210,12 +210,12 @@ static void enter_wants_a_segment_and_a_pipe(void **state)
 	(void)state;
 	assert_ok(adev_directory_open(&directory));
 	assert_ok(pipe(ends));
-	assert_int_equal(adev_directory_enter(directory, ends[1], 1, ends[1],
-					      &function),
-			 EINVAL);
-	assert_int_equal(adev_directory_enter(directory, -1, 1, ends[1],
-					      &function),
-			 EBADF);
+	assert_int_equal(
+		adev_directory_enter(directory, ends[1], 1, ends[1], &function),
+		EINVAL);
+	assert_int_equal(
+		adev_directory_enter(directory, -1, 1, ends[1], &function),
+		EBADF);
 	assert_int_equal(adev_directory_reap(directory), 0);
 	close(ends[0]);
 	close(ends[1]);
@@ -274,8 +274,7 @@ static void check_empty(struct adev_directory *directory)
 
 		assert_int_not_equal(slot->status & ADEV_STATUS_STATE_MASK,
 				     ADEV_SLOT_RUNNING);
-		assert_true(!slot->life ||
-			    (slot->life & ADEV_LIFE_OWNER_DIED));
+		assert_true(!slot->life || (slot->life & ADEV_LIFE_OWNER_DIED));
 	}
 	for (i = 0; i < ADEV_BLOCKS; i++)
 		assert_int_equal(directory->table->blocks[i], 0);

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -137,8 +139,8 @@ static void file_of_an_earlier_boot_is_replaced(void **state)
 {
 	(void)state;
 	assert_ok(open_error());
-	write_at(offsetof(struct adev_table_header, boot),
-		 adev_proc_boot() + 1, 8);
+	write_at(offsetof(struct adev_table_header, boot), adev_proc_boot() + 1,
+		 8);
 	write_at(offsetof(struct adev_table, blocks) + 800, 1, 8);
 	assert_ok(open_error());
 	assert_ok(open_error());
@@ -162,6 +164,35 @@ static void small_file_limit_is_an_error_and_no_signal(void **state)
 	if (pid == 0)
 		_exit(open_under_file_limit());
 	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+}
+
+static int open_on_full_file_system(void)
+{
+	const char *folder = getenv("ARNICA_RUNTIME_DIR");
+
+	if (unshare(CLONE_NEWNS) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("none", folder, "tmpfs", 0, "size=256k,mode=0700") != 0)
+		return 77;
+	/* Again, with the first attempt's memory given back. */
+	return open_error() == ENOSPC && open_error() == ENOSPC &&
+			       open_file(O_RDONLY) < 0 ?
+		       0 :
+		       1;
+}
+
+static void full_file_system_is_an_error_and_no_signal(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (pid == 0)
+		_exit(open_on_full_file_system());
+	waitpid(pid, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
 	assert_int_equal(status, 0);
 }
 
@@ -221,6 +252,7 @@ int main(void)
 		domain_test(cut_or_foreign_file_is_refused),
 		domain_test(file_of_an_earlier_boot_is_replaced),
 		domain_test(small_file_limit_is_an_error_and_no_signal),
+		domain_test(full_file_system_is_an_error_and_no_signal),
 		domain_test(random_content_crashes_nobody),
 	};
 

@@ -97,8 +97,9 @@ static void other_files_are_not_opened(void **state)
 	(void)state;
 	assert_ok(adev_wake_create(&ends[0], &ends[1]));
 	assert_ok(fstat(ends[1], &status));
-	assert_int_equal(adev_wake_open(dir_fd, ends[1], status.st_ino + 1, &fd),
-			 ENOENT);
+	assert_int_equal(
+		adev_wake_open(dir_fd, ends[1], status.st_ino + 1, &fd),
+		ENOENT);
 	assert_int_equal(adev_wake_open(dir_fd, 0, status.st_ino, &fd), ENOENT);
 	assert_int_equal(adev_wake_open(dir_fd, 9999, status.st_ino, &fd),
 			 ENOENT);
