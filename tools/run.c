@@ -99,21 +99,21 @@ static int set_variable(const struct tool_variable *variable)
  * program needs are named once more for the stand-in, which hides them from the
  * program's children: those have no use for a sanitizer.
  */
-static int set_preload(const char *standin,
+static int set_preload(const struct tool_layout *layout,
 		       const struct tool_runtimes *runtimes)
 {
-	struct tool_elf library;
+	struct tool_elf adapter;
 	char *preload = NULL;
 	char *names = NULL;
 	int err = -1;
 
-	if (tool_elf_scan(standin, &library))
-		library.runtimes.num_names = 0;
-	if (!library.runtimes.num_names) {
-		library.runtimes = *runtimes;
+	if (tool_elf_scan(layout->device, &adapter))
+		adapter.runtimes.num_names = 0;
+	if (!adapter.runtimes.num_names) {
+		adapter.runtimes = *runtimes;
 		names = tool_runtimes_list(runtimes);
 	}
-	preload = tool_compose_preload(&library.runtimes, standin,
+	preload = tool_compose_preload(&adapter.runtimes, layout->standin,
 				       getenv("LD_PRELOAD"));
 	if (preload)
 		err = setenv("LD_PRELOAD", preload, 1);
@@ -125,6 +125,7 @@ static int set_preload(const char *standin,
 }
 
 static int set_environment(const struct run_options *parsed,
+			   const struct tool_layout *layout,
 			   const struct tool_program *program)
 {
 	const struct tool_environment *environment = &parsed->environment;
@@ -134,8 +135,7 @@ static int set_environment(const struct run_options *parsed,
 			&environment->variables[i];
 		int err = strcmp(variable->name, "LD_PRELOAD") ?
 				  set_variable(variable) :
-				  set_preload(variable->value,
-					      &program->runtimes);
+				  set_preload(layout, &program->runtimes);
 
 		if (err)
 			return errno;
@@ -143,7 +143,8 @@ static int set_environment(const struct run_options *parsed,
 	return 0;
 }
 
-static int run_program(const struct run_options *parsed)
+static int run_program(const struct run_options *parsed,
+		       const struct tool_layout *layout)
 {
 	struct tool_program program;
 	const char *name = parsed->program[0];
@@ -153,7 +154,7 @@ static int run_program(const struct run_options *parsed)
 		return explain_find(name, err);
 	if (program.verdict != TOOL_VERDICT_OK && !parsed->force)
 		return explain_verdict(&program);
-	err = set_environment(parsed, &program);
+	err = set_environment(parsed, layout, &program);
 	if (err) {
 		fprintf(stderr, "arnica run: environment: %s\n", strerror(err));
 		return TOOL_EXIT_SETUP;
@@ -189,5 +190,5 @@ int tool_command_run(int argc, char **argv)
 	if (tool_locate_or_explain(argv[0], &layout))
 		return TOOL_EXIT_SETUP;
 	tool_environment_init(&parsed.environment, &layout);
-	return run_program(&parsed);
+	return run_program(&parsed, &layout);
 }
