@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Counting asynchronous events; see async.h.
+ */
+#include "async.h"
+
+#include <pthread.h>
+
+#include "context.h"
+#include "cq.h"
+#include "qp.h"
+
+void arnica_async_event(struct ibv_context *context,
+			struct ibv_async_event *event)
+{
+	(void)context;
+	switch (event->event_type) {
+	case IBV_EVENT_CQ_ERR:
+		atomic_fetch_add_explicit(
+			&arnica_cq_of(event->element.cq)->async_events, 1,
+			memory_order_relaxed);
+		break;
+	case IBV_EVENT_QP_FATAL:
+	case IBV_EVENT_QP_REQ_ERR:
+	case IBV_EVENT_QP_ACCESS_ERR:
+	case IBV_EVENT_COMM_EST:
+	case IBV_EVENT_SQ_DRAINED:
+	case IBV_EVENT_PATH_MIG:
+	case IBV_EVENT_PATH_MIG_ERR:
+	case IBV_EVENT_QP_LAST_WQE_REACHED:
+		atomic_fetch_add_explicit(
+			&arnica_qp_of(event->element.qp)->async_events, 1,
+			memory_order_relaxed);
+		break;
+	default: /* of the port or the device: nothing is acknowledged */
+		break;
+	}
+}
+
+void arnica_async_drain_qp(struct arnica_qp *qp)
+{
+	struct ibv_qp *base = &qp->verbs.base;
+
+	arnica_bus_async_purge(qp->context->bus, (uintptr_t)qp);
+	pthread_mutex_lock(&base->mutex);
+	while (base->events_completed !=
+	       atomic_load_explicit(&qp->async_events, memory_order_relaxed))
+		pthread_cond_wait(&base->cond, &base->mutex);
+	pthread_mutex_unlock(&base->mutex);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Posting commands to the control queue and waiting for them; see command.h.
+ */
+#include "command.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#include "spinlock.h"
+
+#define SPINS_BEFORE_YIELD 1000u
+#define YIELDS_BEFORE_SLEEP 1000u
+#define SLEEP_NS 50000
+
+int arnica_command_init(struct arnica_command_queue *queue,
+			struct arnica_bus *bus)
+{
+	queue->bus = bus;
+	queue->next = 0;
+	queue->slots = arnica_bus_map(
+		bus, arnica_bus_cqp_offset(bus),
+		ARNICA_HW_CQP_DEPTH * sizeof(struct arnica_hw_cqp_slot));
+	if (!queue->slots)
+		return EIO;
+	pthread_mutex_init(&queue->mutex, NULL);
+	return 0;
+}
+
+void arnica_command_fini(struct arnica_command_queue *queue)
+{
+	pthread_mutex_destroy(&queue->mutex);
+}
+
+int arnica_command_errno(uint32_t status)
+{
+#define STATUS_CASE(name, number, error, text)                                 \
+	case number:                                                           \
+		return error;
+
+	switch (status) {
+		ARNICA_HW_COMMAND_STATUS_LIST(STATUS_CASE)
+	default:
+		return EIO;
+	}
+#undef STATUS_CASE
+}
+
+/* True when the completion of command `index` is there; false when the
+ * function died first. */
+static bool wait_for_completion(struct arnica_command_queue *queue,
+				const struct arnica_hw_completion *completion,
+				uint32_t index)
+{
+	uint32_t rounds = 0;
+
+	/* C4: pairs with the adapter's release of a command's completion. */
+	while (arnica_load32(&completion->sequence, memory_order_acquire) !=
+	       index + 1) {
+		rounds++;
+		if (rounds < SPINS_BEFORE_YIELD) {
+			arnica_cpu_pause();
+			continue;
+		}
+		if (!arnica_bus_alive(queue->bus))
+			return false;
+		arnica_bus_poll(queue->bus);
+		if (rounds < SPINS_BEFORE_YIELD + YIELDS_BEFORE_SLEEP) {
+			sched_yield();
+		} else {
+			struct timespec pause = { .tv_nsec = SLEEP_NS };
+
+			nanosleep(&pause, NULL);
+		}
+	}
+	return true;
+}
+
+static int execute_locked(struct arnica_command_queue *queue,
+			  const struct arnica_hw_command *command,
+			  struct arnica_hw_completion *answer)
+{
+	uint32_t index = queue->next;
+	struct arnica_hw_cqp_slot *slot =
+		&queue->slots[index % ARNICA_HW_CQP_DEPTH];
+
+	memcpy(&slot->command, command, sizeof(slot->command));
+	queue->next++;
+	arnica_bus_doorbell(queue->bus, 0, ARNICA_HW_DB_CQP, 0);
+	if (!wait_for_completion(queue, &slot->completion, index))
+		return EIO;
+	if (answer)
+		memcpy(answer->bytes, slot->completion.bytes,
+		       sizeof(answer->bytes));
+	return arnica_command_errno(arnica_from_le32(slot->completion.status));
+}
+
+int arnica_command_execute(struct arnica_command_queue *queue,
+			   const struct arnica_hw_command *command,
+			   struct arnica_hw_completion *answer)
+{
+	int error;
+
+	/* A forked child must not touch the mutex: its owner may be gone. */
+	if (!arnica_bus_alive(queue->bus))
+		return EIO;
+	pthread_mutex_lock(&queue->mutex);
+	error = execute_locked(queue, command, answer);
+	pthread_mutex_unlock(&queue->mutex);
+	return error;
+}
+
+int arnica_command_object(struct arnica_command_queue *queue,
+			  enum arnica_hw_command_opcode opcode, uint32_t handle)
+{
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(opcode),
+		.object = { .handle = arnica_to_le32(handle) },
+	};
+
+	return arnica_command_execute(queue, &command, NULL);
+}

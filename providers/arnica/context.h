@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * An open device: the function behind it, its control queue, its doorbell
+ * pages, and the table that finds a work queue's completion ring by number.
+ *
+ * Locks: `objects` orders the life of queue pairs (create, destroy, change of
+ * state) and is held over commands; it is taken before the control queue's
+ * mutex and before any spinlock. `translations_lock` guards the list of regions
+ * whose addresses are not the process's own; it is innermost.
+ */
+#ifndef ARNICA_CONTEXT_H
+#define ARNICA_CONTEXT_H
+
+#include <infiniband/verbs.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arnica/hw/bus.h"
+#include "arnica/hw/limits.h"
+#include "arnica/hw/segment.h"
+#include "command.h"
+#include "doorbell.h"
+
+#define ARNICA_NUM_RINGS (2u * ARNICA_HW_MAX_QP)
+
+struct arnica_cq;
+struct arnica_mr;
+struct arnica_qp;
+struct arnica_ring;
+
+/*
+ * Entry of the table of rings. `cq` is compared before `ring` is followed, so
+ * that a wrong number from shared memory never reaches a ring that another CQ
+ * may be tearing down.
+ */
+struct arnica_ring_slot {
+	_Atomic(struct arnica_cq *) cq;
+	struct arnica_ring *ring;
+};
+
+struct arnica_context {
+	struct ibv_context *ibv;
+	struct arnica_bus *bus;
+	const struct arnica_hw_segment_header *header;
+	struct arnica_ring_slot *rings;
+	struct arnica_doorbell_page pages[ARNICA_HW_DOORBELL_PAGES];
+	/* Regions with an address of their own choice, see mr.c. */
+	atomic_uint num_translations;
+
+	struct arnica_command_queue commands;
+	struct arnica_hw_device_caps caps;
+	/* Set in a forked child: every verb but closing answers EIO. */
+	atomic_bool dead;
+	pthread_mutex_t objects;
+	struct arnica_qp *qps; /* list; guarded by `objects` */
+	struct arnica_spinlock translations_lock;
+	struct arnica_mr *translations; /* list */
+	struct arnica_context *next; /* all contexts of the process */
+	struct arnica_context **link;
+};
+
+/* Our context behind the library's: its address follows ibv_context. */
+static inline struct arnica_context *
+arnica_context_of(struct ibv_context *context)
+{
+	return *(struct arnica_context **)(void *)(context + 1);
+}
+
+void *arnica_context_alloc(struct ibv_device *device, int cmd_fd,
+			   void *private_data);
+void arnica_context_free(struct ibv_context *context);
+
+/* Maps a part of the segment that an answer named; NULL when it lies outside. */
+void *arnica_context_map(struct arnica_context *context, uint64_t offset,
+			 uint64_t length);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Completion queues. A CQ is the set of the completion rings of its work
+ * queues (cqe.h of the contract). The rings that have something, or had a moment
+ * ago, are hot: each poll looks at these only. A ring gets hot when the adapter
+ * puts it on the CQ's ready stack.
+ */
+#ifndef ARNICA_CQ_H
+#define ARNICA_CQ_H
+
+#include <infiniband/verbs.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "context.h"
+#include "ring.h"
+#include "spinlock.h"
+
+/* A completion, taken from its ring and checked. */
+struct arnica_completion {
+	uint64_t wr_id;
+	uint64_t timestamp_ns; /* CLOCK_MONOTONIC; zero unless asked for */
+	enum ibv_wc_status status;
+	enum ibv_wc_opcode opcode;
+	uint32_t vendor_error;
+	uint32_t byte_len;
+	uint32_t qp_num;
+	uint32_t immediate; /* __be32 as it stands in memory */
+	unsigned int wc_flags;
+};
+
+struct arnica_cq {
+	struct ibv_cq_ex verbs; /* first: this is the library's view */
+
+	struct arnica_spinlock lock __attribute__((aligned(64)));
+	uint32_t num_hot;
+	uint32_t next_hot; /* where the next poll starts */
+	uint32_t hot_capacity;
+	struct arnica_ring **hot;
+	struct arnica_hw_cq_record *record;
+	struct arnica_context *context;
+
+	struct arnica_ring *rings; /* all rings of the CQ */
+	uint32_t num_rings;
+	struct arnica_ring *dirty; /* polled, but `polled` not yet published */
+	/* Somebody is between start_poll and end_poll: other pollers wait. The
+	 * lock is not held meanwhile, for the application may do what it
+	 * likes there, for example deregister memory. */
+	bool in_session;
+	uint32_t num_current; /* polled in this session */
+	struct arnica_completion current; /* what read_* tell of */
+
+	uint32_t channel_index; /* ARNICA_HW_NO_CHANNEL without one */
+	/* Events that the application has read; it acknowledges each. */
+	_Atomic uint32_t completion_events;
+	_Atomic uint32_t async_events;
+};
+
+static inline struct arnica_cq *arnica_cq_of(struct ibv_cq *cq)
+{
+	return (struct arnica_cq *)(void *)cq;
+}
+
+static inline struct arnica_cq *arnica_cq_of_ex(struct ibv_cq_ex *cq)
+{
+	return (struct arnica_cq *)(void *)cq;
+}
+
+struct ibv_cq *arnica_cq_create(struct ibv_context *context, int cqe,
+				struct ibv_comp_channel *channel, int vector);
+struct ibv_cq_ex *arnica_cq_create_ex(struct ibv_context *context,
+				      struct ibv_cq_init_attr_ex *attr);
+int arnica_cq_resize(struct ibv_cq *cq, int cqe);
+int arnica_cq_destroy(struct ibv_cq *cq);
+
+/* cq_event.c */
+int arnica_cq_req_notify(struct ibv_cq *cq, int solicited_only);
+void arnica_cq_event(struct ibv_cq *cq);
+/* Waits until the application has acknowledged every event that it read. */
+void arnica_cq_wait_for_acks(struct arnica_cq *cq);
+
+/* cq_poll.c */
+int arnica_cq_poll(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc);
+/*
+ * Takes the next completion of any ring; the caller holds the lock. False when
+ * there is none.
+ */
+bool arnica_cq_take(struct arnica_cq *cq, struct arnica_completion *completion);
+/* After the last take: publishes, counts and cools; the caller holds the lock. */
+void arnica_cq_settle(struct arnica_cq *cq, uint32_t num_taken);
+/* Makes every ring on the ready stack hot; the caller holds the lock. */
+void arnica_cq_take_ready(struct arnica_cq *cq);
+/* Takes a ring off the hot list, if it is on it; the caller holds the lock. */
+void arnica_cq_cool(struct arnica_cq *cq, struct arnica_ring *ring);
+/* Where the queues could overrun the CQ: entries that are free again. */
+void arnica_cq_count_polled(struct arnica_cq *cq, uint32_t num_polled);
+/* If work is left for whoever polls, does it. */
+static inline void arnica_cq_attend(struct arnica_cq *cq)
+{
+	/* C3: pairs with the release with which peers leave work here. */
+	if (__builtin_expect(arnica_load32(&cq->context->header->attention,
+					   memory_order_acquire) != 0, 0))
+		arnica_bus_poll(cq->context->bus);
+}
+
+/* Takes the lock, as a poller: waits until no session is open. */
+static inline void arnica_cq_lock_to_poll(struct arnica_cq *cq)
+{
+	arnica_spinlock_lock(&cq->lock);
+	while (__builtin_expect(cq->in_session, 0)) {
+		arnica_spinlock_unlock(&cq->lock);
+		sched_yield();
+		arnica_spinlock_lock(&cq->lock);
+	}
+}
+
+/* cq_ex.c */
+void arnica_cq_ex_init(struct arnica_cq *cq, uint64_t wc_flags);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Arming a CQ, and counting its events: those that the application has read,
+ * against those that it has acknowledged.
+ */
+#include <errno.h>
+#include <pthread.h>
+
+#include "cq.h"
+
+int arnica_cq_req_notify(struct ibv_cq *ibv_cq, int solicited_only)
+{
+	struct arnica_cq *cq = arnica_cq_of(ibv_cq);
+	uint32_t wanted = solicited_only ? ARNICA_HW_ARM_SOLICITED :
+					   ARNICA_HW_ARM_NEXT;
+	uint32_t word = arnica_load32(&cq->record->armed, memory_order_relaxed);
+	uint32_t armed;
+
+	do {
+		uint32_t arm = word & ARNICA_HW_ARMED_ARM_MASK;
+
+		/* Arming for less does not take back what was asked before. */
+		armed = arm >= wanted ?
+				word :
+				(word & ~ARNICA_HW_ARMED_ARM_MASK) | wanted;
+		/*
+		 * A1: sequentially consistent with the writer's "publish, then
+		 * look whether armed": either the writer sees the request, or
+		 * the poll that follows this call sees the entry.
+		 */
+	} while (!arnica_compare_exchange32(&cq->record->armed, &word, armed,
+					    memory_order_seq_cst));
+	return 0;
+}
+
+/* The library has read one event of the CQ and is about to return it. */
+void arnica_cq_event(struct ibv_cq *ibv_cq)
+{
+	atomic_fetch_add_explicit(&arnica_cq_of(ibv_cq)->completion_events, 1,
+				  memory_order_relaxed);
+}
+
+void arnica_cq_wait_for_acks(struct arnica_cq *cq)
+{
+	struct ibv_cq_ex *verbs = &cq->verbs;
+
+	pthread_mutex_lock(&verbs->mutex);
+	while (verbs->comp_events_completed !=
+		       atomic_load_explicit(&cq->completion_events,
+					    memory_order_relaxed) ||
+	       verbs->async_events_completed !=
+		       atomic_load_explicit(&cq->async_events,
+					    memory_order_relaxed))
+		pthread_cond_wait(&verbs->cond, &verbs->mutex);
+	pthread_mutex_unlock(&verbs->mutex);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Capabilities of the device. What is not there is reported as zero, and a
+ * flag is set only for what works.
+ */
+#include "device_query.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <time.h>
+
+#include "context.h"
+
+#define NS_CLOCK_KHZ 1000000u /* a clock that counts nanoseconds */
+#define NS_PER_S 1000000000l
+
+int arnica_device_load_caps(struct arnica_context *context)
+{
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_QUERY_DEVICE),
+	};
+	struct arnica_hw_completion answer;
+	int error = arnica_command_execute(&context->commands, &command,
+					   &answer);
+
+	if (!error)
+		context->caps = answer.device;
+	return error;
+}
+
+/* Verbs count in int, the contract in uint32_t. */
+static int as_int(arnica_le32 word)
+{
+	uint32_t value = arnica_from_le32(word);
+
+	return value > INT_MAX ? INT_MAX : (int)value;
+}
+
+static void fill_base(const struct arnica_hw_device_caps *caps,
+		      struct ibv_device_attr *attr)
+{
+	memcpy(attr->fw_ver, caps->firmware_version,
+	       sizeof(caps->firmware_version));
+	attr->fw_ver[sizeof(caps->firmware_version) - 1] = '\0';
+	attr->node_guid = htobe64(arnica_from_le64(caps->node_guid));
+	attr->sys_image_guid = attr->node_guid;
+	attr->max_mr_size = arnica_from_le64(caps->max_mr_size);
+	attr->page_size_cap = arnica_from_le64(caps->page_size_cap);
+	attr->vendor_id = arnica_from_le32(caps->vendor_id);
+	attr->vendor_part_id = arnica_from_le32(caps->vendor_part_id);
+	attr->hw_ver = arnica_from_le32(caps->hw_version);
+	attr->max_qp = as_int(caps->max_qp);
+	attr->max_qp_wr = as_int(caps->max_qp_wr);
+	attr->device_cap_flags =
+		IBV_DEVICE_RC_RNR_NAK_GEN | IBV_DEVICE_SYS_IMAGE_GUID;
+	attr->max_sge = as_int(caps->max_sge);
+	attr->max_sge_rd = attr->max_sge;
+	attr->max_cq = as_int(caps->max_cq);
+	attr->max_cqe = as_int(caps->max_cqe);
+	attr->max_mr = as_int(caps->max_mr);
+	attr->max_pd = as_int(caps->max_pd);
+	attr->max_ah = as_int(caps->max_ah);
+	attr->max_qp_rd_atom = as_int(caps->max_qp_rd_atom);
+	attr->max_qp_init_rd_atom = as_int(caps->max_qp_init_rd_atom);
+	attr->max_res_rd_atom = as_int(caps->max_res_rd_atom);
+	/* Executed by a processor: atomic with its own accesses, too. */
+	attr->atomic_cap = IBV_ATOMIC_GLOB;
+	attr->max_pkeys = (uint16_t)arnica_from_le32(caps->max_pkeys);
+	attr->local_ca_ack_delay =
+		(uint8_t)arnica_from_le32(caps->local_ca_ack_delay);
+	attr->phys_port_cnt = (uint8_t)arnica_from_le32(caps->num_ports);
+}
+
+int arnica_device_query_ex(struct ibv_context *ibv,
+			   const struct ibv_query_device_ex_input *input,
+			   struct ibv_device_attr_ex *attr, size_t attr_bytes)
+{
+	struct arnica_context *context = arnica_context_of(ibv);
+	struct ibv_device_attr_ex full;
+
+	if (input && input->comp_mask)
+		return EINVAL;
+	if (attr_bytes < sizeof(attr->orig_attr))
+		return EINVAL;
+	if (!arnica_bus_alive(context->bus))
+		return EIO;
+	memset(&full, 0, sizeof(full));
+	fill_base(&context->caps, &full.orig_attr);
+	full.completion_timestamp_mask = UINT64_MAX;
+	full.hca_core_clock = NS_CLOCK_KHZ;
+	full.device_cap_flags_ex = full.orig_attr.device_cap_flags;
+	full.phys_port_cnt_ex = full.orig_attr.phys_port_cnt;
+	/* The caller's structure may be shorter or longer than ours. */
+	memset(attr, 0, attr_bytes);
+	memcpy(attr, &full,
+	       attr_bytes < sizeof(full) ? attr_bytes : sizeof(full));
+	return 0;
+}
+
+/*
+ * The raw clock is what completion timestamps count: nanoseconds of the
+ * monotonic clock, all of them in tv_nsec, where applications look for ticks.
+ */
+int arnica_device_query_rt_values(struct ibv_context *ibv,
+				  struct ibv_values_ex *values)
+{
+	struct timespec now;
+
+	(void)ibv;
+	if (values->comp_mask & ~(uint32_t)IBV_VALUES_MASK_RAW_CLOCK)
+		return EOPNOTSUPP;
+	if (!(values->comp_mask & IBV_VALUES_MASK_RAW_CLOCK))
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	values->raw_clock.tv_sec = 0;
+	values->raw_clock.tv_nsec = now.tv_sec * NS_PER_S + now.tv_nsec;
+	return 0;
+}

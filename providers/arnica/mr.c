@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Registering, changing and deregistering memory regions; see mr.h.
+ *
+ * Payload of receives may still stand in completion entries when a region goes
+ * away or changes. It is placed after the adapter has changed its table, so
+ * that nothing more arrives, and before the application is told, so that the
+ * memory is still there.
+ */
+#include "mr.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "scatter.h"
+
+#define ACCESS_RIGHTS                                                          \
+	(IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE |                    \
+	 IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_ATOMIC |                   \
+	 IBV_ACCESS_MW_BIND)
+#define ACCESS_PLACES (IBV_ACCESS_ZERO_BASED | IBV_ACCESS_HUGETLB)
+/* Rights of later standards, named by number: older headers lack them. */
+#define ACCESS_NOT_THERE                                                       \
+	(IBV_ACCESS_ON_DEMAND | ARNICA_HW_ACCESS_FLUSH_GLOBAL |                \
+	 ARNICA_HW_ACCESS_FLUSH_PERSISTENT)
+
+static struct arnica_mr *mr_of(struct arnica_abi_mr *mr)
+{
+	return (struct arnica_mr *)(void *)mr;
+}
+
+int arnica_mr_check_access(int access)
+{
+	int mandatory = access & ~(int)IBV_ACCESS_OPTIONAL_RANGE;
+
+	if (mandatory & ~(int)(ACCESS_RIGHTS | ACCESS_PLACES | ACCESS_NOT_THERE))
+		return EINVAL;
+	if (mandatory & (int)ACCESS_NOT_THERE)
+		return EOPNOTSUPP;
+	if ((mandatory &
+	     (IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_ATOMIC)) &&
+	    !(mandatory & IBV_ACCESS_LOCAL_WRITE))
+		return EINVAL;
+	return 0;
+}
+
+void *arnica_mr_find_translation(struct arnica_context *context, uint32_t lkey,
+				 uint64_t address)
+{
+	struct arnica_mr *mr;
+
+	arnica_spinlock_lock(&context->translations_lock);
+	for (mr = context->translations; mr; mr = mr->next) {
+		if (mr->lkey == lkey) {
+			address += mr->offset;
+			break;
+		}
+	}
+	arnica_spinlock_unlock(&context->translations_lock);
+	return (void *)(uintptr_t)address;
+}
+
+static void add_translation(struct arnica_context *context,
+			    struct arnica_mr *mr)
+{
+	if (mr->offset == 0)
+		return;
+	arnica_spinlock_lock(&context->translations_lock);
+	mr->next = context->translations;
+	context->translations = mr;
+	atomic_fetch_add_explicit(&context->num_translations, 1,
+				  memory_order_release);
+	arnica_spinlock_unlock(&context->translations_lock);
+}
+
+static void remove_translation(struct arnica_context *context,
+			       struct arnica_mr *mr)
+{
+	struct arnica_mr **link;
+
+	if (mr->offset == 0)
+		return;
+	arnica_spinlock_lock(&context->translations_lock);
+	for (link = &context->translations; *link != mr; link = &(*link)->next)
+		;
+	*link = mr->next;
+	atomic_fetch_sub_explicit(&context->num_translations, 1,
+				  memory_order_release);
+	arnica_spinlock_unlock(&context->translations_lock);
+}
+
+static struct arnica_hw_command reg_command(
+	enum arnica_hw_command_opcode opcode, uint32_t handle, uint32_t change,
+	uint32_t pd, int access, const void *address, size_t length,
+	uint64_t iova)
+{
+	return (struct arnica_hw_command){
+		.opcode = arnica_to_le32(opcode),
+		.reg_mr = {
+			.handle = arnica_to_le32(handle),
+			.change = arnica_to_le32(change),
+			.pd = arnica_to_le32(pd),
+			.access = arnica_to_le32(
+				(uint32_t)access &
+				~(uint32_t)IBV_ACCESS_OPTIONAL_RANGE),
+			.address = arnica_to_le64((uintptr_t)address),
+			.length = arnica_to_le64(length),
+			.iova = arnica_to_le64(iova),
+		},
+	};
+}
+
+static void adopt_answer(struct arnica_mr *mr,
+			 const struct arnica_hw_completion *answer,
+			 const void *address, uint64_t iova)
+{
+	mr->verbs.mr.handle = arnica_from_le32(answer->mr.handle);
+	mr->lkey = arnica_from_le32(answer->mr.stag);
+	mr->verbs.mr.lkey = mr->lkey;
+	mr->verbs.mr.rkey = mr->lkey;
+	mr->offset = (uintptr_t)address - iova;
+}
+
+struct ibv_mr *arnica_mr_reg(struct ibv_pd *pd, void *address, size_t length,
+			     uint64_t iova, int access)
+{
+	struct arnica_context *context = arnica_context_of(pd->context);
+	struct arnica_hw_command command;
+	struct arnica_hw_completion answer;
+	struct arnica_mr *mr;
+	int error = arnica_mr_check_access(access);
+
+	if (!error && length == 0)
+		error = EINVAL;
+	if (error)
+		goto err_out;
+	mr = calloc(1, sizeof(*mr));
+	if (!mr) {
+		error = ENOMEM;
+		goto err_out;
+	}
+	if (access & IBV_ACCESS_ZERO_BASED)
+		iova = 0;
+	command = reg_command(ARNICA_HW_CMD_REG_MR, 0, 0, pd->handle, access,
+			      address, length, iova);
+	error = arnica_command_execute(&context->commands, &command, &answer);
+	if (error)
+		goto err_free;
+	adopt_answer(mr, &answer, address, iova);
+	mr->verbs.access = access;
+	mr->verbs.mr.context = pd->context;
+	mr->verbs.mr.pd = pd;
+	mr->verbs.mr.addr = address;
+	mr->verbs.mr.length = length;
+	add_translation(context, mr);
+	return &mr->verbs.mr;
+
+err_free:
+	free(mr);
+err_out:
+	errno = error;
+	return NULL;
+}
+
+int arnica_mr_rereg(struct arnica_abi_mr *abi_mr, int flags, struct ibv_pd *pd,
+		    void *address, size_t length, int access)
+{
+	struct arnica_mr *mr = mr_of(abi_mr);
+	struct arnica_context *context = arnica_context_of(abi_mr->mr.context);
+	struct arnica_hw_command command;
+	struct arnica_hw_completion answer;
+	bool moved = flags & IBV_REREG_MR_CHANGE_TRANSLATION;
+	uint64_t iova;
+	int error = 0;
+
+	if (!(flags & IBV_REREG_MR_CHANGE_ACCESS))
+		access = abi_mr->access;
+	else
+		error = arnica_mr_check_access(access);
+	if (!(flags & IBV_REREG_MR_CHANGE_PD))
+		pd = abi_mr->mr.pd;
+	else if (!pd || pd->context != abi_mr->mr.context)
+		error = EINVAL;
+	if (!moved) {
+		address = abi_mr->mr.addr;
+		length = abi_mr->mr.length;
+		iova = (uintptr_t)address - mr->offset;
+	} else {
+		iova = access & IBV_ACCESS_ZERO_BASED ? 0 : (uintptr_t)address;
+	}
+	if (error)
+		goto err_out;
+	command = reg_command(ARNICA_HW_CMD_REREG_MR, abi_mr->mr.handle,
+			      (uint32_t)flags, pd->handle, access, address,
+			      length, iova);
+	error = arnica_command_execute(&context->commands, &command, &answer);
+	if (error)
+		goto err_out;
+	arnica_scatter_outstanding(context);
+	remove_translation(context, mr);
+	adopt_answer(mr, &answer, address, iova);
+	abi_mr->access = access;
+	add_translation(context, mr);
+	return 0;
+
+err_out:
+	errno = error;
+	return error;
+}
+
+int arnica_mr_dereg(struct arnica_abi_mr *abi_mr)
+{
+	struct arnica_mr *mr = mr_of(abi_mr);
+	struct arnica_context *context = arnica_context_of(abi_mr->mr.context);
+	int error = arnica_command_object(&context->commands,
+					  ARNICA_HW_CMD_DEREG_MR,
+					  abi_mr->mr.handle);
+
+	if (error)
+		return error;
+	arnica_scatter_outstanding(context);
+	remove_translation(context, mr);
+	free(mr);
+	return 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Memory regions. The host mirrors of the adapter's table only what it needs
+ * itself: where a region's own addresses (zero-based, or an iova) differ from
+ * the process's, so that a poll can place payload. There are few such regions,
+ * and mostly none.
+ */
+#ifndef ARNICA_MR_H
+#define ARNICA_MR_H
+
+#include <infiniband/verbs.h>
+#include <stdint.h>
+
+#include "abi.h"
+#include "context.h"
+
+struct arnica_mr {
+	struct arnica_abi_mr verbs; /* first: this is the library's view */
+	uint64_t offset; /* add to the region's address; zero: the same */
+	uint32_t lkey;
+	struct arnica_mr *next; /* list of translations, when offset is not 0 */
+};
+
+struct ibv_mr *arnica_mr_reg(struct ibv_pd *pd, void *address, size_t length,
+			     uint64_t iova, int access);
+int arnica_mr_rereg(struct arnica_abi_mr *mr, int flags, struct ibv_pd *pd,
+		    void *address, size_t length, int access);
+int arnica_mr_dereg(struct arnica_abi_mr *mr);
+
+/* 0, or what the verbs interface says about these access rights. */
+int arnica_mr_check_access(int access) ARNICA_MUST_CHECK;
+
+void *arnica_mr_find_translation(struct arnica_context *context, uint32_t lkey,
+				 uint64_t address);
+
+/* The process's address of an address in the region `lkey`. */
+static inline void *arnica_mr_translate(struct arnica_context *context,
+					uint32_t lkey, uint64_t address)
+{
+	if (__builtin_expect(atomic_load_explicit(&context->num_translations,
+						  memory_order_acquire) == 0,
+			     1))
+		return (void *)(uintptr_t)address;
+	return arnica_mr_find_translation(context, lkey, address);
+}
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Which function serves which operation; see ops.h.
+ */
+#include "ops.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "abi.h"
+#include "ah.h"
+#include "async.h"
+#include "context.h"
+#include "cq.h"
+#include "device_query.h"
+#include "mr.h"
+#include "pd.h"
+#include "qp.h"
+
+static const enum arnica_ops_generation since[ARNICA_OP_COUNT] = {
+#define OPS_SINCE(name, release) [ARNICA_OP_##name] = ARNICA_OPS_##release,
+	ARNICA_OPS_LIST(OPS_SINCE)
+#undef OPS_SINCE
+};
+
+int arnica_ops_slot(enum arnica_ops_generation generation, enum arnica_op op)
+{
+	unsigned int other;
+	int slot = 0;
+
+	if (since[op] > generation)
+		return -1;
+	for (other = 0; other < (unsigned int)op; other++)
+		if (since[other] <= generation)
+			slot++;
+	return slot;
+}
+
+void arnica_ops_set(void **table, enum arnica_ops_generation generation,
+		    enum arnica_op op, void *function)
+{
+	int slot = arnica_ops_slot(generation, op);
+
+	if (slot >= 0)
+		table[slot] = function;
+}
+
+void arnica_ops_install(const struct arnica_calibration *calibration,
+			void *verbs_context)
+{
+	void *table[ARNICA_ABI_OPS_SLOTS] = { NULL };
+
+#define SET(name, function)                                                    \
+	arnica_ops_set(table, calibration->generation, ARNICA_OP_##name,       \
+		       (void *)(uintptr_t)(function))
+	SET(alloc_pd, arnica_pd_alloc);
+	SET(async_event, arnica_async_event);
+	SET(cq_event, arnica_cq_event);
+	SET(create_ah, arnica_ah_create);
+	SET(create_cq, arnica_cq_create);
+	SET(create_cq_ex, arnica_cq_create_ex);
+	SET(create_qp, arnica_qp_create);
+	SET(create_qp_ex, arnica_qp_create_ex);
+	SET(dealloc_pd, arnica_pd_dealloc);
+	SET(dereg_mr, arnica_mr_dereg);
+	SET(destroy_ah, arnica_ah_destroy);
+	SET(destroy_cq, arnica_cq_destroy);
+	SET(destroy_qp, arnica_qp_destroy);
+	SET(free_context, arnica_context_free);
+	SET(modify_qp, arnica_qp_modify);
+	SET(poll_cq, arnica_cq_poll);
+	SET(post_recv, arnica_receive_post);
+	SET(post_send, arnica_send_post);
+	SET(query_device_ex, arnica_device_query_ex);
+	SET(query_port, arnica_port_query);
+	SET(query_qp, arnica_qp_query);
+	SET(query_rt_values, arnica_device_query_rt_values);
+	SET(reg_mr, arnica_mr_reg);
+	SET(req_notify_cq, arnica_cq_req_notify);
+	SET(rereg_mr, arnica_mr_rereg);
+	SET(resize_cq, arnica_cq_resize);
+#undef SET
+	calibration->set_ops(verbs_context, table);
+}

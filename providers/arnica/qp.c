@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Creating and destroying queue pairs; see qp.h. What the adapter grants is
+ * mapped and set up here, and checked: no later access needs to.
+ */
+#include "qp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arnica/hw/wqe.h"
+#include "async.h"
+#include "calibrate.h"
+#include "cq.h"
+#include "scatter.h"
+
+static int check_type(const struct ibv_qp_init_attr_ex *attr)
+{
+	switch ((int)attr->qp_type) {
+	case IBV_QPT_RC:
+		return 0;
+	case IBV_QPT_UC:
+	case IBV_QPT_UD:
+	case IBV_QPT_RAW_PACKET:
+	case IBV_QPT_XRC_SEND:
+	case IBV_QPT_XRC_RECV:
+	case IBV_QPT_DRIVER:
+		return EOPNOTSUPP;
+	default:
+		return EINVAL;
+	}
+}
+
+static int check_caps(const struct arnica_hw_device_caps *caps,
+		      const struct ibv_qp_cap *cap)
+{
+	uint32_t max_wr = arnica_from_le32(caps->max_qp_wr);
+	uint32_t max_sge = arnica_from_le32(caps->max_sge);
+
+	if (cap->max_send_wr > max_wr || cap->max_recv_wr > max_wr ||
+	    cap->max_send_sge > max_sge || cap->max_recv_sge > max_sge ||
+	    cap->max_inline_data > arnica_from_le32(caps->max_inline))
+		return EINVAL;
+	return 0;
+}
+
+static int check_attributes(struct arnica_context *context,
+			    const struct ibv_qp_init_attr_ex *attr)
+{
+	const uint32_t known = IBV_QP_INIT_ATTR_PD |
+			       IBV_QP_INIT_ATTR_CREATE_FLAGS |
+			       IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
+	int error = check_type(attr);
+
+	if (error)
+		return error;
+	if (attr->comp_mask & ~known)
+		return EOPNOTSUPP;
+	if ((attr->comp_mask & IBV_QP_INIT_ATTR_CREATE_FLAGS) &&
+	    attr->create_flags)
+		return EOPNOTSUPP;
+	if ((attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS) &&
+	    !arnica_send_wr_supported(attr->send_ops_flags))
+		return EOPNOTSUPP;
+	if (attr->srq)
+		return EOPNOTSUPP;
+	if (!(attr->comp_mask & IBV_QP_INIT_ATTR_PD) || !attr->pd ||
+	    attr->pd->context != context->ibv)
+		return EINVAL;
+	if (!attr->send_cq || attr->send_cq->context != context->ibv ||
+	    !attr->recv_cq || attr->recv_cq->context != context->ibv)
+		return EINVAL;
+	return check_caps(&context->caps, &attr->cap);
+}
+
+static int execute_create(struct arnica_qp *qp,
+			  const struct ibv_qp_init_attr_ex *attr,
+			  struct arnica_hw_res_qp *granted)
+{
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_CREATE_QP),
+		.create_qp = {
+			.type = arnica_to_le32(attr->qp_type),
+			.pd = arnica_to_le32(attr->pd->handle),
+			.send_cq = arnica_to_le32(attr->send_cq->handle),
+			.recv_cq = arnica_to_le32(attr->recv_cq->handle),
+			.send_depth = arnica_to_le32(attr->cap.max_send_wr),
+			.recv_depth = arnica_to_le32(attr->cap.max_recv_wr),
+			.send_sge = arnica_to_le32(attr->cap.max_send_sge),
+			.recv_sge = arnica_to_le32(attr->cap.max_recv_sge),
+			.inline_bytes =
+				arnica_to_le32(attr->cap.max_inline_data),
+			.user_data = arnica_to_le64((uintptr_t)qp),
+		},
+	};
+	struct arnica_hw_completion answer;
+	int error = arnica_command_execute(&qp->context->commands, &command,
+					   &answer);
+
+	if (!error)
+		*granted = answer.qp;
+	return error;
+}
+
+static bool is_power_of_two(uint32_t value)
+{
+	return value != 0 && (value & (value - 1)) == 0;
+}
+
+/* What was granted must hang together, or the adapter is not the one that this
+ * provider was built for. */
+static bool queue_is_sane(const struct arnica_hw_res_queue *granted,
+			  uint32_t header_bytes)
+{
+	uint32_t slots = arnica_from_le32(granted->slots);
+	uint32_t bytes = arnica_from_le32(granted->entry_bytes);
+	uint32_t max_sge = arnica_from_le32(granted->max_sge);
+
+	return is_power_of_two(slots) && is_power_of_two(bytes) &&
+	       bytes <= ARNICA_HW_MAX_WQE_BYTES &&
+	       slots <= ARNICA_HW_MAX_QUEUE_DEPTH &&
+	       arnica_from_le32(granted->depth) <= slots &&
+	       max_sge <= ARNICA_HW_MAX_SGE &&
+	       header_bytes + max_sge * sizeof(struct arnica_hw_data_segment) <=
+		       bytes;
+}
+
+/* Maps the queue, its ring and its record; false when something is amiss. */
+static bool set_up_ring(struct arnica_qp *qp, struct arnica_ring *ring,
+			const struct arnica_hw_res_queue *granted,
+			uint32_t number, unsigned char **entries)
+{
+	uint32_t slots = arnica_from_le32(granted->slots);
+	uint32_t bytes = arnica_from_le32(granted->entry_bytes);
+	struct arnica_context *context = qp->context;
+
+	ring->qp = qp;
+	ring->number = number;
+	ring->mask = slots - 1;
+	ring->hot_index = ARNICA_RING_NOT_HOT;
+	ring->entries = arnica_context_map(
+		context, arnica_from_le64(granted->ring_offset),
+		(uint64_t)slots * sizeof(struct arnica_hw_cqe));
+	ring->record = arnica_context_map(
+		context, arnica_from_le64(granted->record_offset),
+		sizeof(*ring->record));
+	*entries = arnica_context_map(
+		context, arnica_from_le64(granted->entries_offset),
+		(uint64_t)slots * bytes);
+	ring->wr_ids = calloc(slots, sizeof(*ring->wr_ids));
+	return ring->entries && ring->record && *entries && ring->wr_ids;
+}
+
+static void set_up_doorbell(struct arnica_qp *qp,
+			    struct arnica_doorbell *doorbell)
+{
+	struct ibv_qp *base = &qp->verbs.base;
+
+	doorbell->bus = qp->context->bus;
+	doorbell->page =
+		&qp->context->pages[base->handle % ARNICA_HW_DOORBELL_PAGES];
+	doorbell->base =
+		arnica_hw_doorbell_encode(base->handle, base->qp_num, 0);
+}
+
+static bool set_up_send(struct arnica_qp *qp,
+			const struct arnica_hw_res_qp *granted, bool signal_all)
+{
+	struct arnica_send_queue *queue = &qp->send;
+	struct arnica_ring *ring = &qp->send_ring;
+	const struct arnica_hw_res_queue *send = &granted->send;
+	uint32_t bytes = arnica_from_le32(send->entry_bytes);
+	uint32_t max_inline = arnica_from_le32(granted->inline_bytes);
+
+	arnica_spinlock_init(&queue->lock);
+	queue->signal_all = signal_all;
+	set_up_doorbell(qp, &queue->doorbell);
+	if (arnica_from_le32(send->depth) == 0)
+		return true;
+	if (!queue_is_sane(send, ARNICA_HW_WQE_HEADER_BYTES) ||
+	    max_inline > bytes - ARNICA_HW_WQE_HEADER_BYTES ||
+	    !set_up_ring(qp, ring, send, 2 * qp->verbs.base.handle,
+			 &queue->entries))
+		return false;
+	queue->depth = arnica_from_le32(send->depth);
+	queue->mask = ring->mask;
+	queue->shift = (uint32_t)__builtin_ctz(bytes);
+	queue->max_sge = arnica_from_le32(send->max_sge);
+	queue->max_inline = max_inline;
+	queue->max_atomic_sge =
+		bytes <= ARNICA_HW_WQE_ATOMIC_HEADER_BYTES ?
+			0 :
+			(bytes - ARNICA_HW_WQE_ATOMIC_HEADER_BYTES) /
+				(uint32_t)sizeof(struct arnica_hw_data_segment);
+	if (queue->max_atomic_sge > queue->max_sge)
+		queue->max_atomic_sge = queue->max_sge;
+	queue->wr_ids = ring->wr_ids;
+	return true;
+}
+
+static bool set_up_receive(struct arnica_qp *qp,
+			   const struct arnica_hw_res_queue *granted)
+{
+	struct arnica_receive_queue *queue = &qp->receive;
+	struct arnica_ring *ring = &qp->receive_ring;
+	uint32_t bytes = arnica_from_le32(granted->entry_bytes);
+
+	arnica_spinlock_init(&queue->lock);
+	set_up_doorbell(qp, &queue->doorbell);
+	ring->is_receive = true;
+	if (arnica_from_le32(granted->depth) == 0)
+		return true;
+	if (!queue_is_sane(granted, 0) ||
+	    !set_up_ring(qp, ring, granted, 2 * qp->verbs.base.handle + 1,
+			 &queue->entries))
+		return false;
+	queue->depth = arnica_from_le32(granted->depth);
+	queue->mask = ring->mask;
+	queue->shift = (uint32_t)__builtin_ctz(bytes);
+	queue->max_sge = arnica_from_le32(granted->max_sge);
+	queue->room = bytes / (uint32_t)sizeof(struct arnica_hw_data_segment);
+	queue->wr_ids = ring->wr_ids;
+	queue->record = ring->record;
+	ring->work = queue->entries;
+	ring->work_shift = queue->shift;
+	ring->work_max_sge = queue->room;
+	ring->eager_bytes = arnica_from_le32(granted->eager_bytes);
+	if (ring->eager_bytes == 0)
+		return true;
+	ring->eager = arnica_context_map(
+		qp->context, arnica_from_le64(granted->eager_offset),
+		ring->eager_bytes);
+	return ring->eager != NULL;
+}
+
+/* What libibverbs itself fills in for providers that ask the kernel. */
+static void set_up_verbs(struct arnica_qp *qp,
+			 const struct ibv_qp_init_attr_ex *attr)
+{
+	struct ibv_qp *base = &qp->verbs.base;
+	uint32_t bit = ARNICA_ABI_QP_EX_BIT;
+
+	base->context = qp->context->ibv;
+	base->qp_context = attr->qp_context;
+	base->pd = attr->pd;
+	base->send_cq = attr->send_cq;
+	base->recv_cq = attr->recv_cq;
+	base->srq = attr->srq;
+	base->qp_type = attr->qp_type;
+	base->state = IBV_QPS_RESET;
+	pthread_mutex_init(&base->mutex, NULL);
+	pthread_cond_init(&base->cond, NULL);
+	if (attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS) {
+		arnica_send_wr_init(qp);
+		memcpy(qp->verbs.bytes + arnica_calibration.qp_mask_offset,
+		       &bit, sizeof(bit));
+	}
+}
+
+static void take_grant(struct arnica_qp *qp,
+		       const struct arnica_hw_res_qp *granted)
+{
+	qp->verbs.base.handle = arnica_from_le32(granted->handle);
+	qp->verbs.base.qp_num = arnica_from_le32(granted->qpn);
+	qp->cap = (struct ibv_qp_cap){
+		.max_send_wr = arnica_from_le32(granted->send.depth),
+		.max_recv_wr = arnica_from_le32(granted->receive.depth),
+		.max_send_sge = arnica_from_le32(granted->send.max_sge),
+		.max_recv_sge = arnica_from_le32(granted->receive.max_sge),
+		.max_inline_data = arnica_from_le32(granted->inline_bytes),
+	};
+}
+
+static void link_qp(struct arnica_context *context, struct arnica_qp *qp)
+{
+	qp->next = context->qps;
+	qp->link = &context->qps;
+	if (qp->next)
+		qp->next->link = &qp->next;
+	context->qps = qp;
+}
+
+static void unlink_qp(struct arnica_qp *qp)
+{
+	*qp->link = qp->next;
+	if (qp->next)
+		qp->next->link = qp->link;
+}
+
+static bool attach_rings(struct arnica_qp *qp)
+{
+	if (qp->send.depth &&
+	    !arnica_ring_attach(&qp->send_ring,
+				arnica_cq_of(qp->verbs.base.send_cq)))
+		return false;
+	return !qp->receive.depth ||
+	       arnica_ring_attach(&qp->receive_ring,
+				  arnica_cq_of(qp->verbs.base.recv_cq));
+}
+
+static void free_qp(struct arnica_qp *qp)
+{
+	free(qp->send_ring.wr_ids);
+	free(qp->receive_ring.wr_ids);
+	free(qp);
+}
+
+/* The caller holds `objects`. */
+static int create_locked(struct arnica_qp *qp,
+			 const struct ibv_qp_init_attr_ex *attr)
+{
+	struct arnica_context *context = qp->context;
+	struct arnica_hw_res_qp granted;
+	int ignored;
+	int error = execute_create(qp, attr, &granted);
+
+	if (error)
+		return error;
+	take_grant(qp, &granted);
+	if (qp->verbs.base.handle >= ARNICA_HW_MAX_QP ||
+	    qp->verbs.base.qp_num > ARNICA_HW_QPN_MASK)
+		error = EIO;
+	else if (!set_up_send(qp, &granted, attr->sq_sig_all) ||
+		 !set_up_receive(qp, &granted.receive))
+		error = ENOMEM;
+	else if (!attach_rings(qp))
+		error = ENOMEM;
+	if (!error) {
+		link_qp(context, qp);
+		return 0;
+	}
+	ignored = arnica_command_object(&context->commands,
+					ARNICA_HW_CMD_DESTROY_QP,
+					qp->verbs.base.handle);
+	(void)ignored; /* the first error is the one to report */
+	arnica_ring_detach(&qp->send_ring);
+	arnica_ring_detach(&qp->receive_ring);
+	return error;
+}
+
+struct ibv_qp *arnica_qp_create_ex(struct ibv_context *ibv,
+				   struct ibv_qp_init_attr_ex *attr)
+{
+	struct arnica_context *context = arnica_context_of(ibv);
+	struct arnica_qp *qp = NULL;
+	int error = check_attributes(context, attr);
+
+	if (error)
+		goto err_out;
+	qp = aligned_alloc(64, (sizeof(*qp) + 63) & ~(size_t)63);
+	if (!qp) {
+		error = ENOMEM;
+		goto err_out;
+	}
+	memset(qp, 0, sizeof(*qp));
+	qp->context = context;
+	set_up_verbs(qp, attr);
+	pthread_mutex_lock(&context->objects);
+	error = create_locked(qp, attr);
+	pthread_mutex_unlock(&context->objects);
+	if (error)
+		goto err_free;
+	attr->cap = qp->cap;
+	return &qp->verbs.base;
+
+err_free:
+	free_qp(qp);
+err_out:
+	errno = error;
+	return NULL;
+}
+
+struct ibv_qp *arnica_qp_create(struct ibv_pd *pd,
+				struct ibv_qp_init_attr *attr)
+{
+	struct ibv_qp_init_attr_ex extended = {
+		.qp_context = attr->qp_context,
+		.send_cq = attr->send_cq,
+		.recv_cq = attr->recv_cq,
+		.srq = attr->srq,
+		.cap = attr->cap,
+		.qp_type = attr->qp_type,
+		.sq_sig_all = attr->sq_sig_all,
+		.comp_mask = IBV_QP_INIT_ATTR_PD,
+		.pd = pd,
+	};
+	struct ibv_qp *qp = arnica_qp_create_ex(pd->context, &extended);
+
+	if (qp)
+		attr->cap = extended.cap;
+	return qp;
+}
+
+int arnica_qp_destroy(struct ibv_qp *ibv_qp)
+{
+	struct arnica_qp *qp = arnica_qp_of(ibv_qp);
+	struct arnica_context *context = qp->context;
+	int error;
+
+	if (atomic_load_explicit(&context->dead, memory_order_relaxed))
+		return EIO;
+	pthread_mutex_lock(&context->objects);
+	error = arnica_command_object(&context->commands,
+				      ARNICA_HW_CMD_DESTROY_QP, ibv_qp->handle);
+	if (!error) {
+		arnica_scatter_ring(&qp->receive_ring);
+		arnica_ring_detach(&qp->send_ring);
+		arnica_ring_detach(&qp->receive_ring);
+		unlink_qp(qp);
+	}
+	pthread_mutex_unlock(&context->objects);
+	if (error)
+		return error;
+	arnica_async_drain_qp(qp);
+	free_qp(qp);
+	return 0;
+}
+
+void arnica_qp_set_state(struct arnica_qp *qp, enum ibv_qp_state state)
+{
+	bool sends = state == IBV_QPS_RTS || state == IBV_QPS_SQD ||
+		     state == IBV_QPS_SQE || state == IBV_QPS_ERR;
+
+	atomic_store_explicit(&qp->send.open, sends, memory_order_release);
+	atomic_store_explicit(&qp->receive.open, state != IBV_QPS_RESET,
+			      memory_order_release);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Queue pairs: the send queue and the receive queue as the poster sees them,
+ * and their completion rings as the poller does. The parts stand on lines of
+ * their own, because poster and poller are often different threads.
+ */
+#ifndef ARNICA_QP_H
+#define ARNICA_QP_H
+
+#include <infiniband/verbs.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi.h"
+#include "arnica/hw/cqp.h"
+#include "arnica/hw/records.h"
+#include "doorbell.h"
+#include "ring.h"
+#include "spinlock.h"
+
+struct arnica_context;
+
+/*
+ * The send queue, posting side; all under `lock`, but for `open`. Between
+ * wr_start and wr_complete the lock is held, and `built` says what was built.
+ */
+struct arnica_send_queue {
+	struct arnica_spinlock lock;
+	atomic_bool open; /* the state of the QP permits posting */
+	bool signal_all;
+	uint32_t head; /* next entry to write, free-running */
+	uint32_t depth;
+	uint32_t mask; /* slots - 1 */
+	uint32_t shift; /* of the entry's bytes */
+	uint32_t max_sge;
+	uint32_t max_atomic_sge;
+	uint32_t max_inline;
+	unsigned char *entries;
+	uint64_t *wr_ids;
+	struct arnica_doorbell doorbell;
+	/* ibv_wr_*: */
+	int error;           /* the first one, reported by wr_complete */
+	uint32_t start_head; /* where wr_abort goes back to */
+	unsigned char *built; /* entry under construction, or NULL */
+	uint32_t built_bytes;
+	uint32_t built_opcode;
+} __attribute__((aligned(64)));
+
+struct arnica_receive_queue {
+	struct arnica_spinlock lock;
+	atomic_bool open;
+	uint32_t head;
+	uint32_t depth;
+	uint32_t mask;
+	uint32_t shift;
+	uint32_t max_sge;
+	uint32_t room; /* segments that fit an entry */
+	unsigned char *entries;
+	uint64_t *wr_ids;
+	struct arnica_hw_queue_record *record;
+	struct arnica_doorbell doorbell;
+} __attribute__((aligned(64)));
+
+struct arnica_qp {
+	union {
+		struct ibv_qp base;
+		struct ibv_qp_ex ex;
+		unsigned char bytes[ARNICA_ABI_QP_BYTES];
+	} verbs;
+	struct arnica_send_queue send;
+	struct arnica_receive_queue receive;
+	struct arnica_ring send_ring;
+	struct arnica_ring receive_ring;
+
+	struct arnica_context *context;
+	struct ibv_qp_cap cap;
+	_Atomic uint32_t async_events; /* read by the application */
+	struct arnica_qp *next;        /* list of the context */
+	struct arnica_qp **link;
+};
+
+static inline struct arnica_qp *arnica_qp_of(struct ibv_qp *qp)
+{
+	return (struct arnica_qp *)(void *)qp;
+}
+
+static inline struct arnica_qp *arnica_qp_of_ex(struct ibv_qp_ex *qp)
+{
+	return (struct arnica_qp *)(void *)qp;
+}
+
+struct ibv_qp *arnica_qp_create(struct ibv_pd *pd,
+				struct ibv_qp_init_attr *attr);
+struct ibv_qp *arnica_qp_create_ex(struct ibv_context *context,
+				   struct ibv_qp_init_attr_ex *attr);
+int arnica_qp_destroy(struct ibv_qp *qp);
+
+/* qp_modify.c */
+int arnica_qp_modify(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask);
+
+/* qp_query.c */
+int arnica_qp_query(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask,
+		    struct ibv_qp_init_attr *init_attr);
+
+/* send.c, receive.c */
+int arnica_send_post(struct ibv_qp *qp, struct ibv_send_wr *wr,
+		     struct ibv_send_wr **bad_wr);
+int arnica_receive_post(struct ibv_qp *qp, struct ibv_recv_wr *wr,
+			struct ibv_recv_wr **bad_wr);
+
+/* send_wr.c: the ibv_wr_* functions of a QP. True when all `ops` (enum
+ * ibv_qp_create_send_ops_flags) are there. */
+bool arnica_send_wr_supported(uint64_t ops);
+void arnica_send_wr_init(struct arnica_qp *qp);
+
+/* Which queues accept work in a state. */
+void arnica_qp_set_state(struct arnica_qp *qp, enum ibv_qp_state state);
+
+#endif

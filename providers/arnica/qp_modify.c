@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * ibv_modify_qp(): checks what a host can check, asks the adapter, and follows
+ * the new state on this side of the contract.
+ */
+#include <errno.h>
+
+#include "qp.h"
+#include "context.h"
+#include "qp_attributes.h"
+#include "qp_transition.h"
+#include "scatter.h"
+
+static int check(const struct arnica_qp *qp, const struct ibv_qp_attr *attr,
+		 int mask)
+{
+	enum ibv_qp_state from = qp->verbs.base.state;
+	enum ibv_qp_state to;
+
+	if (mask & IBV_QP_CUR_STATE) {
+		from = attr->cur_qp_state;
+		if (from != IBV_QPS_RTR && from != IBV_QPS_RTS &&
+		    from != IBV_QPS_SQD && from != IBV_QPS_SQE)
+			return EINVAL;
+	}
+	to = mask & IBV_QP_STATE ? attr->qp_state : from;
+	if (!arnica_qp_transition_check(from, to, mask))
+		return EINVAL;
+	return arnica_qp_attributes_check(qp->context, attr, mask);
+}
+
+/* The adapter has dropped everything; so does the host. */
+static void reset_queues(struct arnica_qp *qp)
+{
+	uint32_t head;
+
+	arnica_spinlock_lock(&qp->send.lock);
+	head = qp->send.head;
+	arnica_spinlock_unlock(&qp->send.lock);
+	arnica_ring_reset(&qp->send_ring, head);
+	arnica_spinlock_lock(&qp->receive.lock);
+	head = qp->receive.head;
+	arnica_spinlock_unlock(&qp->receive.lock);
+	arnica_ring_reset(&qp->receive_ring, head);
+}
+
+static void follow(struct arnica_qp *qp, enum ibv_qp_state state)
+{
+	if (state == IBV_QPS_RESET || state == IBV_QPS_ERR)
+		arnica_scatter_ring(&qp->receive_ring);
+	arnica_qp_set_state(qp, state);
+	if (state == IBV_QPS_RESET)
+		reset_queues(qp);
+}
+
+int arnica_qp_modify(struct ibv_qp *ibv_qp, struct ibv_qp_attr *attr, int mask)
+{
+	struct arnica_qp *qp = arnica_qp_of(ibv_qp);
+	struct arnica_context *context = qp->context;
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_MODIFY_QP),
+		.modify_qp = { .handle = arnica_to_le32(ibv_qp->handle) },
+	};
+	int error;
+
+	if (atomic_load_explicit(&context->dead, memory_order_relaxed))
+		return EIO;
+	error = check(qp, attr, mask);
+	if (error)
+		return error;
+	arnica_qp_attributes_emit(attr, mask, &command.modify_qp.attributes);
+	pthread_mutex_lock(&context->objects);
+	error = arnica_command_execute(&context->commands, &command, NULL);
+	if (!error && (mask & IBV_QP_STATE))
+		follow(qp, attr->qp_state);
+	pthread_mutex_unlock(&context->objects);
+	return error;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * ibv_post_send(): a list of work requests into the send queue.
+ *
+ * Requests before a faulty one are posted. An inline request that is too long
+ * is EINVAL, as the man page has it for bad values; ENOMEM is left to mean that
+ * the queue is full and polling helps.
+ */
+#include "send.h"
+
+#include <errno.h>
+
+#include "wqe_write.h"
+
+/* Gathers the payload into the entry; EINVAL when it is too long. */
+static inline int write_inline(const struct arnica_send_queue *queue,
+			       unsigned char *place,
+			       const struct ibv_send_wr *wr, uint32_t *length)
+{
+	uint32_t total = 0;
+	int i;
+
+	for (i = 0; i < wr->num_sge; i++) {
+		uint32_t part = wr->sg_list[i].length;
+
+		if (part > queue->max_inline - total)
+			return EINVAL;
+		if (part != 0)
+			memcpy(place + total,
+			       (const void *)(uintptr_t)wr->sg_list[i].addr,
+			       part);
+		total += part;
+	}
+	*length = total;
+	return 0;
+}
+
+static inline bool carries_data(int opcode)
+{
+	return opcode <= ARNICA_HW_OP_WRITE_IMM;
+}
+
+static inline void write_target(unsigned char *entry, int opcode,
+				const struct ibv_send_wr *wr)
+{
+	switch (opcode) {
+	case ARNICA_HW_OP_WRITE:
+	case ARNICA_HW_OP_WRITE_IMM:
+	case ARNICA_HW_OP_READ:
+		arnica_wqe_write_remote(entry, wr->wr.rdma.remote_addr,
+					wr->wr.rdma.rkey);
+		break;
+	case ARNICA_HW_OP_CAS:
+		arnica_wqe_write_remote(entry, wr->wr.atomic.remote_addr,
+					wr->wr.atomic.rkey);
+		arnica_wqe_write_atomic(entry, wr->wr.atomic.swap,
+					wr->wr.atomic.compare_add);
+		break;
+	case ARNICA_HW_OP_FETCH_ADD:
+		arnica_wqe_write_remote(entry, wr->wr.atomic.remote_addr,
+					wr->wr.atomic.rkey);
+		arnica_wqe_write_atomic(entry, wr->wr.atomic.compare_add, 0);
+		break;
+	default:
+		arnica_wqe_write_remote(entry, 0, 0);
+		break;
+	}
+}
+
+/* Writes one request at head; *bytes is the length of its entry. */
+static inline int write_request(struct arnica_qp *qp,
+				const struct ibv_send_wr *wr, uint32_t *bytes)
+{
+	struct arnica_send_queue *queue = &qp->send;
+	int opcode = arnica_wqe_opcode(wr->opcode);
+	uint32_t flags = arnica_wqe_flags(wr->send_flags);
+	uint32_t num_sge = (uint32_t)wr->num_sge;
+	uint32_t inline_bytes = 0;
+	uint32_t data_offset;
+	unsigned char *entry;
+	int error;
+
+	if (__builtin_expect(opcode < 0, 0))
+		return EINVAL;
+	if (__builtin_expect(num_sge > (arnica_hw_opcode_is_atomic(
+						(uint32_t)opcode) ?
+						queue->max_atomic_sge :
+						queue->max_sge), 0))
+		return EINVAL;
+	if (__builtin_expect(arnica_send_full(qp), 0))
+		return ENOMEM;
+	entry = arnica_send_entry(queue, queue->head);
+	data_offset = arnica_hw_wqe_data_offset((uint32_t)opcode);
+	if (queue->signal_all)
+		flags |= ARNICA_HW_WQE_SIGNALED;
+	if (wr->send_flags & IBV_SEND_INLINE) {
+		if (!carries_data(opcode))
+			return EINVAL;
+		error = write_inline(queue, entry + data_offset, wr,
+				     &inline_bytes);
+		if (error)
+			return error;
+		flags |= ARNICA_HW_WQE_INLINE;
+		num_sge = 0;
+		*bytes = data_offset + inline_bytes;
+	} else {
+		arnica_wqe_write_segments(entry + data_offset, wr->sg_list,
+					  num_sge);
+		*bytes = data_offset +
+			 num_sge * (uint32_t)sizeof(
+					   struct arnica_hw_data_segment);
+	}
+	write_target(entry, opcode, wr);
+	arnica_wqe_write_control(
+		entry, arnica_wqe_operation((uint32_t)opcode, flags, num_sge),
+		queue->head, wr->imm_data, inline_bytes);
+	queue->wr_ids[queue->head & queue->mask] = wr->wr_id;
+	queue->head++;
+	return 0;
+}
+
+int arnica_send_post(struct ibv_qp *ibv_qp, struct ibv_send_wr *wr,
+		     struct ibv_send_wr **bad_wr)
+{
+	struct arnica_qp *qp = arnica_qp_of(ibv_qp);
+	struct arnica_send_queue *queue = &qp->send;
+	uint32_t bytes = 0;
+	uint32_t first;
+	int error = 0;
+
+	if (__builtin_expect(!atomic_load_explicit(&queue->open,
+						   memory_order_relaxed), 0)) {
+		*bad_wr = wr;
+		return EINVAL;
+	}
+	arnica_spinlock_lock(&queue->lock);
+	first = queue->head;
+	for (; wr; wr = wr->next) {
+		error = write_request(qp, wr, &bytes);
+		if (__builtin_expect(error != 0, 0)) {
+			*bad_wr = wr;
+			break;
+		}
+	}
+	if (queue->head != first)
+		arnica_send_announce(qp, first, bytes);
+	arnica_spinlock_unlock(&queue->lock);
+	return error;
+}

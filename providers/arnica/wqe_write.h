@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Writing work queue entries (wqe.h of the contract). ibv_post_send() and the
+ * ibv_wr_* functions share these, so that both write the same bytes. Each
+ * function fills one segment and checks nothing; limits are the caller's.
+ */
+#ifndef ARNICA_WQE_WRITE_H
+#define ARNICA_WQE_WRITE_H
+
+#include <infiniband/verbs.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "arnica/hw/wqe.h"
+
+static inline uint32_t arnica_wqe_operation(uint32_t opcode, uint32_t flags,
+					    uint32_t num_sge)
+{
+	return opcode | flags << __builtin_ctz(ARNICA_HW_WQE_FLAGS_MASK) |
+	       num_sge << __builtin_ctz(ARNICA_HW_WQE_NUM_SGE_MASK);
+}
+
+/* `immediate` as it stands in memory, network order. */
+static inline void arnica_wqe_write_control(void *entry, uint32_t operation,
+					    uint32_t index, uint32_t immediate,
+					    uint32_t inline_bytes)
+{
+	struct arnica_hw_wqe_control control = {
+		.operation = arnica_to_le32(operation),
+		.index = arnica_to_le32(index),
+		.immediate = { immediate },
+		.inline_bytes = arnica_to_le32(inline_bytes),
+	};
+
+	memcpy(entry, &control, sizeof(control));
+}
+
+static inline void arnica_wqe_write_remote(void *entry, uint64_t address,
+					   uint32_t rkey)
+{
+	struct arnica_hw_wqe_remote remote = {
+		.address = arnica_to_le64(address),
+		.rkey = arnica_to_le32(rkey),
+	};
+
+	memcpy((unsigned char *)entry + ARNICA_HW_WQE_REMOTE_OFFSET, &remote,
+	       sizeof(remote));
+}
+
+static inline void arnica_wqe_write_atomic(void *entry, uint64_t swap_or_add,
+					   uint64_t compare)
+{
+	struct arnica_hw_wqe_atomic atomic = {
+		.swap_or_add = arnica_to_le64(swap_or_add),
+		.compare = arnica_to_le64(compare),
+	};
+
+	memcpy((unsigned char *)entry + ARNICA_HW_WQE_ATOMIC_OFFSET, &atomic,
+	       sizeof(atomic));
+}
+
+static inline void arnica_wqe_write_segment(void *place, uint64_t address,
+					    uint32_t length, uint32_t lkey)
+{
+	struct arnica_hw_data_segment segment = {
+		.address = arnica_to_le64(address),
+		.length = arnica_to_le32(length),
+		.lkey = arnica_to_le32(lkey),
+	};
+
+	memcpy(place, &segment, sizeof(segment));
+}
+
+static inline void arnica_wqe_write_segments(void *place,
+					     const struct ibv_sge *sge,
+					     uint32_t num_sge)
+{
+	unsigned char *bytes = place;
+	uint32_t i;
+
+	for (i = 0; i < num_sge; i++)
+		arnica_wqe_write_segment(
+			bytes + i * sizeof(struct arnica_hw_data_segment),
+			sge[i].addr, sge[i].length, sge[i].lkey);
+}
+
+/* enum arnica_hw_opcode of a verbs opcode that this provider sends, or -1. */
+static inline int arnica_wqe_opcode(enum ibv_wr_opcode opcode)
+{
+	switch (opcode) {
+	case IBV_WR_SEND:
+		return ARNICA_HW_OP_SEND;
+	case IBV_WR_SEND_WITH_IMM:
+		return ARNICA_HW_OP_SEND_IMM;
+	case IBV_WR_RDMA_WRITE:
+		return ARNICA_HW_OP_WRITE;
+	case IBV_WR_RDMA_WRITE_WITH_IMM:
+		return ARNICA_HW_OP_WRITE_IMM;
+	case IBV_WR_RDMA_READ:
+		return ARNICA_HW_OP_READ;
+	case IBV_WR_ATOMIC_CMP_AND_SWP:
+		return ARNICA_HW_OP_CAS;
+	case IBV_WR_ATOMIC_FETCH_AND_ADD:
+		return ARNICA_HW_OP_FETCH_ADD;
+	default:
+		return -1;
+	}
+}
+
+/* enum arnica_hw_wqe_flags of enum ibv_send_flags, but for INLINE. */
+static inline uint32_t arnica_wqe_flags(unsigned int send_flags)
+{
+	return ((send_flags & IBV_SEND_SIGNALED) ? ARNICA_HW_WQE_SIGNALED : 0) |
+	       ((send_flags & IBV_SEND_FENCE) ? ARNICA_HW_WQE_FENCE : 0) |
+	       ((send_flags & IBV_SEND_SOLICITED) ? ARNICA_HW_WQE_SOLICITED :
+						    0);
+}
+
+#endif
