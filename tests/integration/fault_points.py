@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+"""Kills or stops one of eight clients at every fault point of the adapter.
+
+The connections of the eight share one completion queue in a server. The names
+of the points are learnt by one run that lists what it passes. Then each name is
+taken in turn: the client is killed there, or stopped, at its first hit (during
+set-up) and at later ones (in the data path). The other seven clients and the
+server must go on each time. Needs a build with fault points (preset dev).
+"""
+
+import os
+import tempfile
+
+import harness
+from harness import Failure, Skip, check
+
+NOT_REACHED = 2
+
+
+def shared_cq(environment, fault, rounds, variables=None):
+    done = environment.run([harness.test_program("shared_cq"), fault,
+                            str(rounds)], timeout=120, variables=variables)
+    if done.status not in (0, NOT_REACHED):
+        raise Failure(f"status {done.status}\n{done.tail(20)}")
+    return done.status
+
+
+def learn_points(environment):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "points")
+        status = shared_cq(environment, "none", 3,
+                           {"ARNICA_FAULT_LIST": path})
+        check(status == NOT_REACHED, f"status {status} without a fault")
+        if not os.path.exists(path):
+            raise Skip("this build has no fault points")
+        with open(path) as listed:
+            return sorted(set(listed.read().split()))
+
+
+def main():
+    args = harness.arguments(
+        __doc__.splitlines()[0],
+        counts=dict(default="1,12", help="hits at which to act"),
+        rounds=dict(type=int, default=2,
+                    help="rounds of the others afterwards"))
+    environment = harness.environment_of(args)
+    report = harness.Report("fault points")
+    names = []
+
+    def learn():
+        names.extend(learn_points(environment))
+
+    report.case("list of points", learn)
+    reached = 0
+    for name in names:
+        for action in ("kill", "stop"):
+            for count in args.counts.split(","):
+                fault = f"{name}:{count}:{action}"
+                if args.only and args.only not in fault:
+                    continue
+
+                def run(fault=fault):
+                    nonlocal reached
+                    reached += shared_cq(environment, fault,
+                                         args.rounds) == 0
+
+                report.case(fault, run)
+    print(f"{len(names)} points; acted in {reached} runs")
+    return report.finish()
+
+
+if __name__ == "__main__":
+    harness.main_guard(main)

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * A server and eight clients whose connections share one CQ in the server. One
+ * client, the victim, is killed or stopped at a fault point inside the adapter;
+ * the other seven must go on.
+ *
+ *   shared_cq FAULT ROUNDS      FAULT as in ARNICA_FAULT_POINT, or "none"
+ *
+ * Every client sends messages of several lengths, which the server checks and
+ * sends back, and reads, writes and adds to a slice of the server's memory. The
+ * first process starts server and clients, waits until the victim is down, and
+ * then tells the others how much more they have to do: ROUNDS rounds. Status 0:
+ * they all did; 2: the victim never reached the point (it did ROUNDS rounds);
+ * 1: anything else. A stopped victim is killed at the end, and the server must
+ * get rid of it.
+ */
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vt.h"
+
+#define CLIENTS 8
+#define VICTIM 0
+#define SLICE_BYTES (256u << 10)
+#define LONGEST 70000u
+#define RECEIVES 2u
+#define NOT_REACHED 2
+
+static const uint32_t lengths[] = { 8, 32, 33, 200, 1000, 5000, LONGEST };
+#define NUM_LENGTHS (sizeof(lengths) / sizeof(lengths[0]))
+
+/* Shared by all processes of the test; not by way of the adapter. */
+struct board {
+	atomic_int victim_down;
+	atomic_uint rounds_done[CLIENTS];
+	unsigned int rounds;
+};
+
+static struct board *board;
+
+/* Server: one end for each client, all with the first end's CQ. */
+static struct vt_end ends[CLIENTS];
+static bool gone[CLIENTS];
+
+static int client_of(uint32_t qpn)
+{
+	for (int i = 0; i < CLIENTS; i++)
+		if (ends[i].qp && ends[i].qp->qp_num == qpn)
+			return i;
+	return -1;
+}
+
+/* Where the messages of client i arrive, and from where they go back. */
+static size_t slot_offset(unsigned int slot)
+{
+	return 4096 + (size_t)slot * (LONGEST + 4096) / 8 * 8;
+}
+
+static void server_open(int *fds)
+{
+	struct vt_wish wish = vt_defaults();
+
+	wish.common_cq = true;
+	wish.cqe = 1024;
+	wish.buffer_bytes = SLICE_BYTES;
+	vt_end_open(&ends[0], &wish);
+	for (int i = 1; i < CLIENTS; i++) {
+		vt_end_open_in(&ends[i], &ends[0], &wish);
+		VT_EQUAL(ibv_destroy_qp(ends[i].qp), 0);
+		VT_EQUAL(ibv_destroy_cq(ends[i].send_cq), 0);
+		ends[i].send_cq = ends[i].recv_cq = ends[0].send_cq;
+		{
+			struct ibv_qp_init_attr attr = {
+				.send_cq = ends[0].send_cq,
+				.recv_cq = ends[0].send_cq,
+				.cap = ends[i].cap,
+				.qp_type = IBV_QPT_RC };
+
+			ends[i].qp = ibv_create_qp(ends[i].pd, &attr);
+			VT_CHECK(ends[i].qp);
+		}
+	}
+	for (int i = 0; i < CLIENTS; i++) {
+		struct vt_address mine = vt_address_of(&ends[i]), peer;
+
+		VT_EQUAL(vt_to_init(&ends[i]), 0);
+		for (unsigned int k = 0; k < RECEIVES; k++)
+			vt_recv(&ends[i], k, slot_offset(k), LONGEST);
+		if (recv(fds[i], &peer, sizeof(peer), MSG_WAITALL) !=
+			    sizeof(peer) ||
+		    send(fds[i], &mine, sizeof(mine), MSG_NOSIGNAL) !=
+			    sizeof(mine)) {
+			VT_EQUAL(i, VICTIM); /* it may die before it connects */
+			gone[i] = true;
+			continue;
+		}
+		VT_EQUAL(vt_to_rtr(&ends[i], &peer), 0);
+		VT_EQUAL(vt_to_rts(&ends[i]), 0);
+		(void)!send(fds[i], "", 1, MSG_NOSIGNAL);
+	}
+}
+
+/* Sends back what arrived; the receive is posted again when that is done, for
+ * until then the buffer is needed. */
+static void server_completion(const struct ibv_wc *wc, uint32_t *echoed)
+{
+	int i = client_of(wc->qp_num);
+
+	VT_CHECK(i >= 0);
+	if (wc->status != IBV_WC_SUCCESS) {
+		if (i != VICTIM)
+			vt_fail(__FILE__, __LINE__, "client %d: %s", i,
+				ibv_wc_status_str(wc->status));
+		gone[i] = true;
+		return;
+	}
+	if (gone[i])
+		return;
+	if (wc->opcode == IBV_WC_RECV) {
+		struct ibv_sge sge = vt_sge(&ends[i], slot_offset(
+					    (unsigned int)wc->wr_id),
+					    wc->byte_len);
+		struct ibv_send_wr wr = vt_send_wr(wc->wr_id, IBV_WR_SEND,
+						   &sge), *bad;
+
+		vt_check_fill(ends[i].buffer + slot_offset((unsigned int)
+			      wc->wr_id), wc->byte_len,
+			      (uint64_t)i << 32 | echoed[i]++, "request");
+		if (ibv_post_send(ends[i].qp, &wr, &bad))
+			VT_EQUAL(i, VICTIM);
+	} else {
+		struct ibv_sge sge = vt_sge(&ends[i], slot_offset(
+					    (unsigned int)wc->wr_id), LONGEST);
+		struct ibv_recv_wr wr = { .wr_id = wc->wr_id, .sg_list = &sge,
+					  .num_sge = 1 }, *bad;
+
+		VT_EQUAL(ibv_post_recv(ends[i].qp, &wr, &bad), 0);
+	}
+}
+
+static bool others_finished(int *fds, bool *left)
+{
+	bool all = true;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		char token;
+
+		if (!left[i] && recv(fds[i], &token, 1, MSG_DONTWAIT) >= 0)
+			left[i] = true;
+		if (i != VICTIM)
+			all = all && left[i];
+	}
+	return all && (left[VICTIM] || atomic_load(&board->victim_down));
+}
+
+static void server(int *fds)
+{
+	uint32_t echoed[CLIENTS] = { 0 };
+	bool left[CLIENTS] = { false };
+	uint64_t turn = 0;
+
+	server_open(fds);
+	for (;;) {
+		struct ibv_wc wc[16];
+		int got = ibv_poll_cq(ends[0].send_cq, 16, wc);
+
+		VT_CHECK(got >= 0);
+		for (int k = 0; k < got; k++)
+			server_completion(&wc[k], echoed);
+		if (got == 0 && ++turn % 256 == 0) {
+			if (others_finished(fds, left))
+				break;
+			sched_yield();
+		}
+	}
+	/* All is destroyed in order, whatever the victim left undone. */
+	for (int i = 0; i < CLIENTS; i++) {
+		VT_EQUAL(ibv_destroy_qp(ends[i].qp), 0);
+		ends[i].qp = NULL;
+	}
+	VT_EQUAL(ibv_destroy_cq(ends[0].send_cq), 0);
+	for (int i = CLIENTS - 1; i >= 0; i--) {
+		VT_EQUAL(ibv_dereg_mr(ends[i].mr), 0);
+		VT_EQUAL(ibv_dealloc_pd(ends[i].pd), 0);
+	}
+	VT_EQUAL(ibv_close_device(ends[0].context), 0);
+}
+
+/* One message there and back. */
+static void exchange(struct vt_end *end, int me, uint32_t number)
+{
+	uint32_t length = lengths[number % NUM_LENGTHS];
+	struct ibv_wc wc;
+
+	vt_recv(end, number, LONGEST + 4096, LONGEST);
+	vt_fill(end->buffer, length, (uint64_t)me << 32 | number);
+	vt_send(end, number, 0, length);
+	for (int i = 0; i < 2; i++) {
+		wc = vt_poll(end->send_cq);
+		VT_STATUS(&wc, IBV_WC_SUCCESS);
+		VT_EQUAL(wc.wr_id, number);
+		if (wc.opcode == IBV_WC_RECV)
+			VT_EQUAL(wc.byte_len, length);
+	}
+	vt_check_fill(end->buffer + LONGEST + 4096, length,
+		      (uint64_t)me << 32 | number, "echo");
+}
+
+/* The first 64 bytes of the slice: a word that is added to, and a pattern. */
+static void touch_memory(struct vt_end *end, const struct vt_address *peer,
+			 uint32_t round)
+{
+	uint64_t *word = (uint64_t *)(void *)(end->buffer + 200 * 1024);
+
+	vt_rdma(end, 1, IBV_WR_ATOMIC_FETCH_AND_ADD, 200 * 1024, 8,
+		peer->buffer, peer->rkey); /* adds one */
+	vt_expect(end->send_cq, 1, IBV_WC_SUCCESS);
+	VT_EQUAL(*word, round);
+	vt_fill(end->buffer, 900, round);
+	vt_rdma(end, 2, IBV_WR_RDMA_WRITE, 0, 900, peer->buffer + 64,
+		peer->rkey);
+	vt_rdma(end, 3, IBV_WR_RDMA_READ, 210 * 1024, 900, peer->buffer + 64,
+		peer->rkey);
+	vt_expect(end->send_cq, 2, IBV_WC_SUCCESS);
+	vt_expect(end->send_cq, 3, IBV_WC_SUCCESS);
+	vt_check_fill(end->buffer + 210 * 1024, 900, round, "read back");
+}
+
+/* Goes round until the victim is down, and then the agreed number of rounds. */
+static int client(int me, int fd)
+{
+	struct vt_wish wish = vt_defaults();
+	struct vt_address mine, peer;
+	struct vt_end end;
+	uint32_t round = 0, last = UINT32_MAX;
+	char token;
+
+	wish.common_cq = true;
+	wish.buffer_bytes = SLICE_BYTES;
+	vt_end_open(&end, &wish);
+	mine = vt_address_of(&end);
+	VT_EQUAL(vt_to_init(&end), 0);
+	vt_tell(fd, &mine, sizeof(mine));
+	vt_hear(fd, &peer, sizeof(peer));
+	VT_EQUAL(vt_to_rtr(&end, &peer), 0);
+	VT_EQUAL(vt_to_rts(&end), 0);
+	vt_hear(fd, &token, 1);
+	while (round < last) {
+		for (uint32_t k = 0; k < NUM_LENGTHS; k++)
+			exchange(&end, me, round * NUM_LENGTHS + k);
+		touch_memory(&end, &peer, round);
+		atomic_store(&board->rounds_done[me], ++round);
+		if (me == VICTIM) {
+			if (round == board->rounds)
+				break;
+		} else if (last == UINT32_MAX &&
+			   atomic_load(&board->victim_down)) {
+			last = round + board->rounds;
+		}
+	}
+	vt_tell(fd, "", 1);
+	vt_end_close(&end);
+	return me == VICTIM ? NOT_REACHED : 0;
+}
+
+/* Descriptor i is the connection of client i; each process keeps its own. */
+static int server_fds[CLIENTS], client_fds[CLIENTS];
+static const char *fault;
+
+static void run_client(int me)
+{
+	int status;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		close(server_fds[i]);
+		if (i != me)
+			close(client_fds[i]);
+	}
+	if (me == VICTIM && strcmp(fault, "none"))
+		setenv("ARNICA_FAULT_POINT", fault, 1);
+	if (me != VICTIM)
+		unsetenv("ARNICA_FAULT_LIST");
+	status = client(me, client_fds[me]);
+	fflush(stdout);
+	_exit(status);
+}
+
+static void run_server(int me)
+{
+	(void)me;
+	for (int i = 0; i < CLIENTS; i++)
+		close(client_fds[i]);
+	unsetenv("ARNICA_FAULT_LIST");
+	server(server_fds);
+	fflush(stdout);
+	_exit(0);
+}
+
+static pid_t start(void (*run)(int me), int me)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	VT_CHECK(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		run(me);
+	}
+	return pid;
+}
+
+/* Waits for one process to end or, the victim, to stop; its wait status. */
+static int wait_for(pid_t pid, const char *who, bool may_stop)
+{
+	uint64_t deadline = vt_now_ms() + 40000;
+	int status;
+
+	while (waitpid(pid, &status, WNOHANG | (may_stop ? WUNTRACED : 0)) ==
+	       0) {
+		if (vt_now_ms() > deadline) {
+			for (int i = 0; i < CLIENTS; i++)
+				printf("      client %d: %u rounds\n", i,
+				       atomic_load(&board->rounds_done[i]));
+			vt_fail(__FILE__, __LINE__, "%s hangs", who);
+		}
+		usleep(500);
+	}
+	return status;
+}
+
+static void check_ended_well(pid_t pid, const char *who)
+{
+	int status = wait_for(pid, who, false);
+
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		vt_fail(__FILE__, __LINE__, "%s ended with wait status 0x%x",
+			who, (unsigned int)status);
+}
+
+int main(int argc, char **argv)
+{
+	pid_t server_pid, pids[CLIENTS];
+	int victim;
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: shared_cq FAULT ROUNDS\n");
+		return 1;
+	}
+	fault = argv[1];
+	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	VT_CHECK(board != MAP_FAILED);
+	board->rounds = (unsigned int)atoi(argv[2]);
+	for (int i = 0; i < CLIENTS; i++) {
+		int pair[2];
+
+		VT_EQUAL(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+		server_fds[i] = pair[0];
+		client_fds[i] = pair[1];
+	}
+	server_pid = start(run_server, -1);
+	for (int i = 0; i < CLIENTS; i++)
+		pids[i] = start(run_client, i);
+	for (int i = 0; i < CLIENTS; i++) {
+		close(server_fds[i]);
+		close(client_fds[i]);
+	}
+	victim = wait_for(pids[VICTIM], "the victim", true);
+	if (WIFEXITED(victim) && WEXITSTATUS(victim) == 1)
+		vt_fail(__FILE__, __LINE__, "the victim failed by itself");
+	atomic_store(&board->victim_down, 1);
+	for (int i = 0; i < CLIENTS; i++)
+		if (i != VICTIM)
+			check_ended_well(pids[i], "a client");
+	if (WIFSTOPPED(victim)) {
+		kill(pids[VICTIM], SIGKILL);
+		waitpid(pids[VICTIM], NULL, 0);
+	}
+	check_ended_well(server_pid, "the server");
+	return WIFEXITED(victim) && WEXITSTATUS(victim) == NOT_REACHED ?
+		       NOT_REACHED : 0;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Cases, their processes, and peers: see vt.h. Nothing here knows verbs.
+ */
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vt.h"
+
+#define VT_SKIPPED 77
+#define VT_FAILED 1
+#define VT_LIMIT_S 30u
+
+void vt_fail(const char *file, int line, const char *format, ...)
+{
+	const char *slash = strrchr(file, '/');
+	va_list arguments;
+
+	printf("      %s:%d: ", slash ? slash + 1 : file, line);
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	printf("\n");
+	fflush(stdout);
+	_exit(VT_FAILED);
+}
+
+void vt_skip(const char *format, ...)
+{
+	va_list arguments;
+
+	printf("      skipped: ");
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	printf("\n");
+	fflush(stdout);
+	_exit(VT_SKIPPED);
+}
+
+uint64_t vt_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* The child leads a process group, by which the runner kills it with all its
+ * peers when it does not end. */
+static int run_case(const struct vt_case *one)
+{
+	uint64_t limit_ms = 1000ull * (one->limit_s ? one->limit_s :
+			    (unsigned int)vt_setting("VT_LIMIT", VT_LIMIT_S));
+	uint64_t deadline;
+	pid_t pid;
+	int status;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		return VT_FAILED;
+	if (pid == 0) {
+		setpgid(0, 0);
+		one->run();
+		fflush(stdout);
+		/* Not _exit(): what runs at exit (the adapter's, a leak
+		 * check's) belongs to the test. */
+		exit(0);
+	}
+	setpgid(pid, pid);
+	deadline = vt_now_ms() + limit_ms;
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (vt_now_ms() > deadline) {
+			printf("      did not end within %llu s\n",
+			       (unsigned long long)(limit_ms / 1000));
+			kill(-pid, SIGKILL);
+			waitpid(pid, &status, 0);
+			return VT_FAILED;
+		}
+		usleep(500);
+	}
+	kill(-pid, SIGKILL);
+	if (WIFSIGNALED(status)) {
+		printf("      killed by signal %d (%s)\n", WTERMSIG(status),
+		       strsignal(WTERMSIG(status)));
+		return VT_FAILED;
+	}
+	return WEXITSTATUS(status);
+}
+
+static bool wanted(int argc, char **argv, const char *name)
+{
+	if (argc < 2)
+		return true;
+	for (int i = 1; i < argc; i++)
+		if (strstr(name, argv[i]))
+			return true;
+	return false;
+}
+
+int vt_main(int argc, char **argv, const struct vt_case *cases)
+{
+	unsigned int passed = 0, failed = 0, skipped = 0;
+
+	for (; cases->name; cases++) {
+		uint64_t begin = vt_now_ms();
+		const char *word = "ok   ";
+		int status;
+
+		if (!wanted(argc, argv, cases->name))
+			continue;
+		status = run_case(cases);
+		if (status == 0) {
+			passed++;
+		} else if (status == VT_SKIPPED) {
+			word = "skip ";
+			skipped++;
+		} else {
+			word = "FAIL ";
+			failed++;
+		}
+		printf("%s %s (%.2f s)\n", word, cases->name,
+		       (double)(vt_now_ms() - begin) / 1000);
+		fflush(stdout);
+	}
+	printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
+	if (failed)
+		return 1;
+	return passed ? 0 : VT_SKIPPED;
+}
+
+struct vt_peer vt_fork(void (*run)(int fd, void *argument), void *argument)
+{
+	struct vt_peer peer;
+	int fds[2];
+
+	VT_EQUAL(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	fflush(stdout);
+	peer.pid = fork();
+	VT_CHECK(peer.pid >= 0);
+	if (peer.pid == 0) {
+		close(fds[0]);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		run(fds[1], argument);
+		fflush(stdout);
+		exit(0);
+	}
+	close(fds[1]);
+	peer.fd = fds[0];
+	return peer;
+}
+
+void vt_join(struct vt_peer *peer)
+{
+	int status;
+
+	VT_EQUAL(waitpid(peer->pid, &status, 0), peer->pid);
+	close(peer->fd);
+	if (WIFSIGNALED(status))
+		vt_fail(__FILE__, __LINE__, "peer killed by signal %d",
+			WTERMSIG(status));
+	if (WEXITSTATUS(status) == VT_SKIPPED)
+		_exit(VT_SKIPPED);
+	if (WEXITSTATUS(status))
+		vt_fail(__FILE__, __LINE__, "peer ended with status %d",
+			WEXITSTATUS(status));
+}
+
+void vt_tell(int fd, const void *data, size_t bytes)
+{
+	VT_EQUAL(send(fd, data, bytes, MSG_NOSIGNAL), bytes);
+}
+
+void vt_hear(int fd, void *data, size_t bytes)
+{
+	ssize_t got = recv(fd, data, bytes, MSG_WAITALL);
+
+	if (got == 0 && bytes)
+		vt_fail(__FILE__, __LINE__, "the peer process has ended");
+	VT_EQUAL(got, bytes);
+}
+
+void vt_sync(int fd)
+{
+	char token = 's';
+
+	vt_tell(fd, &token, 1);
+	vt_hear(fd, &token, 1);
+}
+
+bool vt_readable(int fd, unsigned int ms)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	return poll(&poll_fd, 1, (int)ms) == 1;
+}
+
+uint64_t vt_random(uint64_t *state)
+{
+	uint64_t z = (*state += 0x9e3779b97f4a7c15ull);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+	return z ^ (z >> 31);
+}
+
+uint64_t vt_setting(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+uint8_t vt_byte(uint64_t seed, size_t position)
+{
+	uint64_t block = seed * 0x9e3779b97f4a7c15ull +
+			 (position / 8 + 1) * 0xd1342543de82ef95ull;
+
+	block ^= block >> 29;
+	block *= 0xbf58476d1ce4e5b9ull;
+	block ^= block >> 32;
+	return (uint8_t)(block >> (position % 8 * 8));
+}
+
+void vt_fill(void *data, size_t bytes, uint64_t seed)
+{
+	uint8_t *out = data;
+
+	for (size_t i = 0; i < bytes; i++)
+		out[i] = vt_byte(seed, i);
+}
+
+void vt_check_fill(const void *data, size_t bytes, uint64_t seed,
+		   const char *what)
+{
+	const uint8_t *in = data;
+
+	for (size_t i = 0; i < bytes; i++)
+		if (in[i] != vt_byte(seed, i))
+			vt_fail(__FILE__, __LINE__,
+				"%s: byte %zu of %zu is 0x%02x, not 0x%02x",
+				what, i, bytes, in[i], vt_byte(seed, i));
+}
