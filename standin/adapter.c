@@ -49,8 +49,8 @@ static void *standin_adapter_open_library(void)
 	char reason[512] = "";
 	void *library;
 
-	if (standin_adapter_folder(path, sizeof(path) -
-						 sizeof(STANDIN_DEVICE_LIBRARY))) {
+	if (standin_adapter_folder(
+		    path, sizeof(path) - sizeof(STANDIN_DEVICE_LIBRARY))) {
 		strcat(path, STANDIN_DEVICE_LIBRARY);
 		library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 		if (library)
@@ -62,9 +62,10 @@ static void *standin_adapter_open_library(void)
 	}
 	library = dlopen(STANDIN_DEVICE_LIBRARY, RTLD_NOW | RTLD_LOCAL);
 	if (!library)
-		standin_complain("cannot load the adapter (%s); no RDMA device. "
-				 "Reinstall arnica, or use `arnica run`",
-				 *reason ? reason : dlerror());
+		standin_complain(
+			"cannot load the adapter (%s); no RDMA device. "
+			"Reinstall arnica, or use `arnica run`",
+			*reason ? reason : dlerror());
 	return library;
 }
 
@@ -74,18 +75,19 @@ static int standin_adapter_bind(struct standin_adapter *adapter)
 
 	if (!library)
 		return ENODEV;
-	*(void **)&adapter->read_identity =
-		dlsym(library, "arnica_bus_identity");
-	*(void **)&adapter->open_channel =
-		dlsym(library, "arnica_bus_channel_open");
-	*(void **)&adapter->open_async =
-		dlsym(library, "arnica_bus_async_open");
+	*(void **)&adapter->read_identity = dlsym(library,
+						  "arnica_bus_identity");
+	*(void **)&adapter->open_channel = dlsym(library,
+						 "arnica_bus_channel_open");
+	*(void **)&adapter->open_async = dlsym(library,
+					       "arnica_bus_async_open");
 	if (adapter->read_identity && adapter->open_channel &&
 	    adapter->open_async)
 		return 0;
-	standin_complain("%s does not fit this version of the stand-in; no RDMA "
-			 "device. Install both from one package",
-			 STANDIN_DEVICE_LIBRARY);
+	standin_complain(
+		"%s does not fit this version of the stand-in; no RDMA "
+		"device. Install both from one package",
+		STANDIN_DEVICE_LIBRARY);
 	return ENODEV;
 }
 

@@ -42,6 +42,8 @@ static int standin_device_file_fill(int fd, int flags)
 	if (syscall(SYS_pwrite64, fd, &header, sizeof(header), 0L) !=
 	    (long)sizeof(header))
 		return ENOSPC;
+	if (syscall(SYS_fchmod, fd, STANDIN_DEVICE_MEMORY_MODE & 07777))
+		return errno;
 	if (flags & O_NONBLOCK && syscall(SYS_fcntl, fd, F_SETFL, O_NONBLOCK))
 		return errno;
 	return standin_device_file_park(fd);
@@ -68,14 +70,17 @@ int standin_device_file_create(int flags, int *fd)
 	return error;
 }
 
-/* Asks for the seals first: only memory files have any, so that no file of the
- * program, perhaps on a slow or a special file system, is ever read. */
+/* Looks at the status first, so that no file of the program, perhaps on a slow
+ * or a special file system, is ever read. */
 static bool standin_device_file_read(int fd,
 				     struct arnica_hw_segment_header *header)
 {
 	const size_t length = offsetof(struct arnica_hw_segment_header, state);
+	struct stat status;
 
-	return syscall(SYS_fcntl, fd, F_GET_SEALS) >= 0 &&
+	return !syscall(SYS_fstat, fd, &status) &&
+	       status.st_mode == STANDIN_DEVICE_MEMORY_MODE &&
+	       status.st_nlink == 0 &&
 	       syscall(SYS_pread64, fd, header, length, 0L) == (long)length;
 }
 
@@ -95,11 +100,8 @@ bool standin_device_file_check(int fd, uint32_t *index)
 void standin_device_file_disguise(struct stat *status, uint32_t index)
 {
 	status->st_mode = STANDIN_DEVICE_MODE;
-	status->st_rdev =
-		makedev(STANDIN_DEVICE_MAJOR, STANDIN_DEVICE_MINOR + index);
-	status->st_nlink = 1;
-	status->st_size = 0;
-	status->st_blocks = 0;
+	status->st_rdev = makedev(STANDIN_DEVICE_MAJOR,
+				  STANDIN_DEVICE_MINOR + index);
 }
 
 void standin_device_file_disguise_x(struct statx *status, uint32_t index)
@@ -107,7 +109,4 @@ void standin_device_file_disguise_x(struct statx *status, uint32_t index)
 	status->stx_mode = STANDIN_DEVICE_MODE;
 	status->stx_rdev_major = STANDIN_DEVICE_MAJOR;
 	status->stx_rdev_minor = STANDIN_DEVICE_MINOR + index;
-	status->stx_nlink = 1;
-	status->stx_size = 0;
-	status->stx_blocks = 0;
 }

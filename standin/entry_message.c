@@ -11,7 +11,8 @@
 #include "device_file.h"
 #include "message.h"
 
-/* False: the descriptor is not a device file. Otherwise *result is ioctl()'s. */
+/* False: the descriptor is not a device file. Otherwise *result is ioctl()'s.
+ */
 static STANDIN_SLOW bool standin_ioctl_ours(int fd, void *argument, int *result)
 {
 	const struct standin_adapter *adapter;

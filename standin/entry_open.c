@@ -65,7 +65,7 @@ static inline bool standin_open(int folder, const char *path, int flags,
 		va_list args;                                                  \
                                                                                \
 		va_start(args, flags);                                         \
-		mode = (flags) & O_CREAT || ((flags) & O_TMPFILE) == O_TMPFILE ? \
+		mode = (flags)&O_CREAT || ((flags)&O_TMPFILE) == O_TMPFILE ?   \
 			       va_arg(args, mode_t) :                          \
 			       0;                                              \
 		va_end(args);                                                  \

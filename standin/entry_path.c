@@ -29,8 +29,7 @@ STANDIN_PATH_ENTRY(ssize_t, readlinkat, dir,
 		   (dir, path, target, size), (dir, place.path, target, size))
 STANDIN_PATH_ENTRY(ssize_t, __readlink_chk, AT_FDCWD,
 		   (const char *path, char *target, size_t size, size_t room),
-		   (path, target, size, room),
-		   (place.path, target, size, room))
+		   (path, target, size, room), (place.path, target, size, room))
 STANDIN_PATH_ENTRY(ssize_t, __readlinkat_chk, dir,
 		   (int dir, const char *path, char *target, size_t size,
 		    size_t room),

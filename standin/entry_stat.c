@@ -84,13 +84,13 @@ STANDIN_STAT_ENTRY(lstat64, AT_FDCWD, (const char *path, struct stat64 *status),
 		   (path, status), (place.path, status), )
 STANDIN_STAT_ENTRY(fstatat, dir,
 		   (int dir, const char *path, struct stat *status, int flags),
-		   (dir, path, status, flags),
-		   (dir, place.path, status, flags), STANDIN_STAT_EMPTY_PATH)
+		   (dir, path, status, flags), (dir, place.path, status, flags),
+		   STANDIN_STAT_EMPTY_PATH)
 STANDIN_STAT_ENTRY(fstatat64, dir,
 		   (int dir, const char *path, struct stat64 *status,
 		    int flags),
-		   (dir, path, status, flags),
-		   (dir, place.path, status, flags), STANDIN_STAT_EMPTY_PATH)
+		   (dir, path, status, flags), (dir, place.path, status, flags),
+		   STANDIN_STAT_EMPTY_PATH)
 
 /* What programs call that were built before glibc 2.33. */
 STANDIN_STAT_ENTRY(__xstat, AT_FDCWD,

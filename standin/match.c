@@ -17,9 +17,15 @@ static const struct standin_prefix standin_prefixes[] = {
 
 /* How the paths above can go on when a program stands in a folder of theirs. */
 static const char *const standin_tails[] = {
-	"infiniband",         "class/infiniband", "sys/class/infiniband",
-	"misc/rdma_cm",       "class/misc/rdma_cm", "sys/class/misc/rdma_cm",
-	"dev/infiniband",     "rdma_cm",	  "uverbs",
+	"infiniband",
+	"class/infiniband",
+	"sys/class/infiniband",
+	"misc/rdma_cm",
+	"class/misc/rdma_cm",
+	"sys/class/misc/rdma_cm",
+	"dev/infiniband",
+	"rdma_cm",
+	"uverbs",
 };
 
 /* Skips the further slashes and "." components that mean nothing. */

@@ -107,11 +107,12 @@ static int standin_message_async(const struct standin_adapter *adapter, int fd,
 }
 
 #define STANDIN_METHOD(object_id, method_id, its_rules, handler)               \
-	{ .object = (object_id),                                               \
-	  .method = (method_id),                                               \
-	  .rules = (its_rules),                                                \
-	  .num_rules = sizeof(its_rules) / sizeof(*(its_rules)),               \
-	  .handle = (handler) }
+	{                                                                      \
+		.object = (object_id), .method = (method_id),                  \
+		.rules = (its_rules),                                          \
+		.num_rules = sizeof(its_rules) / sizeof(*(its_rules)),         \
+		.handle = (handler)                                            \
+	}
 
 static const struct standin_method standin_methods[] = {
 	STANDIN_METHOD(UVERBS_OBJECT_DEVICE, UVERBS_METHOD_INVOKE_WRITE,
@@ -126,8 +127,8 @@ static const struct standin_method standin_methods[] = {
 		       standin_gid_table_rules, standin_gid_table),
 };
 
-static const struct standin_method *
-standin_message_method(const struct ib_uverbs_ioctl_hdr *header)
+static const struct standin_method *standin_message_method(
+	const struct ib_uverbs_ioctl_hdr *header)
 {
 	size_t i;
 
@@ -152,8 +153,8 @@ int standin_message_handle(const struct standin_adapter *adapter, int fd,
 	if (error)
 		return error;
 	if (header.length > STANDIN_MESSAGE_MAX_BYTES ||
-	    header.length != sizeof(header) + header.num_attrs *
-						      sizeof(*attrs.all))
+	    header.length !=
+		    sizeof(header) + header.num_attrs * sizeof(*attrs.all))
 		return EINVAL;
 	if (header.reserved1 || header.reserved2)
 		return EPROTONOSUPPORT;

@@ -79,8 +79,8 @@ int standin_attrs_get(const struct standin_attrs *attrs, size_t rule,
 static int standin_attrs_mark(const struct standin_attrs *attrs,
 			      const struct ib_uverbs_attr *attr)
 {
-	const uint64_t at =
-		attrs->address + (uint64_t)(attr - attrs->all) * sizeof(*attr);
+	const uint64_t at = attrs->address +
+			    (uint64_t)(attr - attrs->all) * sizeof(*attr);
 	const uint16_t flags = attr->flags | UVERBS_ATTR_F_VALID_OUTPUT;
 
 	return standin_user_write(at + offsetof(struct ib_uverbs_attr, flags),
@@ -114,8 +114,8 @@ int standin_attrs_put_fd(const struct standin_attrs *attrs, size_t rule, int fd)
 {
 	const struct ib_uverbs_attr *attr = attrs->found[rule];
 	const int64_t value = fd;
-	const uint64_t at =
-		attrs->address + (uint64_t)(attr - attrs->all) * sizeof(*attr);
+	const uint64_t at = attrs->address +
+			    (uint64_t)(attr - attrs->all) * sizeof(*attr);
 	int error = standin_user_write(
 		at + offsetof(struct ib_uverbs_attr, data_s64), &value,
 		sizeof(value));

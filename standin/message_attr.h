@@ -51,7 +51,7 @@ int standin_attrs_put(const struct standin_attrs *attrs, size_t rule,
 		      const void *value, size_t length) ARNICA_MUST_CHECK;
 
 /* Writes a new descriptor into the attribute itself. */
-int standin_attrs_put_fd(const struct standin_attrs *attrs, size_t rule, int fd)
-	ARNICA_MUST_CHECK;
+int standin_attrs_put_fd(const struct standin_attrs *attrs, size_t rule,
+			 int fd) ARNICA_MUST_CHECK;
 
 #endif

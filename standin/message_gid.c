@@ -8,8 +8,12 @@
 
 #define STANDIN_GID_PORT 1u
 
-enum { STANDIN_ENTRY_PORT, STANDIN_ENTRY_INDEX, STANDIN_ENTRY_FLAGS,
-       STANDIN_ENTRY_ANSWER };
+enum {
+	STANDIN_ENTRY_PORT,
+	STANDIN_ENTRY_INDEX,
+	STANDIN_ENTRY_FLAGS,
+	STANDIN_ENTRY_ANSWER
+};
 
 const struct standin_attr_rule standin_gid_entry_rules[4] = {
 	[STANDIN_ENTRY_PORT] = { .id = UVERBS_ATTR_QUERY_GID_ENTRY_PORT,
@@ -24,14 +28,18 @@ const struct standin_attr_rule standin_gid_entry_rules[4] = {
 				  .min_length = 4,
 				  .max_length = 8 },
 	[STANDIN_ENTRY_ANSWER] = { .id = UVERBS_ATTR_QUERY_GID_ENTRY_RESP_ENTRY,
-				   .min_length =
-					   sizeof(struct ib_uverbs_gid_entry),
+				   .min_length = sizeof(
+					   struct ib_uverbs_gid_entry),
 				   .required = true,
 				   .output = true },
 };
 
-enum { STANDIN_TABLE_SIZE, STANDIN_TABLE_FLAGS, STANDIN_TABLE_ANSWER,
-       STANDIN_TABLE_COUNT };
+enum {
+	STANDIN_TABLE_SIZE,
+	STANDIN_TABLE_FLAGS,
+	STANDIN_TABLE_ANSWER,
+	STANDIN_TABLE_COUNT
+};
 
 const struct standin_attr_rule standin_gid_table_rules[4] = {
 	[STANDIN_TABLE_SIZE] = { .id = UVERBS_ATTR_QUERY_GID_TABLE_ENTRY_SIZE,
@@ -41,12 +49,10 @@ const struct standin_attr_rule standin_gid_table_rules[4] = {
 	[STANDIN_TABLE_FLAGS] = { .id = UVERBS_ATTR_QUERY_GID_TABLE_FLAGS,
 				  .min_length = 4,
 				  .max_length = 8 },
-	[STANDIN_TABLE_ANSWER] = { .id =
-					   UVERBS_ATTR_QUERY_GID_TABLE_RESP_ENTRIES,
+	[STANDIN_TABLE_ANSWER] = { .id = UVERBS_ATTR_QUERY_GID_TABLE_RESP_ENTRIES,
 				   .required = true,
 				   .output = true },
-	[STANDIN_TABLE_COUNT] = { .id =
-					  UVERBS_ATTR_QUERY_GID_TABLE_RESP_NUM_ENTRIES,
+	[STANDIN_TABLE_COUNT] = { .id = UVERBS_ATTR_QUERY_GID_TABLE_RESP_NUM_ENTRIES,
 				  .min_length = 8,
 				  .required = true,
 				  .output = true },
@@ -141,7 +147,8 @@ int standin_gid_table(const struct standin_adapter *adapter, int fd,
 		      const struct standin_attrs *attrs)
 {
 	const struct arnica_bus_identity *identity = &adapter->identity;
-	const struct ib_uverbs_attr *answer = attrs->found[STANDIN_TABLE_ANSWER];
+	const struct ib_uverbs_attr *answer =
+		attrs->found[STANDIN_TABLE_ANSWER];
 	uint64_t entry_bytes;
 	uint64_t count = 0;
 	uint32_t index;

@@ -18,7 +18,7 @@ static void standin_next_resolve(void);
 		standin_next_resolve();                                        \
 		if (STANDIN_NEXT(name) == standin_first_##name) {              \
 			errno = ENOSYS;                                        \
-			return STANDIN_FAILURE(result);                                     \
+			return STANDIN_FAILURE(result);                        \
 		}                                                              \
 		return STANDIN_NEXT(name) arguments;                           \
 	}

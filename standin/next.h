@@ -137,8 +137,7 @@ typedef int (*standin_glob_error)(const char *, int);
 	  (pattern, flags, error, found))                                      \
 	F(FILE *, fopen, (const char *path, const char *mode), (path, mode))   \
 	F(FILE *, fopen64, (const char *path, const char *mode), (path, mode)) \
-	F(FILE *, freopen,                                                     \
-	  (const char *path, const char *mode, FILE *stream),                  \
+	F(FILE *, freopen, (const char *path, const char *mode, FILE *stream), \
 	  (path, mode, stream))                                                \
 	F(FILE *, freopen64,                                                   \
 	  (const char *path, const char *mode, FILE *stream),                  \
@@ -169,6 +168,5 @@ extern struct standin_next standin_next;
 						    result, ssize_t) ?         \
 				    -1 :                                       \
 				    0))
-
 
 #endif

@@ -35,8 +35,8 @@ static int standin_place_in_tree(const struct standin_match *match,
 	if (error)
 		return error;
 	if ((size_t)snprintf(place->path, sizeof(place->path), "%s%s%s",
-			     adapter->root, match->base, match->rest) >=
-	    sizeof(place->path))
+			     adapter->root, match->base,
+			     match->rest) >= sizeof(place->path))
 		return ENAMETOOLONG;
 	if (standin_match_climbs(match->rest) &&
 	    !standin_place_exists(place->path))

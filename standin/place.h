@@ -14,7 +14,8 @@
 enum standin_place_kind {
 	STANDIN_PLACE_FOREIGN, /* path is the caller's own */
 	STANDIN_PLACE_TREE,    /* path is below the tree's root */
-	STANDIN_PLACE_DEVICE,  /* the device file; path is its node in the tree */
+	STANDIN_PLACE_DEVICE,  /* the device file; path is its node in the tree
+				*/
 };
 
 struct standin_place {

@@ -142,9 +142,10 @@ int standin_tree_provide(const struct arnica_bus_identity *identity,
 		return 0;
 	error = standin_tree_create(identity, root);
 	if (error)
-		standin_complain("cannot create the device tree %s: %s; no RDMA "
-				 "device. Make room there, or name another "
-				 "folder with ARNICA_RUNTIME_DIR",
-				 root, strerror(error));
+		standin_complain(
+			"cannot create the device tree %s: %s; no RDMA "
+			"device. Make room there, or name another "
+			"folder with ARNICA_RUNTIME_DIR",
+			root, strerror(error));
 	return error;
 }

@@ -16,8 +16,8 @@ struct standin_build {
 };
 
 /* Paths are relative to the root; the folders above them are made as needed. */
-int standin_build_start(struct standin_build *build, const char *root)
-	ARNICA_MUST_CHECK;
+int standin_build_start(struct standin_build *build,
+			const char *root) ARNICA_MUST_CHECK;
 void standin_build_folder(struct standin_build *build, const char *path);
 void standin_build_file(struct standin_build *build, const char *path,
 			const char *format, ...)

@@ -175,8 +175,8 @@ static void standin_put_gids(struct standin_build *build, const char *port,
 /* All counters are one file: they stay zero, and a tree has many. */
 static void standin_put_counters(struct standin_build *build, const char *port)
 {
-	const size_t num_counters =
-		sizeof(standin_counters) / sizeof(*standin_counters);
+	const size_t num_counters = sizeof(standin_counters) /
+				    sizeof(*standin_counters);
 	char first[PATH_MAX];
 	char path[PATH_MAX];
 	size_t i;
@@ -198,8 +198,8 @@ static void standin_put_port(struct standin_build *build, const char *device,
 
 	snprintf(port, sizeof(port), "%s/ports/1", device);
 	standin_build_folder(build, device);
-	for (i = 0; i < sizeof(standin_port_files) / sizeof(*standin_port_files);
-	     i++)
+	for (i = 0;
+	     i < sizeof(standin_port_files) / sizeof(*standin_port_files); i++)
 		standin_put(build, port, standin_port_files[i].name,
 			    standin_port_files[i].content);
 	standin_put_gids(build, port, identity);
@@ -230,7 +230,8 @@ static void standin_put_uverbs(struct standin_build *build, const char *name)
 		 STANDIN_DEVICE_MINOR);
 	standin_put(build, STANDIN_UVERBS, "dev", text);
 	standin_put(build, STANDIN_UVERBS, "abi_version", "1\n");
-	snprintf(text, sizeof(text), "MAJOR=%u\nMINOR=%u\nDEVNAME=infiniband/uverbs0\n",
+	snprintf(text, sizeof(text),
+		 "MAJOR=%u\nMINOR=%u\nDEVNAME=infiniband/uverbs0\n",
 		 STANDIN_DEVICE_MAJOR, STANDIN_DEVICE_MINOR);
 	standin_put(build, STANDIN_UVERBS, "uevent", text);
 	standin_put_link(build, STANDIN_UVERBS, "device", "../../../arnica.0");

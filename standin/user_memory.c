@@ -30,7 +30,8 @@ int standin_user_read(void *to, uint64_t from, size_t length)
 
 	if (!from)
 		return EFAULT;
-	if (!standin_user_copy(SYS_process_vm_readv, to, from, length, &error)) {
+	if (!standin_user_copy(SYS_process_vm_readv, to, from, length,
+			       &error)) {
 		memcpy(to, (const void *)(uintptr_t)from, length);
 		error = 0;
 	}

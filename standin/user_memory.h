@@ -14,7 +14,7 @@
 #include "arnica/hw/format.h"
 
 int standin_user_read(void *to, uint64_t from, size_t length) ARNICA_MUST_CHECK;
-int standin_user_write(uint64_t to, const void *from, size_t length)
-	ARNICA_MUST_CHECK;
+int standin_user_write(uint64_t to, const void *from,
+		       size_t length) ARNICA_MUST_CHECK;
 
 #endif

@@ -80,8 +80,8 @@ static void probe_open(void)
 	/* A folder of the program's own that is called like ours. */
 	if (mkdir("infiniband", 0755))
 		abort();
-	fd_result("openat", openat(dir, "infiniband/verbs.h",
-				   O_CREAT | O_RDWR, 0600));
+	fd_result("openat",
+		  openat(dir, "infiniband/verbs.h", O_CREAT | O_RDWR, 0600));
 	fd_result("open", open("infiniband/verbs.h", O_RDONLY));
 	fd_result("open", open("infiniband/missing.h", O_RDONLY));
 	fd_result("open", open("uverbs0", O_CREAT | O_WRONLY, 0600));
@@ -135,7 +135,8 @@ static void probe_stream(void)
 	stream_result("fopen64", fopen64("missing", "r"));
 	stream_result("freopen", freopen("file", "r", fopen("new", "r")));
 	stream_result("freopen", freopen(NULL, "r", fopen("file", "r")));
-	stream_result("freopen64", freopen64("missing", "r", fopen("new", "r")));
+	stream_result("freopen64",
+		      freopen64("missing", "r", fopen("new", "r")));
 }
 
 static void text_result(const char *name, char *text)

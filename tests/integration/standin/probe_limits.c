@@ -80,8 +80,8 @@ void probe_status(int dir)
 	probe_status_64(dir, fd);
 	report("statx", statx(dir, "file", 0, STATX_BASIC_STATS, &extended));
 	printf("  %o %lld\n", extended.stx_mode, (long long)extended.stx_size);
-	report("statx", statx(memory, "", AT_EMPTY_PATH, STATX_BASIC_STATS,
-			      &extended));
+	report("statx",
+	       statx(memory, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &extended));
 	printf("  %o %lld\n", extended.stx_mode, (long long)extended.stx_size);
 	report("statx", statx(dir, "none", 0, STATX_BASIC_STATS, &extended));
 	close(memory);
@@ -148,8 +148,8 @@ static void probe_cancellation(void)
 	pthread_t thread;
 	void *result;
 
-	if (mkfifo("fifo", 0600) || pthread_create(&thread, NULL, open_fifo,
-						   NULL))
+	if (mkfifo("fifo", 0600) ||
+	    pthread_create(&thread, NULL, open_fifo, NULL))
 		abort();
 	usleep(50000);
 	pthread_cancel(thread);

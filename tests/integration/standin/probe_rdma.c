@@ -101,8 +101,8 @@ static void check_sysfs(void)
 		    ENOENT);
 	CHECK(readlink(SYS "/arnica0", path, sizeof(path)) > 6 &&
 	      !strncmp(path, "../../", 6));
-	CHECK(realpath(SYS "/arnica0/device", path) &&
-	      !access(path, F_OK) && !strstr(path, "/sys/class"));
+	CHECK(realpath(SYS "/arnica0/device", path) && !access(path, F_OK) &&
+	      !strstr(path, "/sys/class"));
 	CHECK(scandir(SYS, &list, NULL, alphasort) == 3 &&
 	      !strcmp(list[2]->d_name, "arnica0"));
 	CHECK(!glob(SYS "/*/ports/1/gids/1?", 0, NULL, &found) &&

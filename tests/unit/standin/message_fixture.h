@@ -29,8 +29,9 @@ static inline void message_start(struct message *message, uint16_t object,
 	message->header.length = sizeof(message->header);
 }
 
-static inline struct ib_uverbs_attr *
-message_add(struct message *message, uint16_t id, uint16_t length, uint64_t data)
+static inline struct ib_uverbs_attr *message_add(struct message *message,
+						 uint16_t id, uint16_t length,
+						 uint64_t data)
 {
 	struct ib_uverbs_attr *attr =
 		&message->attrs[message->header.num_attrs++];

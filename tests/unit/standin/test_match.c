@@ -80,8 +80,10 @@ static void addresses_that_are_no_string_are_left_to_the_kernel(void **state)
 static void nothing_is_read_past_the_end_of_a_string(void **state)
 {
 	const long page = sysconf(_SC_PAGESIZE);
-	static const char *const paths[] = { "/", "/s", "/sys/class/infiniba",
-					     "/dev/inf", "/.", "//", "u", "." };
+	static const char *const paths[] = {
+		"/", "/s", "/sys/class/infiniba", "/dev/inf", "/.", "//",
+		"u", "."
+	};
 	struct standin_match match;
 	char *map;
 	size_t i;
@@ -116,7 +118,8 @@ static void the_device_file_is_uverbs0_and_nothing_below(void **state)
 	assert_false(standin_match_device(&match));
 	assert_true(standin_match_path("/dev/infiniband", &match));
 	assert_false(standin_match_device(&match));
-	assert_true(standin_match_path("/sys/class/infiniband/uverbs0", &match));
+	assert_true(
+		standin_match_path("/sys/class/infiniband/uverbs0", &match));
 	assert_false(standin_match_device(&match));
 }
 

@@ -202,10 +202,9 @@ static void wrong_addresses_are_faults(void **state)
 	start_write(&message, 1);
 	memcpy(pages + 4096 - sizeof(message.header), &message.header,
 	       sizeof(message.header));
-	assert_int_equal(standin_message_handle(
-				 &adapter, DEVICE_FD,
-				 (uintptr_t)pages + 4096 -
-					 sizeof(message.header)),
+	assert_int_equal(standin_message_handle(&adapter, DEVICE_FD,
+						(uintptr_t)pages + 4096 -
+							sizeof(message.header)),
 			 EFAULT);
 	munmap(pages, 8192);
 }

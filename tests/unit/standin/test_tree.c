@@ -24,8 +24,9 @@ struct fixture {
 
 static int setup(void **state)
 {
-	static const uint8_t gid[16] = { [10] = 0xff, [11] = 0xff, [12] = 10,
-					 [15] = 7 };
+	static const uint8_t gid[16] = {
+		[10] = 0xff, [11] = 0xff, [12] = 10, [15] = 7
+	};
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	struct arnica_bus_identity *identity = &fixture->identity;
 
@@ -98,9 +99,8 @@ static void discovery_finds_its_files(void **state)
 {
 	struct fixture *fixture = *state;
 
-	assert_int_equal(standin_tree_provide(&fixture->identity,
-					      fixture->root),
-			 0);
+	assert_int_equal(
+		standin_tree_provide(&fixture->identity, fixture->root), 0);
 	assert_file(fixture, "/class/infiniband_verbs/abi_version", "6\n");
 	assert_file(fixture, "/class/infiniband_verbs/uverbs0/ibdev",
 		    "arnica0\n");
@@ -110,8 +110,7 @@ static void discovery_finds_its_files(void **state)
 		    "0x2a12c\n");
 	assert_file(fixture, DEVICE "/node_type", "1: CA\n");
 	assert_file(fixture, DEVICE "/node_guid", "0123:4567:89ab:cdef\n");
-	assert_file(fixture, DEVICE "/sys_image_guid",
-		    "0123:4567:89ab:cdef\n");
+	assert_file(fixture, DEVICE "/sys_image_guid", "0123:4567:89ab:cdef\n");
 	assert_file(fixture, DEVICE "/device/numa_node", "-1\n");
 	assert_file(fixture, DEVICE "/ports/1/state", "4: ACTIVE\n");
 	assert_file(fixture, DEVICE "/ports/1/link_layer", "Ethernet\n");
@@ -128,9 +127,8 @@ static void gid_files_show_the_table_and_its_holes(void **state)
 	static const char empty[] = "0000:0000:0000:0000:0000:0000:0000:0000\n";
 	struct fixture *fixture = *state;
 
-	assert_int_equal(standin_tree_provide(&fixture->identity,
-					      fixture->root),
-			 0);
+	assert_int_equal(
+		standin_tree_provide(&fixture->identity, fixture->root), 0);
 	assert_file(fixture, DEVICE "/ports/1/gids/0",
 		    "0000:0000:0000:0000:0000:ffff:0a00:0007\n");
 	assert_file(fixture, DEVICE "/ports/1/gid_attrs/types/0", "RoCE v2\n");
@@ -148,23 +146,20 @@ static void the_slot_names_a_network_interface(void **state)
 {
 	struct fixture *fixture = *state;
 
-	assert_int_equal(standin_tree_provide(&fixture->identity,
-					      fixture->root),
-			 0);
+	assert_int_equal(
+		standin_tree_provide(&fixture->identity, fixture->root), 0);
 	assert_true(S_ISDIR(status_of(fixture, DEVICE "/device/net").st_mode));
 	if (access("/sys/class/net/lo", F_OK) == 0)
-		assert_true(status_of(fixture, DEVICE "/device/net/lo").st_ino ==
-			    ({
-				    struct stat status;
-				    assert_int_equal(stat("/sys/class/net/lo",
-							  &status),
-						     0);
-				    status.st_ino;
-			    }));
+		assert_true(
+			status_of(fixture, DEVICE "/device/net/lo").st_ino == ({
+				struct stat status;
+				assert_int_equal(
+					stat("/sys/class/net/lo", &status), 0);
+				status.st_ino;
+			}));
 	strcpy(fixture->identity.network_interface, "nosuch0");
-	assert_int_equal(standin_tree_provide(&fixture->identity,
-					      fixture->root),
-			 0);
+	assert_int_equal(
+		standin_tree_provide(&fixture->identity, fixture->root), 0);
 	assert_true(S_ISDIR(
 		status_of(fixture, DEVICE "/device/net/nosuch0").st_mode));
 }
@@ -176,9 +171,8 @@ static void the_same_identity_has_the_same_tree(void **state)
 	struct stat before;
 	struct stat after;
 
-	assert_int_equal(standin_tree_provide(&fixture->identity,
-					      fixture->root),
-			 0);
+	assert_int_equal(
+		standin_tree_provide(&fixture->identity, fixture->root), 0);
 	before = status_of(fixture, DEVICE);
 	/* What is behind a string's end is no part of the identity. */
 	fixture->identity.device_name[20] = 'x';
@@ -249,9 +243,8 @@ static void what_a_killed_builder_left_is_removed(void **state)
 	assert_int_equal(mkdir(left, 0755), 0);
 	assert_int_equal(mkdir(young, 0755), 0);
 	assert_int_equal(utimensat(AT_FDCWD, left, old, 0), 0);
-	assert_int_equal(standin_tree_provide(&fixture->identity,
-					      fixture->root),
-			 0);
+	assert_int_equal(
+		standin_tree_provide(&fixture->identity, fixture->root), 0);
 	assert_int_equal(access(left, F_OK), -1);
 	assert_int_equal(access(young, F_OK), 0);
 }
