@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * standin/place.c and adapter.c: from a path to its place, with a fake adapter
- * beside this program.
+ * standin/place.c: from a path to its place, with a fake adapter beside this
+ * program.
  */
 #include <cmocka.h>
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "place.h"
@@ -45,17 +44,6 @@ static void assert_place(int folder, const char *path,
 	snprintf(expected, sizeof(expected), "%s%s",
 		 kind == STANDIN_PLACE_FOREIGN ? "" : adapter->root, below);
 	assert_string_equal(place.path, expected);
-}
-
-static void the_adapter_is_found_once(void **state)
-{
-	const struct standin_adapter *again;
-
-	(void)state;
-	assert_int_equal(standin_adapter_get(&again), 0);
-	assert_ptr_equal(again, adapter);
-	assert_string_equal(adapter->identity.device_name, "arnica0");
-	assert_false(standin_adapter_is_loading());
 }
 
 static void absolute_paths_have_their_place(void **state)
@@ -129,48 +117,15 @@ static void a_path_that_is_too_long_is_an_error(void **state)
 			 ENAMETOOLONG);
 }
 
-static void a_failure_is_remembered(void **state)
-{
-	int status;
-
-	(void)state;
-	/* A process of its own, because this one has its adapter. */
-	if (!fork()) {
-		setenv("FAKE_ERROR", "28", 1);
-		execl(program_invocation_name, program_invocation_name,
-		      "failing", NULL);
-		_exit(99);
-	}
-	assert_true(wait(&status) > 0);
-	assert_int_equal(status, 0);
-}
-
-static int run_failing(void)
-{
-	struct standin_place place;
-
-	if (standin_place_find(AT_FDCWD, "/sys/class/infiniband", &place) !=
-	    ENOSPC)
-		return 1;
-	unsetenv("FAKE_ERROR");
-	return standin_place_find(AT_FDCWD, "/dev/infiniband/uverbs0",
-				  &place) != ENOSPC;
-}
-
-int main(int argc, char **argv)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_adapter_is_found_once),
 		cmocka_unit_test(absolute_paths_have_their_place),
 		cmocka_unit_test(dot_dot_is_ours_where_the_tree_has_it),
 		cmocka_unit_test(
 			relative_paths_are_looked_up_from_their_folder),
 		cmocka_unit_test(a_path_that_is_too_long_is_an_error),
-		cmocka_unit_test(a_failure_is_remembered),
 	};
 
-	(void)argv;
-	if (argc > 1)
-		return run_failing();
 	return cmocka_run_group_tests(tests, start, finish);
 }
