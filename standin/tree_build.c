@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 int standin_build_start(struct standin_build *build, const char *root)
 {
 	build->error = 0;
+	build->parent[0] = '\0';
 	build->folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (build->folder < 0)
 		return errno;
@@ -34,23 +34,39 @@ void standin_build_folder(struct standin_build *build, const char *path)
 {
 	if (build->error)
 		return;
-	if (mkdirat(build->folder, path, 0755) && errno != EEXIST)
-		standin_build_fail(build);
+	if (mkdirat(build->folder, path, 0755)) {
+		if (errno != EEXIST)
+			standin_build_fail(build);
+		return;
+	}
 	/* The umask is the program's and may hide the folder from itself. */
-	else if (fchmodat(build->folder, path, 0755, 0))
+	if (fchmodat(build->folder, path, 0755, 0))
 		standin_build_fail(build);
 }
 
 static void standin_build_parents(struct standin_build *build, const char *path)
 {
-	char folder[PATH_MAX];
+	const char *end = strrchr(path, '/');
+	char folder[sizeof(build->parent)];
 	const char *slash;
+	size_t length = end ? (size_t)(end - path) : 0;
 
-	for (slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+	if (length >= sizeof(folder)) {
+		errno = ENAMETOOLONG;
+		standin_build_fail(build);
+	}
+	if (build->error || !length ||
+	    (!strncmp(build->parent, path, length) && !build->parent[length]))
+		return;
+	for (slash = path; slash && slash <= end;
+	     slash = strchr(slash + 1, '/')) {
 		memcpy(folder, path, (size_t)(slash - path));
 		folder[slash - path] = '\0';
-		standin_build_folder(build, folder);
+		if (*folder)
+			standin_build_folder(build, folder);
 	}
+	memcpy(build->parent, path, length);
+	build->parent[length] = '\0';
 }
 
 static void standin_build_write(struct standin_build *build, const char *path,

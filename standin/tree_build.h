@@ -11,8 +11,9 @@
 #include "arnica/hw/format.h"
 
 struct standin_build {
-	int folder; /* descriptor of the tree's root */
-	int error;  /* the first one, or 0 */
+	int folder;	  /* descriptor of the tree's root */
+	int error;	  /* the first one, or 0 */
+	char parent[256]; /* made last; most files have the same as before */
 };
 
 /* Paths are relative to the root; the folders above them are made as needed. */
