@@ -10,7 +10,7 @@ int tool_adapter_identity(const char *command, const struct tool_layout *layout,
 			  struct arnica_bus_identity *identity)
 {
 	void *library = dlopen(layout->device, RTLD_NOW | RTLD_LOCAL);
-	int (*ask)(struct arnica_bus_identity *identity) = NULL;
+	int (*ask)(struct arnica_bus_identity * identity) = NULL;
 	int err;
 
 	if (library)

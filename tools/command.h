@@ -15,7 +15,7 @@ enum tool_exit {
 	TOOL_EXIT_FAILED = 1,
 	TOOL_EXIT_USAGE = 2,
 	/* of `run`, as env(1) has them */
-	TOOL_EXIT_SETUP = 125,          /* arnica itself failed */
+	TOOL_EXIT_SETUP = 125,		/* arnica itself failed */
 	TOOL_EXIT_NOT_EXECUTABLE = 126, /* found, but cannot be run */
 	TOOL_EXIT_NOT_FOUND = 127,
 };
@@ -23,7 +23,7 @@ enum tool_exit {
 struct tool_command {
 	const char *name;
 	const char *summary; /* for the list of subcommands */
-	bool hidden;         /* not in the list */
+	bool hidden;	     /* not in the list */
 	int (*run)(int argc, char **argv);
 };
 

@@ -63,8 +63,8 @@ static void print_function(const struct tool_function *function, void *argument)
 		return;
 	if (!(*num_functions)++)
 		printf("  open by\n");
-	printf("    process %-7d %-15s %" PRIu64 " KiB in use\n",
-	       function->pid, function->command, function->used_bytes / 1024);
+	printf("    process %-7d %-15s %" PRIu64 " KiB in use\n", function->pid,
+	       function->command, function->used_bytes / 1024);
 }
 
 int tool_command_devices(int argc, char **argv)

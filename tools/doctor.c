@@ -60,7 +60,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	return EINVAL;
 }
 
-static void print_finding(const char *name, const struct doctor_finding *finding)
+static void print_finding(const char *name,
+			  const struct doctor_finding *finding)
 {
 	static const char *const words[] = { [DOCTOR_OK] = "ok",
 					     [DOCTOR_WARN] = "warn",

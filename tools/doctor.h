@@ -16,8 +16,8 @@ enum doctor_status {
 
 struct doctor_finding {
 	enum doctor_status status;
-	char found[256];   /* what is the case, and what it means */
-	char advice[256];  /* what to do; "" for nothing */
+	char found[256];  /* what is the case, and what it means */
+	char advice[256]; /* what to do; "" for nothing */
 };
 
 struct doctor_check {

@@ -27,10 +27,12 @@ void doctor_check_libraries(struct doctor_finding *finding)
 	int err = tool_locate(&layout);
 
 	if (err) {
-		doctor_report(finding, DOCTOR_FAIL,
-			      "libarnica-standin.so is not where it should be: %s",
-			      strerror(err));
-		doctor_advise(finding, "build it, or install the package again");
+		doctor_report(
+			finding, DOCTOR_FAIL,
+			"libarnica-standin.so is not where it should be: %s",
+			strerror(err));
+		doctor_advise(finding,
+			      "build it, or install the package again");
 		return;
 	}
 	snprintf(provider, sizeof(provider), "%s-rdmav34.so", layout.drivers);
@@ -38,7 +40,8 @@ void doctor_check_libraries(struct doctor_finding *finding)
 		doctor_report(finding, DOCTOR_FAIL, "%s is missing",
 			      access(provider, R_OK) ? provider :
 						       layout.device);
-		doctor_advise(finding, "build it, or install the package again");
+		doctor_advise(finding,
+			      "build it, or install the package again");
 		return;
 	}
 	doctor_report(finding, DOCTOR_OK, "%.200s", layout.standin);
@@ -56,8 +59,9 @@ void doctor_check_domain(struct doctor_finding *finding)
 	if (err) {
 		doctor_report(finding, DOCTOR_FAIL,
 			      "the adapter does not answer: %s", strerror(err));
-		doctor_advise(finding,
-			      "see the line on stderr; ARNICA_RUNTIME_DIR names another folder");
+		doctor_advise(
+			finding,
+			"see the line on stderr; ARNICA_RUNTIME_DIR names another folder");
 		return;
 	}
 	doctor_report(finding, DOCTOR_OK, "%s: processes that use it share %s",
@@ -156,8 +160,8 @@ static void value_of(const struct probe *probe, const char *key, char *value,
 	while (line && *line) {
 		if (!strncmp(line, key, length) && line[length] == ' ') {
 			line += length + 1;
-			snprintf(value, bytes, "%.*s",
-				 (int)strcspn(line, "\n"), line);
+			snprintf(value, bytes, "%.*s", (int)strcspn(line, "\n"),
+				 line);
 			return;
 		}
 		line = strchr(line, '\n');
@@ -201,9 +205,10 @@ void doctor_check_device(struct doctor_finding *finding)
 	value_of(&probe, "version", version, sizeof(version));
 	if (WIFEXITED(probe.status) && !WEXITSTATUS(probe.status)) {
 		value_of(&probe, "device", text, sizeof(text));
-		doctor_report(finding, DOCTOR_OK,
-			      "%s opens through rdma-core %s (%s), whose layouts the provider knows",
-			      text, version, library);
+		doctor_report(
+			finding, DOCTOR_OK,
+			"%s opens through rdma-core %s (%s), whose layouts the provider knows",
+			text, version, library);
 		return;
 	}
 	if (probe.status == -1)

@@ -58,8 +58,9 @@ void doctor_check_memfd(struct doctor_finding *finding)
 	int err = try_memfd();
 
 	if (!err) {
-		doctor_report(finding, DOCTOR_OK,
-			      "sparse, sealed and filled: the adapter's memory can be had");
+		doctor_report(
+			finding, DOCTOR_OK,
+			"sparse, sealed and filled: the adapter's memory can be had");
 		return;
 	}
 	doctor_report(finding, DOCTOR_FAIL,
@@ -122,13 +123,15 @@ void doctor_check_shm(struct doctor_finding *finding)
 	}
 	size = (uint64_t)vfs.f_blocks * vfs.f_frsize;
 	available = (uint64_t)vfs.f_bavail * vfs.f_frsize;
-	doctor_report(finding, available < 4 * MIB ? DOCTOR_WARN : DOCTOR_OK,
-		      "/dev/shm has %" PRIu64 " of %" PRIu64
-		      " MiB free; only the directory of the domain lies there, a few MiB",
-		      available / MIB, size / MIB);
+	doctor_report(
+		finding, available < 4 * MIB ? DOCTOR_WARN : DOCTOR_OK,
+		"/dev/shm has %" PRIu64 " of %" PRIu64
+		" MiB free; only the directory of the domain lies there, a few MiB",
+		available / MIB, size / MIB);
 	if (available < 4 * MIB)
-		doctor_advise(finding,
-			      "free some, or set ARNICA_RUNTIME_DIR to another folder");
+		doctor_advise(
+			finding,
+			"free some, or set ARNICA_RUNTIME_DIR to another folder");
 }
 
 /* The first number of a file; false for "max" and missing files. */
@@ -216,10 +219,11 @@ void doctor_check_cgroup(struct doctor_finding *finding)
 		return;
 	}
 	low = limit < used + 256 * MIB;
-	doctor_report(finding, low ? DOCTOR_WARN : DOCTOR_OK,
-		      "%" PRIu64 " of %" PRIu64
-		      " MiB used; the adapter's memory counts, a few MiB for each open device and more with its queues",
-		      used / MIB, limit / MIB);
+	doctor_report(
+		finding, low ? DOCTOR_WARN : DOCTOR_OK,
+		"%" PRIu64 " of %" PRIu64
+		" MiB used; the adapter's memory counts, a few MiB for each open device and more with its queues",
+		used / MIB, limit / MIB);
 	if (low)
 		doctor_advise(finding, "raise the limit");
 }
@@ -240,10 +244,11 @@ void doctor_check_limits(struct doctor_finding *finding)
 	uint64_t file_size = soft_limit(RLIMIT_FSIZE);
 
 	if (space != UINT64_MAX) {
-		doctor_report(finding, DOCTOR_WARN,
-			      "address space limited to %" PRIu64
-			      " MiB: segments take much address space (not memory), opening may fail",
-			      space / MIB);
+		doctor_report(
+			finding, DOCTOR_WARN,
+			"address space limited to %" PRIu64
+			" MiB: segments take much address space (not memory), opening may fail",
+			space / MIB);
 		doctor_advise(finding, "ulimit -v unlimited");
 	} else if (file_size != UINT64_MAX) {
 		doctor_report(finding, DOCTOR_WARN,
@@ -252,10 +257,11 @@ void doctor_check_limits(struct doctor_finding *finding)
 			      file_size / MIB);
 		doctor_advise(finding, "ulimit -f unlimited");
 	} else if (files < 256) {
-		doctor_report(finding, DOCTOR_WARN,
-			      "%" PRIu64
-			      " open files: too few for many completion channels and peers",
-			      files);
+		doctor_report(
+			finding, DOCTOR_WARN,
+			"%" PRIu64
+			" open files: too few for many completion channels and peers",
+			files);
 		doctor_advise(finding, "ulimit -n 1024");
 	} else {
 		doctor_report(finding, DOCTOR_OK,
@@ -272,8 +278,9 @@ void doctor_check_memlock(struct doctor_finding *finding)
 	if (limit == UINT64_MAX)
 		doctor_report(finding, DOCTOR_OK, "unlimited");
 	else
-		doctor_report(finding, DOCTOR_OK,
-			      "%" PRIu64
-			      " KiB; enough, because registered memory is not pinned",
-			      limit / 1024);
+		doctor_report(
+			finding, DOCTOR_OK,
+			"%" PRIu64
+			" KiB; enough, because registered memory is not pinned",
+			limit / 1024);
 }

@@ -115,16 +115,18 @@ void doctor_check_port(struct doctor_finding *finding)
 	char holder[64] = "an unknown socket";
 
 	if (!err) {
-		doctor_report(finding, DOCTOR_OK,
-			      "UDP port free; not used by this version, which connects processes of one machine");
+		doctor_report(
+			finding, DOCTOR_OK,
+			"UDP port free; not used by this version, which connects processes of one machine");
 		return;
 	}
 	if (find_socket("/proc/net/udp", &inode) ||
 	    find_socket("/proc/net/udp6", &inode))
 		name_holder(inode, holder, sizeof(holder));
-	doctor_report(finding, DOCTOR_OK,
-		      "UDP port taken by %s (%s); not used by this version, which connects processes of one machine",
-		      holder, strerror(err));
+	doctor_report(
+		finding, DOCTOR_OK,
+		"UDP port taken by %s (%s); not used by this version, which connects processes of one machine",
+		holder, strerror(err));
 }
 
 static unsigned count_entries(const char *path)
@@ -145,12 +147,14 @@ void doctor_check_kernel_rdma(struct doctor_finding *finding)
 	unsigned num_devices = count_entries("/sys/class/infiniband");
 
 	if (num_devices)
-		doctor_report(finding, DOCTOR_OK,
-			      "%u device(s) of the kernel; programs under arnica see the emulated one only",
-			      num_devices);
+		doctor_report(
+			finding, DOCTOR_OK,
+			"%u device(s) of the kernel; programs under arnica see the emulated one only",
+			num_devices);
 	else if (!access("/sys/module/ib_core", F_OK))
-		doctor_report(finding, DOCTOR_OK,
-			      "ib_core is loaded, without a device; nothing is needed of it");
+		doctor_report(
+			finding, DOCTOR_OK,
+			"ib_core is loaded, without a device; nothing is needed of it");
 	else
 		doctor_report(finding, DOCTOR_OK, "none; none is needed");
 }

@@ -87,8 +87,7 @@ static int act_process_vm(pid_t target)
 	struct iovec local = { &value, sizeof(value) };
 	struct iovec remote = { &stage.cell, sizeof(stage.cell) };
 
-	if (process_vm_readv(target, &local, 1, &remote, 1, 0) !=
-	    sizeof(value))
+	if (process_vm_readv(target, &local, 1, &remote, 1, 0) != sizeof(value))
 		return errno ? errno : EIO;
 	if (value != PATTERN)
 		return EIO;
@@ -97,8 +96,7 @@ static int act_process_vm(pid_t target)
 	    sizeof(value))
 		return errno ? errno : EIO;
 	value = 0;
-	if (process_vm_readv(target, &local, 1, &remote, 1, 0) !=
-	    sizeof(value))
+	if (process_vm_readv(target, &local, 1, &remote, 1, 0) != sizeof(value))
 		return errno ? errno : EIO;
 	return value == PATTERN + 1 ? 0 : EIO;
 }
@@ -108,20 +106,24 @@ void doctor_check_process_vm(struct doctor_finding *finding)
 	int err = act_on_target(act_process_vm, false);
 
 	if (!err) {
-		doctor_report(finding, DOCTOR_OK,
-			      "processes of yours read and write each other's memory: messages are copied once");
+		doctor_report(
+			finding, DOCTOR_OK,
+			"processes of yours read and write each other's memory: messages are copied once");
 		return;
 	}
 	if (!act_on_target(act_process_vm, true)) {
-		doctor_report(finding, DOCTOR_OK,
-			      "works for processes that permit it, as the device does: messages are copied once");
+		doctor_report(
+			finding, DOCTOR_OK,
+			"works for processes that permit it, as the device does: messages are copied once");
 		return;
 	}
-	doctor_report(finding, DOCTOR_WARN,
-		      "refused (%s): messages are copied twice, large transfers are slower",
-		      strerror(err));
-	doctor_advise(finding,
-		      "in a container: docker run --cap-add SYS_PTRACE, or a seccomp profile that permits process_vm_readv and process_vm_writev");
+	doctor_report(
+		finding, DOCTOR_WARN,
+		"refused (%s): messages are copied twice, large transfers are slower",
+		strerror(err));
+	doctor_advise(
+		finding,
+		"in a container: docker run --cap-add SYS_PTRACE, or a seccomp profile that permits process_vm_readv and process_vm_writev");
 }
 
 static int act_open_segment(pid_t target)
@@ -147,15 +149,18 @@ void doctor_check_segments(struct doctor_finding *finding)
 	err = act_on_target(act_open_segment, false);
 	close(stage.memfd);
 	if (!err) {
-		doctor_report(finding, DOCTOR_OK,
-			      "processes of yours can open each other's segments: they share one adapter");
+		doctor_report(
+			finding, DOCTOR_OK,
+			"processes of yours can open each other's segments: they share one adapter");
 		return;
 	}
-	doctor_report(finding, DOCTOR_FAIL,
-		      "/proc/PID/fd of another process is closed to you (%s): two processes cannot connect",
-		      strerror(err));
-	doctor_advise(finding,
-		      "mount /proc without hidepid, and run both processes as one user in one pid namespace");
+	doctor_report(
+		finding, DOCTOR_FAIL,
+		"/proc/PID/fd of another process is closed to you (%s): two processes cannot connect",
+		strerror(err));
+	doctor_advise(
+		finding,
+		"mount /proc without hidepid, and run both processes as one user in one pid namespace");
 }
 
 void doctor_check_yama(struct doctor_finding *finding)
@@ -198,14 +203,16 @@ void doctor_check_pidfd(struct doctor_finding *finding)
 	}
 	poller.fd = pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
 	if (poller.fd < 0)
-		doctor_report(finding, DOCTOR_WARN,
-			      "refused (%s): the death of a peer is noticed by its life word only",
-			      strerror(errno));
+		doctor_report(
+			finding, DOCTOR_WARN,
+			"refused (%s): the death of a peer is noticed by its life word only",
+			strerror(errno));
 	if (pid > 0)
 		kill(pid, SIGKILL);
 	if (poller.fd >= 0 && poll(&poller, 1, 2000) == 1)
-		doctor_report(finding, DOCTOR_OK,
-			      "a process that sleeps is woken when its peer dies");
+		doctor_report(
+			finding, DOCTOR_OK,
+			"a process that sleeps is woken when its peer dies");
 	else if (poller.fd >= 0)
 		doctor_report(finding, DOCTOR_WARN,
 			      "does not report the end of a process");
@@ -243,18 +250,20 @@ static int try_robust(pthread_mutex_t *mutex)
 
 void doctor_check_robust_futex(struct doctor_finding *finding)
 {
-	pthread_mutex_t *mutex =
-		mmap(NULL, sizeof(*mutex), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_mutex_t *mutex = mmap(NULL, sizeof(*mutex),
+				      PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int err = mutex == MAP_FAILED ? errno : try_robust(mutex);
 
 	if (mutex != MAP_FAILED)
 		munmap(mutex, sizeof(*mutex));
 	if (err)
-		doctor_report(finding, DOCTOR_FAIL,
-			      "the kernel does not hand over the locks of dead processes (%s): a killed process would look alive to its peers",
-			      strerror(err));
+		doctor_report(
+			finding, DOCTOR_FAIL,
+			"the kernel does not hand over the locks of dead processes (%s): a killed process would look alive to its peers",
+			strerror(err));
 	else
-		doctor_report(finding, DOCTOR_OK,
-			      "the kernel marks what a killed process held: its peers see that it is dead");
+		doctor_report(
+			finding, DOCTOR_OK,
+			"the kernel marks what a killed process held: its peers see that it is dead");
 }

@@ -37,12 +37,12 @@ static const void *range(const struct image *image, uint64_t offset,
 }
 
 struct segments {
-	const ElfW(Phdr) *headers;
+	const ElfW(Phdr) * headers;
 	size_t num_headers;
 };
 
-static const ElfW(Phdr) *find_segment(const struct segments *segments,
-				      uint32_t type)
+static const ElfW(Phdr) *
+	find_segment(const struct segments *segments, uint32_t type)
 {
 	for (size_t i = 0; i < segments->num_headers; i++) {
 		if (segments->headers[i].p_type == type)
@@ -65,7 +65,7 @@ static uint64_t file_offset(const struct segments *segments, uint64_t address)
 }
 
 struct dynamic {
-	const ElfW(Dyn) *entries;
+	const ElfW(Dyn) * entries;
 	size_t num_entries; /* up to DT_NULL */
 	const char *strings;
 	size_t string_bytes;
@@ -109,10 +109,9 @@ static void load_dynamic(const struct image *image,
 	       dynamic->entries[dynamic->num_entries].d_tag != DT_NULL)
 		dynamic->num_entries++;
 	dynamic->string_bytes = dynamic_value(dynamic, DT_STRSZ);
-	dynamic->strings =
-		range(image,
-		      file_offset(segments, dynamic_value(dynamic, DT_STRTAB)),
-		      dynamic->string_bytes, 1);
+	dynamic->strings = range(
+		image, file_offset(segments, dynamic_value(dynamic, DT_STRTAB)),
+		dynamic->string_bytes, 1);
 	if (!dynamic->strings)
 		dynamic->string_bytes = 0;
 }

@@ -21,7 +21,7 @@ enum tool_program_kind {
 
 struct tool_elf {
 	enum tool_program_kind kind;
-	struct tool_runtimes runtimes;           /* also of a library */
+	struct tool_runtimes runtimes;		  /* also of a library */
 	char script_line[TOOL_SCRIPT_LINE_BYTES]; /* SCRIPT: what follows #! */
 };
 

@@ -101,8 +101,8 @@ static void print_json(const struct tool_environment *environment)
 {
 	puts("{");
 	for (size_t i = 0; i < environment->num_variables; i++)
-		print_quoted("  \"", environment->variables[i].name, "\": ",
-			     environment->variables[i].value,
+		print_quoted("  \"", environment->variables[i].name,
+			     "\": ", environment->variables[i].value,
 			     i + 1 < environment->num_variables ? ",\n" : "\n");
 	puts("}");
 }

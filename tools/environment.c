@@ -3,9 +3,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "elf_scan.h"
 #include "environment.h"
-#include "preload.h"
 
 static const struct argp_option options[] = {
 	{ "part-id", 'p', "NUMBER", 0,
@@ -46,14 +47,40 @@ static void add(struct tool_environment *environment, const char *name,
 		(struct tool_variable){ name, value, list };
 }
 
+/* 0, or the errno of reading the library. */
+static int find_runtimes(struct tool_environment *environment,
+			 const struct tool_layout *layout)
+{
+	struct tool_elf library;
+	int err = tool_elf_scan(layout->device, &library);
+
+	if (!err)
+		environment->runtimes = library.runtimes;
+	return err;
+}
+
 void tool_environment_init(struct tool_environment *environment,
 			   const struct tool_layout *layout)
 {
+	const char *asan_options = "verify_asan_link_order=0";
+	char *preload;
+
 	environment->num_variables = 0;
-	add(environment, "LD_PRELOAD", layout->standin, true);
+	memset(&environment->runtimes, 0, sizeof(environment->runtimes));
+	if (find_runtimes(environment, layout) == 0 &&
+	    environment->runtimes.num_names)
+		/* Programs that nobody built for it would report leaks. */
+		asan_options = "verify_asan_link_order=0:detect_leaks=0";
+	preload = tool_compose_preload(&environment->runtimes, layout->standin,
+				       NULL);
+	snprintf(environment->preload, sizeof(environment->preload), "%s",
+		 preload ? preload : layout->standin);
+	free(preload);
+	add(environment, "LD_PRELOAD", environment->preload, true);
 	/* Also for an installed package: a program may bring its own libibverbs
 	 * with its own list of drivers. */
 	add(environment, "RDMAV_DRIVERS", layout->drivers, true);
+	add(environment, "ASAN_OPTIONS", asan_options, true);
 	if (environment->part_id[0])
 		add(environment, "ARNICA_PART_ID", environment->part_id, false);
 }

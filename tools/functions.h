@@ -17,7 +17,7 @@ struct tool_function {
 	pid_t pid;
 	uint64_t generation; /* unique; zero while no function is attached */
 	uint64_t used_bytes; /* memory that the segment has by now */
-	bool running;        /* false: opened only, or closed */
+	bool running;	     /* false: opened only, or closed */
 	char command[16];    /* name of the process */
 };
 

@@ -9,8 +9,9 @@
 #include <limits.h>
 
 struct tool_layout {
-	char standin[PATH_MAX]; /* libarnica-standin.so, the preloaded library */
-	char device[PATH_MAX];  /* libarnica-device.so, the adapter */
+	char standin[PATH_MAX]; /* libarnica-standin.so, the preloaded library
+				 */
+	char device[PATH_MAX];	/* libarnica-device.so, the adapter */
 	char drivers[PATH_MAX]; /* provider, without "-rdmavNN.so": as
 				   RDMAV_DRIVERS wants it */
 };
@@ -26,8 +27,7 @@ int tool_locate_from(const char *program_dir, const char *install_dir,
 	__attribute__((warn_unused_result));
 
 /* The same for the running program. */
-int tool_locate(struct tool_layout *layout)
-	__attribute__((warn_unused_result));
+int tool_locate(struct tool_layout *layout) __attribute__((warn_unused_result));
 
 /* tool_locate() that says on stderr, as `command`, what is missing. EINVAL: a
  * path that LD_PRELOAD cannot hold. */

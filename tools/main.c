@@ -12,8 +12,8 @@ static const struct tool_command commands[] = {
 	  tool_command_run },
 	{ "env", "print the variables that `run` sets, for a shell or image",
 	  false, tool_command_env },
-	{ "devices", "show the device, its addresses and who has it open", false,
-	  tool_command_devices },
+	{ "devices", "show the device, its addresses and who has it open",
+	  false, tool_command_devices },
 	{ "doctor", "check what this machine permits and what to do about it",
 	  false, tool_command_doctor },
 	{ "probe", "open the device through libibverbs (used by doctor)", true,
@@ -65,8 +65,8 @@ static int run_command(const struct tool_command *command, int argc,
 
 static int unknown_command(const char *name)
 {
-	fprintf(stderr,
-		"arnica: unknown command '%s'; try: arnica --help\n", name);
+	fprintf(stderr, "arnica: unknown command '%s'; try: arnica --help\n",
+		name);
 	return TOOL_EXIT_USAGE;
 }
 

@@ -54,8 +54,8 @@ static bool same_library(struct word a, struct word b)
 static bool is_runtime(struct word word)
 {
 	static const char *const prefixes[] = {
-		"libasan.so",	    "libtsan.so",	"liblsan.so",
-		"libhwasan.so",	    "libclang_rt.asan", "libclang_rt.tsan",
+		"libasan.so",	      "libtsan.so",	  "liblsan.so",
+		"libhwasan.so",	      "libclang_rt.asan", "libclang_rt.tsan",
 		"libclang_rt.hwasan",
 	};
 
@@ -106,15 +106,6 @@ static void append_runtimes(char *list, const struct tool_runtimes *runtimes)
 {
 	for (size_t i = 0; i < runtimes->num_names; i++)
 		append(list, word_of(runtimes->names[i]));
-}
-
-char *tool_runtimes_list(const struct tool_runtimes *runtimes)
-{
-	char *list = calloc(TOOL_MAX_RUNTIMES, TOOL_RUNTIME_NAME_BYTES + 1);
-
-	if (list)
-		append_runtimes(list, runtimes);
-	return list;
 }
 
 char *tool_compose_preload(const struct tool_runtimes *runtimes,

@@ -2,9 +2,8 @@
 /*
  * Composes the value of LD_PRELOAD, and knows the names of sanitizer runtimes.
  *
- * A sanitizer's runtime checks, or needs, that it comes before every other
- * library; so those that the program needs come first, then the stand-in, then
- * what the user had there already.
+ * A sanitizer's runtime that is preloaded must come before every other library;
+ * then comes the stand-in, then what the user had there already.
  */
 #ifndef ARNICA_TOOLS_PRELOAD_H
 #define ARNICA_TOOLS_PRELOAD_H
@@ -15,21 +14,18 @@
 #define TOOL_MAX_RUNTIMES 4
 #define TOOL_RUNTIME_NAME_BYTES 64
 
-/* The sanitizer runtimes that a program needs, in its own order. */
+/* The sanitizer runtimes that a program or library needs, in its own order. */
 struct tool_runtimes {
 	size_t num_names;
 	char names[TOOL_MAX_RUNTIMES][TOOL_RUNTIME_NAME_BYTES];
 };
 
-/* True for the file name, or path, of a sanitizer runtime that must be first. */
+/* True for the file name, or path, of a sanitizer runtime that must be first.
+ */
 bool tool_is_sanitizer_runtime(const char *library);
 
 /* Adds a runtime, once. Names that do not fit are left out. */
 void tool_runtimes_add(struct tool_runtimes *runtimes, const char *name);
-
-/* The words of `runtimes`, separated by colons; "" when there are none. The
- * caller frees it; NULL: out of memory. */
-char *tool_runtimes_list(const struct tool_runtimes *runtimes);
 
 /*
  * The new LD_PRELOAD: runtimes (and those among the existing words), stand-in,

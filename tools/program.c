@@ -87,8 +87,7 @@ static bool is_secure(const char *path)
 	if ((st.st_mode & S_ISGID) && (st.st_mode & S_IXGRP) &&
 	    st.st_gid != getgid())
 		return true;
-	return getuid() &&
-	       getxattr(path, "security.capability", NULL, 0) > 0;
+	return getuid() && getxattr(path, "security.capability", NULL, 0) > 0;
 }
 
 static char *next_argument(char **line)
@@ -154,7 +153,6 @@ int tool_program_inspect(const char *name, const char *search_path,
 		}
 		if (elf.kind != TOOL_PROGRAM_SCRIPT) {
 			program->verdict = judge(program->subject, &elf);
-			program->runtimes = elf.runtimes;
 			return 0;
 		}
 		/* A missing interpreter is reported by whoever executes. */

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The program that `arnica run` is asked to start: where it is, whether a
- * library can be preloaded into it, and what must be preloaded before.
+ * The program that `arnica run` is asked to start: where it is, and whether a
+ * library can be preloaded into it.
  */
 #ifndef ARNICA_TOOLS_PROGRAM_H
 #define ARNICA_TOOLS_PROGRAM_H
 
 #include <limits.h>
-
-#include "preload.h"
 
 enum tool_verdict {
 	TOOL_VERDICT_OK,
@@ -23,7 +21,6 @@ struct tool_program {
 	enum tool_verdict verdict;
 	char subject[PATH_MAX]; /* the file that the verdict is about: the
 				   program, or a script's interpreter */
-	struct tool_runtimes runtimes;
 };
 
 /*
@@ -32,8 +29,7 @@ struct tool_program {
  * ENAMETOOLONG.
  */
 int tool_program_find(const char *name, const char *search_path,
-		      char path[PATH_MAX])
-	__attribute__((warn_unused_result));
+		      char path[PATH_MAX]) __attribute__((warn_unused_result));
 
 /* tool_program_find(), and looks into the file. A file that cannot be read (it
  * may be executable all the same) gets TOOL_VERDICT_OK. */

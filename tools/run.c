@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * arnica run: sets the variables and becomes the program. Nothing stays behind
- * and nothing is loaded, so that a program that uses no RDMA loses no time. What
- * the device cannot be given to is refused, because the program would only say
- * that it found no device.
+ * and nothing is loaded, so that a program that uses no RDMA loses no time.
+ * What the device cannot be given to is refused, because the program would only
+ * say that it found no device.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "command.h"
-#include "elf_scan.h"
 #include "environment.h"
+#include "preload.h"
 #include "program.h"
 
 struct run_options {
@@ -72,7 +72,8 @@ static int explain_verdict(const struct tool_program *program)
 			"changes privileges (setuid, setgid or capabilities), so the dynamic linker ignores LD_PRELOAD; start arnica inside of it, as in: sudo arnica run -- PROGRAM",
 	};
 
-	fprintf(stderr, "arnica run: '%s' %s (--force runs it without device)\n",
+	fprintf(stderr,
+		"arnica run: '%s' %s (--force runs it without device)\n",
 		program->subject, texts[program->verdict]);
 	return TOOL_EXIT_NOT_EXECUTABLE;
 }
@@ -93,49 +94,27 @@ static int set_variable(const struct tool_variable *variable)
 	return err;
 }
 
-/*
- * LD_PRELOAD is a list with rules of its own. An adapter that is built with a
- * sanitizer takes the runtime into every program. The runtimes that only this
- * program needs are named once more for the stand-in, which hides them from the
- * program's children: those have no use for a sanitizer.
- */
-static int set_preload(const struct tool_layout *layout,
-		       const struct tool_runtimes *runtimes)
+/* LD_PRELOAD is a list with rules of its own. */
+static int set_preload(const struct tool_environment *environment,
+		       const char *standin)
 {
-	struct tool_elf adapter;
-	char *preload = NULL;
-	char *names = NULL;
-	int err = -1;
+	char *preload = tool_compose_preload(&environment->runtimes, standin,
+					     getenv("LD_PRELOAD"));
+	int err = preload ? setenv("LD_PRELOAD", preload, 1) : -1;
 
-	if (tool_elf_scan(layout->device, &adapter))
-		adapter.runtimes.num_names = 0;
-	if (!adapter.runtimes.num_names) {
-		adapter.runtimes = *runtimes;
-		names = tool_runtimes_list(runtimes);
-	}
-	preload = tool_compose_preload(&adapter.runtimes, layout->standin,
-				       getenv("LD_PRELOAD"));
-	if (preload)
-		err = setenv("LD_PRELOAD", preload, 1);
-	if (!err && names && *names)
-		err = setenv("ARNICA_PRELOAD_RUNTIME", names, 1);
-	free(names);
 	free(preload);
 	return err;
 }
 
-static int set_environment(const struct run_options *parsed,
-			   const struct tool_layout *layout,
-			   const struct tool_program *program)
+static int set_environment(const struct tool_environment *environment,
+			   const struct tool_layout *layout)
 {
-	const struct tool_environment *environment = &parsed->environment;
-
 	for (size_t i = 0; i < environment->num_variables; i++) {
 		const struct tool_variable *variable =
 			&environment->variables[i];
 		int err = strcmp(variable->name, "LD_PRELOAD") ?
 				  set_variable(variable) :
-				  set_preload(layout, &program->runtimes);
+				  set_preload(environment, layout->standin);
 
 		if (err)
 			return errno;
@@ -154,7 +133,7 @@ static int run_program(const struct run_options *parsed,
 		return explain_find(name, err);
 	if (program.verdict != TOOL_VERDICT_OK && !parsed->force)
 		return explain_verdict(&program);
-	err = set_environment(parsed, layout, &program);
+	err = set_environment(&parsed->environment, layout);
 	if (err) {
 		fprintf(stderr, "arnica run: environment: %s\n", strerror(err));
 		return TOOL_EXIT_SETUP;

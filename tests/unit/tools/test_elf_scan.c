@@ -44,10 +44,10 @@ static void fill(struct program *program)
 		.p_filesz = sizeof(program->dynamic),
 	};
 	memcpy(program->strings, "\0libc.so.6\0libasan.so.8", 24);
-	program->dynamic[0] =
-		(ElfW(Dyn)){ .d_tag = DT_NEEDED, .d_un.d_val = 1 };
-	program->dynamic[1] =
-		(ElfW(Dyn)){ .d_tag = DT_NEEDED, .d_un.d_val = 11 };
+	program->dynamic[0] = (ElfW(Dyn)){ .d_tag = DT_NEEDED,
+					   .d_un.d_val = 1 };
+	program->dynamic[1] = (ElfW(Dyn)){ .d_tag = DT_NEEDED,
+					   .d_un.d_val = 11 };
 	program->dynamic[2] = (ElfW(Dyn)){
 		.d_tag = DT_STRTAB,
 		.d_un.d_val = BASE + offsetof(struct program, strings),
@@ -135,8 +135,9 @@ static void every_truncation_is_survived(void **state)
 
 static void every_wild_word_is_survived(void **state)
 {
-	static const uint64_t values[] = { 0, 1, 0xffff, UINT32_MAX, INT64_MAX,
-					   UINT64_MAX - 7, UINT64_MAX };
+	static const uint64_t values[] = {
+		0, 1, 0xffff, UINT32_MAX, INT64_MAX, UINT64_MAX - 7, UINT64_MAX
+	};
 	struct program program;
 	struct tool_elf elf;
 

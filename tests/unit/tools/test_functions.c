@@ -85,7 +85,8 @@ static void other_memfds_are_passed_over(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(function_is_found_once_however_often_it_is_open),
+		cmocka_unit_test(
+			function_is_found_once_however_often_it_is_open),
 		cmocka_unit_test(device_file_without_function_does_not_run),
 		cmocka_unit_test(other_memfds_are_passed_over),
 	};

@@ -52,9 +52,8 @@ static void relocated_package_is_found_beside_the_program(void **state)
 	assert_int_equal(system(path), 0);
 	scratch_text("usr/" ARNICA_INSTALL_LIBDIR "/libarnica-standin.so", "",
 		     0644);
-	assert_int_equal(tool_locate_from(scratch_path("usr/bin"), NULL,
-					  &layout),
-			 0);
+	assert_int_equal(
+		tool_locate_from(scratch_path("usr/bin"), NULL, &layout), 0);
 	assert_string_equal(layout.standin,
 			    scratch_path("usr/" ARNICA_INSTALL_LIBDIR
 					 "/libarnica-standin.so"));
@@ -65,9 +64,9 @@ static void nothing_there_is_an_error(void **state)
 	struct tool_layout layout;
 
 	(void)state;
-	assert_int_equal(tool_locate_from(scratch_path("no/bin"), NULL,
-					  &layout),
-			 ENOENT);
+	assert_int_equal(
+		tool_locate_from(scratch_path("no/bin"), NULL, &layout),
+		ENOENT);
 	assert_int_equal(tool_locate_from(scratch_path("no/bin"),
 					  scratch_path("no/lib"), &layout),
 			 ENOENT);

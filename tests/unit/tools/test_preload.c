@@ -43,7 +43,7 @@ static void standin_is_not_named_twice(void **state)
 	       "/x/libarnica-standin.so:liba.so");
 }
 
-static void runtime_of_the_program_comes_first(void **state)
+static void needed_runtime_comes_first(void **state)
 {
 	(void)state;
 	expect(&asan, NULL, "libasan.so.8:/x/libarnica-standin.so");
@@ -99,8 +99,8 @@ static void runtimes_are_kept_once_and_bounded(void **state)
 		tool_runtimes_add(&runtimes, other);
 	}
 	assert_int_equal(runtimes.num_names, TOOL_MAX_RUNTIMES);
-	list = tool_runtimes_list(&runtimes);
-	assert_string_equal(list, "libasan.so.8:a:b:c");
+	list = tool_compose_preload(&runtimes, "s", NULL);
+	assert_string_equal(list, "libasan.so.8:a:b:c:s");
 	free(list);
 }
 
@@ -138,7 +138,7 @@ int main(void)
 		cmocka_unit_test(standin_alone_when_nothing_was_set),
 		cmocka_unit_test(standin_comes_before_what_was_set),
 		cmocka_unit_test(standin_is_not_named_twice),
-		cmocka_unit_test(runtime_of_the_program_comes_first),
+		cmocka_unit_test(needed_runtime_comes_first),
 		cmocka_unit_test(runtime_that_was_set_stays_first),
 		cmocka_unit_test(similar_names_are_other_libraries),
 		cmocka_unit_test(sanitizer_runtimes_are_recognised),

@@ -41,9 +41,8 @@ static void name_with_slash_is_taken_as_it_is(void **state)
 	char path[PATH_MAX];
 
 	(void)state;
-	assert_int_equal(tool_program_find(scratch_path("two/tool"), "/none",
-					   path),
-			 0);
+	assert_int_equal(
+		tool_program_find(scratch_path("two/tool"), "/none", path), 0);
 	assert_int_equal(tool_program_find(scratch_path("two"), "/none", path),
 			 EACCES);
 	assert_int_equal(tool_program_find("/none/tool", "/none", path),
@@ -64,9 +63,9 @@ static void plain_program_is_served(void **state)
 
 	(void)state;
 	copy_self("plain", 0755);
-	assert_int_equal(tool_program_inspect(scratch_path("plain"), "/none",
-					      &program),
-			 0);
+	assert_int_equal(
+		tool_program_inspect(scratch_path("plain"), "/none", &program),
+		0);
 	assert_int_equal(program.verdict, TOOL_VERDICT_OK);
 }
 
@@ -99,9 +98,9 @@ static void script_is_judged_by_its_interpreter(void **state)
 	snprintf(text, sizeof(text), "#! %s -x y\n",
 		 scratch_path("interpreter"));
 	scratch_text("script", text, 0755);
-	assert_int_equal(tool_program_inspect(scratch_path("script"), "/none",
-					      &program),
-			 0);
+	assert_int_equal(
+		tool_program_inspect(scratch_path("script"), "/none", &program),
+		0);
 	assert_string_equal(program.path, scratch_path("script"));
 	assert_string_equal(program.subject, scratch_path("interpreter"));
 	assert_int_equal(program.verdict, TOOL_VERDICT_OK);
@@ -120,9 +119,8 @@ static void env_script_is_judged_by_what_env_starts(void **state)
 	snprintf(search, sizeof(search), "%s:/usr/bin:/bin", scratch_dir);
 	for (size_t i = 0; i < 2; i++) {
 		scratch_text("script", lines[i], 0755);
-		assert_int_equal(tool_program_inspect("script", search,
-						      &program),
-				 0);
+		assert_int_equal(
+			tool_program_inspect("script", search, &program), 0);
 		assert_string_equal(program.subject,
 				    scratch_path("interpreter"));
 	}
@@ -136,9 +134,9 @@ static void script_that_is_its_own_interpreter_ends(void **state)
 	(void)state;
 	snprintf(text, sizeof(text), "#!%s\n", scratch_path("loop"));
 	scratch_text("loop", text, 0755);
-	assert_int_equal(tool_program_inspect(scratch_path("loop"), "/none",
-					      &program),
-			 0);
+	assert_int_equal(
+		tool_program_inspect(scratch_path("loop"), "/none", &program),
+		0);
 	assert_int_equal(program.verdict, TOOL_VERDICT_OK);
 }
 

@@ -91,6 +91,16 @@ static void variables_are_set(void **state)
 	assert_string_equal(output, wanted);
 }
 
+static void users_own_sanitizer_options_win(void **state)
+{
+	(void)state;
+	assert_int_equal(run("ASAN_OPTIONS=verify_asan_link_order=1 $A run sh "
+			     "-c 'echo $ASAN_OPTIONS' 2>/dev/null"),
+			 0);
+	assert_string_equal(
+		output, "verify_asan_link_order=0:verify_asan_link_order=1\n");
+}
+
 static void printed_variables_are_those_that_run_sets(void **state)
 {
 	char *by_run;
@@ -109,9 +119,9 @@ static void printed_variables_are_those_that_run_sets(void **state)
 	free(by_run);
 	assert_int_equal(run("$A env --github | grep -c ^%s=/", "LD_PRELOAD"),
 			 0);
-	assert_int_equal(run("$A env --docker | grep -c '^ENV %s=\"/'",
-			     "LD_PRELOAD"),
-			 0);
+	assert_int_equal(
+		run("$A env --docker | grep -c '^ENV %s=\"/'", "LD_PRELOAD"),
+		0);
 }
 
 static void missing_program_is_127(void **state)
@@ -127,8 +137,7 @@ static void file_that_is_no_program_is_126(void **state)
 {
 	(void)state;
 	scratch_text("data", "data", 0644);
-	assert_int_equal(run("$A run -- '%s' 2>&1", scratch_path("data")),
-			 126);
+	assert_int_equal(run("$A run -- '%s' 2>&1", scratch_path("data")), 126);
 	assert_int_equal(count_lines(), 1);
 	assert_non_null(strstr(output, "Permission denied"));
 }
@@ -181,9 +190,8 @@ static void tree_that_cannot_be_preloaded_is_refused(void **state)
 	(void)state;
 	scratch_mkdir("a b");
 	assert_int_equal(run("cd '%s' && cp -r bin lib 'a b'", scratch_dir), 0);
-	assert_int_equal(run("'%s' run true 2>&1",
-			     scratch_path("a b/bin/arnica")),
-			 125);
+	assert_int_equal(
+		run("'%s' run true 2>&1", scratch_path("a b/bin/arnica")), 125);
 	assert_int_equal(count_lines(), 1);
 	assert_non_null(strstr(output, "cannot be preloaded"));
 }
@@ -194,6 +202,7 @@ int main(void)
 		cmocka_unit_test(exit_status_is_that_of_the_program),
 		cmocka_unit_test(program_gets_its_options),
 		cmocka_unit_test(variables_are_set),
+		cmocka_unit_test(users_own_sanitizer_options_win),
 		cmocka_unit_test(printed_variables_are_those_that_run_sets),
 		cmocka_unit_test(missing_program_is_127),
 		cmocka_unit_test(file_that_is_no_program_is_126),
