@@ -58,8 +58,7 @@ static int fill(const char *dir, struct tool_layout *layout)
 int tool_locate_from(const char *program_dir, const char *install_dir,
 		     struct tool_layout *layout)
 {
-	static const char *const beside[] = { "../lib",
-					      "../" ARNICA_INSTALL_LIBDIR };
+	static const char *const beside[] = { "../lib", ARNICA_BIN_TO_LIB };
 	char dir[PATH_MAX];
 	int err;
 

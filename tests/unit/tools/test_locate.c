@@ -42,21 +42,23 @@ static void installed_provider_has_a_folder_of_its_own(void **state)
 static void relocated_package_is_found_beside_the_program(void **state)
 {
 	struct tool_layout layout;
+	char command[PATH_MAX];
 	char path[PATH_MAX];
 
 	(void)state;
 	scratch_mkdir("usr");
 	scratch_mkdir("usr/bin");
-	snprintf(path, sizeof(path), "mkdir -p '%s'",
-		 scratch_path("usr/" ARNICA_INSTALL_LIBDIR));
-	assert_int_equal(system(path), 0);
-	scratch_text("usr/" ARNICA_INSTALL_LIBDIR "/libarnica-standin.so", "",
-		     0644);
-	assert_int_equal(
-		tool_locate_from(scratch_path("usr/bin"), NULL, &layout), 0);
-	assert_string_equal(layout.standin,
-			    scratch_path("usr/" ARNICA_INSTALL_LIBDIR
-					 "/libarnica-standin.so"));
+	snprintf(command, sizeof(command),
+		 "cd '%s' && mkdir -p '%s' && touch '%s/libarnica-standin.so'",
+		 scratch_path("usr/bin"), ARNICA_BIN_TO_LIB, ARNICA_BIN_TO_LIB);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(tool_locate_from(scratch_path("usr/bin"), NULL,
+					  &layout),
+			 0);
+	assert_non_null(realpath(scratch_path("usr/bin/" ARNICA_BIN_TO_LIB
+					      "/libarnica-standin.so"),
+				 path));
+	assert_string_equal(layout.standin, path);
 }
 
 static void nothing_there_is_an_error(void **state)
