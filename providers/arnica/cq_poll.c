@@ -57,12 +57,30 @@ static struct arnica_ring *find_ring(struct arnica_cq *cq, uint32_t number)
 	return slot->ring;
 }
 
-static void make_all_hot(struct arnica_cq *cq)
+/*
+ * Takes hold of a ring that did not come by the ready stack. When it is marked
+ * `queued` already, a writer may be about to push it; until it comes it must
+ * not be let go, or it could be pushed twice. (A writer that died will never
+ * push it; then it stays hot, which only costs a look.)
+ */
+static void claim(struct arnica_cq *cq, struct arnica_ring *ring)
+{
+	ring->expected = arnica_exchange32(&ring->record->queued, 1,
+					   memory_order_acq_rel) != 0;
+	make_hot(cq, ring);
+}
+
+/* Looks at every ring: the stack cannot be relied on. */
+static void rescan(struct arnica_cq *cq)
 {
 	struct arnica_ring *ring;
 
 	for (ring = cq->rings; ring; ring = ring->next_of_cq)
-		make_hot(cq, ring);
+		if (ring->hot_index == ARNICA_RING_NOT_HOT &&
+		    (arnica_ring_has(ring, ring->head) ||
+		     arnica_load32(&ring->record->queued,
+				   memory_order_relaxed) != 0))
+			claim(cq, ring);
 }
 
 void arnica_cq_take_ready(struct arnica_cq *cq)
@@ -78,10 +96,11 @@ void arnica_cq_take_ready(struct arnica_cq *cq)
 		/* A stack that leads elsewhere or in a circle is broken. What
 		 * it held is found by looking everywhere. */
 		if (!ring || left-- == 0) {
-			make_all_hot(cq);
+			rescan(cq);
 			return;
 		}
 		next = arnica_load32(&ring->record->next, memory_order_relaxed);
+		ring->expected = false;
 		make_hot(cq, ring);
 	}
 }
@@ -93,7 +112,7 @@ static void find_work(struct arnica_cq *cq)
 	if (__builtin_expect(arnica_load32(&cq->record->rescan,
 					   memory_order_relaxed) != 0, 0) &&
 	    arnica_exchange32(&cq->record->rescan, 0, memory_order_acquire))
-		make_all_hot(cq);
+		rescan(cq);
 }
 
 /*
@@ -110,8 +129,7 @@ static void cool_quiet(struct arnica_cq *cq, struct arnica_ring *ring)
 	if (arnica_load32(&entry->sequence, memory_order_seq_cst) !=
 	    ring->head + 1)
 		return;
-	arnica_exchange32(&ring->record->queued, 1, memory_order_acq_rel);
-	make_hot(cq, ring);
+	claim(cq, ring);
 }
 
 void arnica_cq_count_polled(struct arnica_cq *cq, uint32_t num_polled)
@@ -260,9 +278,12 @@ void arnica_cq_settle(struct arnica_cq *cq, uint32_t num_taken)
 	/* The next poll starts with the next ring: none starves. */
 	if (++cq->next_hot >= cq->num_hot)
 		cq->next_hot = 0;
-	if (cq->num_hot > HOT_RINGS &&
-	    cq->hot[cq->next_hot]->empty_polls > EMPTY_POLLS)
-		cool_quiet(cq, cq->hot[cq->next_hot]);
+	if (cq->num_hot > HOT_RINGS) {
+		struct arnica_ring *ring = cq->hot[cq->next_hot];
+
+		if (ring->empty_polls > EMPTY_POLLS && !ring->expected)
+			cool_quiet(cq, ring);
+	}
 }
 
 static inline void fill_wc(struct ibv_wc *wc,

@@ -30,6 +30,7 @@ struct arnica_ring {
 	uint32_t hot_index; /* place in the CQ's hot list, or NOT_HOT */
 	uint32_t empty_polls;
 	bool is_receive;
+	bool expected; /* a writer may yet push it on the ready stack */
 	struct arnica_hw_queue_record *record;
 	struct arnica_qp *qp;
 	uint64_t *wr_ids;

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Every pair of states, and every attribute bit of each legal change: each
+ * required bit is missed, each optional one allowed, each other one refused.
+ */
+#include <cmocka.h>
+
+#include "qp_transition.h"
+
+#define HIGHEST_BIT 26
+
+/* Rows: from; columns: to; RESET INIT RTR RTS SQD SQE ERR. */
+static const char *const legal[] = {
+	"yynnnnn", /* RESET */
+	"yyynnny", /* INIT */
+	"ynnynny", /* RTR */
+	"ynnyyny", /* RTS */
+	"ynnyyny", /* SQD */
+	"ynnnnny", /* SQE: no way back to RTS for a reliable connection */
+	"ynnnnny", /* ERR */
+};
+
+static void legal_changes_are_those_of_the_specification(void **state)
+{
+	int from;
+	int to;
+
+	(void)state;
+	for (from = IBV_QPS_RESET; from <= IBV_QPS_ERR; from++)
+		for (to = IBV_QPS_RESET; to <= IBV_QPS_ERR; to++)
+			assert_int_equal(
+				arnica_qp_transition((enum ibv_qp_state)from,
+						     (enum ibv_qp_state)to)
+					->valid,
+				legal[from][to] == 'y');
+}
+
+static void states_out_of_range_are_refused(void **state)
+{
+	(void)state;
+	assert_false(arnica_qp_transition_check(IBV_QPS_RESET, IBV_QPS_UNKNOWN,
+						IBV_QP_STATE));
+	assert_false(arnica_qp_transition_check((enum ibv_qp_state)99,
+						IBV_QPS_RESET, IBV_QP_STATE));
+}
+
+static void check_bits(enum ibv_qp_state from, enum ibv_qp_state to)
+{
+	const struct arnica_qp_transition *row = arnica_qp_transition(from, to);
+	int bit;
+
+	assert_true(arnica_qp_transition_check(from, to,
+					       row->required | IBV_QP_STATE));
+	for (bit = 0; bit < HIGHEST_BIT; bit++) {
+		int flag = 1 << bit;
+		int mask = (row->required | IBV_QP_STATE) ^ flag;
+		bool expected;
+
+		if (flag == IBV_QP_STATE)
+			expected = true;
+		else if (row->required & flag)
+			expected = false;
+		else
+			expected = row->optional & flag;
+		assert_int_equal(arnica_qp_transition_check(from, to, mask),
+				 expected);
+	}
+}
+
+static void each_attribute_is_required_optional_or_refused(void **state)
+{
+	int from;
+	int to;
+
+	(void)state;
+	for (from = IBV_QPS_RESET; from <= IBV_QPS_ERR; from++)
+		for (to = IBV_QPS_RESET; to <= IBV_QPS_ERR; to++)
+			if (legal[from][to] == 'y')
+				check_bits((enum ibv_qp_state)from,
+					   (enum ibv_qp_state)to);
+}
+
+static void connecting_needs_what_the_man_page_lists(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		arnica_qp_transition(IBV_QPS_RESET, IBV_QPS_INIT)->required,
+		IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_ACCESS_FLAGS);
+	assert_int_equal(
+		arnica_qp_transition(IBV_QPS_INIT, IBV_QPS_RTR)->required,
+		IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN |
+			IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER);
+	assert_int_equal(
+		arnica_qp_transition(IBV_QPS_RTR, IBV_QPS_RTS)->required,
+		IBV_QP_SQ_PSN | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT |
+			IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(legal_changes_are_those_of_the_specification),
+		cmocka_unit_test(states_out_of_range_are_refused),
+		cmocka_unit_test(each_attribute_is_required_optional_or_refused),
+		cmocka_unit_test(connecting_needs_what_the_man_page_lists),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
