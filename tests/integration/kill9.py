@@ -13,6 +13,8 @@ still holds a segment of theirs.
 import os
 import pathlib
 import random
+import re
+import shutil
 import signal
 import tempfile
 import time
@@ -109,21 +111,24 @@ def holders(word):
     return found
 
 
+def files_below(folder):
+    """Names of all files; the tree's own name is a hash of its content."""
+    return sorted(re.sub(r"sysfs-[0-9a-f]{16}", "sysfs", str(
+        path.relative_to(folder))) for path in pathlib.Path(folder).rglob("*")
+        if not path.is_dir())
+
+
 def nothing_is_left(environment, folder):
     """After one more open, the domain's folder is as if nobody had died."""
     done = environment.run(["ibv_devinfo", "-d", harness.DEVICE])
     check(done.status == 0, done.tail())
-    files = sorted(str(path.relative_to(folder))
-                   for path in pathlib.Path(folder).rglob("*")
-                   if not path.is_dir())
+    files = files_below(folder)
     clean = tempfile.mkdtemp(prefix="arnica-clean-", dir="/dev/shm")
     reference = environment.with_(
         variables={**environment.variables, "ARNICA_RUNTIME_DIR": clean})
     done = reference.run(["ibv_devinfo", "-d", harness.DEVICE])
     check(done.status == 0, done.tail())
-    expected = sorted(str(path.relative_to(clean))
-                      for path in pathlib.Path(clean).rglob("*")
-                      if not path.is_dir())
+    expected = files_below(clean)
     remove(clean)
     check(files == expected, f"files {files}, in a new folder {expected}")
     check(not holders(folder), f"processes {holders(folder)} hold the folder")
@@ -132,7 +137,6 @@ def nothing_is_left(environment, folder):
 
 
 def remove(folder):
-    import shutil
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -109,6 +109,7 @@ static void regions_end_in_enomem(void)
 	VT_CHECK(mrs[0]);
 	VT_EQUAL(ibv_dereg_mr(mrs[0]), 0);
 	vt_pair_close(&a, &b);
+	free(mrs);
 }
 
 static void domains_and_completion_queues_end_in_enomem(void)
@@ -138,6 +139,8 @@ static void domains_and_completion_queues_end_in_enomem(void)
 	while (num_cqs)
 		VT_EQUAL(ibv_destroy_cq(cqs[--num_cqs]), 0);
 	vt_pair_close(&a, &b);
+	free(pds);
+	free(cqs);
 }
 
 /* No descriptor is left: opening fails with a clear error, and the device that
