@@ -34,6 +34,18 @@ run() {
 	"$@"
 }
 
+# quietly NAME COMMAND...: shows the command; its output goes to the log NAME and is
+# shown only if it fails.
+quietly() {
+	local log=$LOGS/$1.log
+	shift
+	printf '    $ %s\n' "$*"
+	"$@" >"$log" 2>&1 || {
+		tail -n 30 "$log" >&2
+		return 1
+	}
+}
+
 # fail TEXT: the reason, and the end.
 fail() {
 	printf '\nFAILED at: %s\n  reason: %s\n' "$STEP" "$*" >&2
@@ -87,10 +99,10 @@ need_packages() {
 		echo "    nothing to install"
 		return
 	fi
-	run as_root apt-get update -q ||
+	quietly apt-update as_root apt-get update ||
 		fail "apt-get update failed; is there a network?"
-	run as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
-		--no-install-recommends "${missing[@]}" ||
+	quietly apt-install as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y --no-install-recommends "${missing[@]}" ||
 		fail "could not install: ${missing[*]}"
 }
 
@@ -101,11 +113,9 @@ build() {
 	if [ "${CI:-}" = true ]; then
 		set -- "$@" -DARNICA_WERROR=ON
 	fi
-	run cmake --preset "$preset" "$@" >"$LOGS/configure-$preset.log" 2>&1 || {
-		tail -n 30 "$LOGS/configure-$preset.log" >&2
+	quietly "configure-$preset" cmake --preset "$preset" "$@" ||
 		fail "cmake could not configure the preset '$preset'"
-	}
-	run cmake --build --preset "$preset" -j "$JOBS" >"$LOGS/build-$preset.log" 2>&1 || {
+	quietly "build-$preset" cmake --build --preset "$preset" -j "$JOBS" || {
 		grep -E -A5 'error|FAILED' "$LOGS/build-$preset.log" | head -n 40 >&2
 		fail "the preset '$preset' does not build"
 	}
@@ -167,7 +177,8 @@ demonstrate() {
 	ARNICA=$ROOT/build/release/bin/arnica
 
 	step "what programs see: ibv_devinfo"
-	run "$ARNICA" run -- ibv_devinfo | sed 's/^/      /' ||
+	echo "    $ arnica run -- ibv_devinfo"
+	"$ARNICA" run -- ibv_devinfo 2>&1 | sed 's/^/      /' ||
 		fail "ibv_devinfo shows no device; try: $ARNICA doctor"
 
 	step "two processes play ping-pong over the device"
