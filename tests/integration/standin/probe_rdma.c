@@ -181,11 +181,15 @@ static void check_device_fd(void)
 	int fd = open(NODE, O_RDWR | O_CLOEXEC);
 	int other = open(NODE, O_RDWR);
 	int copy = dup(fd);
+	struct stat status;
 	FILE *stream;
 
 	CHECK(fd >= 0 && fd_is_device(fd) && fcntl(fd, F_GETFD) == FD_CLOEXEC);
 	CHECK(fd_is_device(other) && fcntl(other, F_GETFD) == 0);
 	CHECK(fd_is_device(copy));
+	/* The adapter relies on these, and asks in the same process. */
+	CHECK(!fstat(fd, &status) && status.st_size == 4096 &&
+	      status.st_ino > 0 && status.st_nlink == 0);
 	check_exec(other);
 	CHECK_FAILS(write(fd, bytes, sizeof(bytes)) < 0, EINVAL);
 	CHECK(fd_is_device(fd));
