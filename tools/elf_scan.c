@@ -199,7 +199,6 @@ static int map_file(const char *path, struct image *image)
 
 	if (fd < 0)
 		return errno;
-	image->size = 0;
 	if (fstat(fd, &st)) {
 		err = errno;
 	} else if (S_ISREG(st.st_mode) && st.st_size > 0) {
@@ -218,7 +217,7 @@ static int map_file(const char *path, struct image *image)
 
 int tool_elf_scan(const char *path, struct tool_elf *elf)
 {
-	struct image image;
+	struct image image = { NULL, 0 };
 	int err;
 
 	memset(elf, 0, sizeof(*elf));
