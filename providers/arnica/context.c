@@ -112,7 +112,8 @@ static void unlink_context(struct arnica_context *context)
 void *arnica_context_map(struct arnica_context *context, uint64_t offset,
 			 uint64_t length)
 {
-	if (offset < ARNICA_HW_BAR_END || length == 0)
+	if (offset < ARNICA_HW_BAR_END || length == 0 ||
+	    offset % sizeof(uint64_t) != 0)
 		return NULL;
 	return arnica_bus_map(context->bus, offset, length);
 }
