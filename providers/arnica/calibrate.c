@@ -151,7 +151,10 @@ static bool table_fits(struct arnica_calibration *calibration, void *memory,
 			       (enum arnica_op)i, &markers[i]);
 	calibration->set_ops(memory, table);
 
-#define FOUND(name, place) { ARNICA_OP_##name, *(void **)(void *)&(place) }
+#define FOUND(name, place)                                                     \
+	{                                                                      \
+		ARNICA_OP_##name, *(void **)(void *)&(place)                   \
+	}
 	const struct {
 		enum arnica_op op;
 		void *found;
@@ -233,9 +236,10 @@ const char *arnica_calibrate_layout(struct arnica_calibration *calibration)
 	if (!calibration->context_bytes)
 		problem = "unknown layout of verbs_context";
 	else if (!table_fits(calibration, memory,
-			     (struct verbs_context *)(void *)
-				     (memory + calibration->context_bytes -
-				      sizeof(struct verbs_context))))
+			     (struct verbs_context
+				      *)(void *)(memory +
+						 calibration->context_bytes -
+						 sizeof(struct verbs_context))))
 		problem = "unknown table of operations";
 	calibration->qp_mask_offset = measure_qp_mask(calibration);
 	if (!problem && !calibration->qp_mask_offset)

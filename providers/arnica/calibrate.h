@@ -35,10 +35,10 @@ struct arnica_calibration {
 			      size_t bytes, void *offset, uint32_t driver_id);
 	void (*uninit_context)(void *verbs_context);
 	void *(*qp_to_qp_ex)(void *qp);
-	int abi;                /* number of the private interface, 34 and up */
+	int abi; /* number of the private interface, 34 and up */
 	enum arnica_ops_generation generation;
-	size_t context_bytes;   /* size of the library's verbs_context */
-	size_t qp_mask_offset;  /* of the word that says "has ibv_wr_*" */
+	size_t context_bytes;  /* size of the library's verbs_context */
+	size_t qp_mask_offset; /* of the word that says "has ibv_wr_*" */
 };
 
 /* The result of arnica_calibrate(); zero before. */
@@ -54,9 +54,9 @@ const char *arnica_calibrate_layout(struct arnica_calibration *calibration)
 	ARNICA_MUST_CHECK;
 
 /* The library's verbs_context of a context: its start in memory. */
-static inline void *
-arnica_calibrate_base(const struct arnica_calibration *calibration,
-		      struct ibv_context *context)
+static inline void *arnica_calibrate_base(
+	const struct arnica_calibration *calibration,
+	struct ibv_context *context)
 {
 	return (char *)context -
 	       (calibration->context_bytes - sizeof(struct ibv_context));

@@ -78,6 +78,19 @@ static bool wait_for_completion(struct arnica_command_queue *queue,
 	return true;
 }
 
+/* The opcode is stored last: with it the slot counts as posted (label P6), so
+ * that whoever runs the adapter next may take it, doorbell or not. */
+static void post(struct arnica_hw_command *slot,
+		 const struct arnica_hw_command *command)
+{
+	const size_t body = offsetof(struct arnica_hw_command, bytes);
+
+	slot->reserved0 = command->reserved0;
+	memcpy(slot->bytes, command->bytes, sizeof(*slot) - body);
+	__atomic_store_n(&slot->opcode.raw, command->opcode.raw,
+			 __ATOMIC_RELEASE);
+}
+
 static int execute_locked(struct arnica_command_queue *queue,
 			  const struct arnica_hw_command *command,
 			  struct arnica_hw_completion *answer)
@@ -86,7 +99,7 @@ static int execute_locked(struct arnica_command_queue *queue,
 	struct arnica_hw_cqp_slot *slot =
 		&queue->slots[index % ARNICA_HW_CQP_DEPTH];
 
-	memcpy(&slot->command, command, sizeof(slot->command));
+	post(&slot->command, command);
 	queue->next++;
 	arnica_bus_doorbell(queue->bus, 0, ARNICA_HW_DB_CQP, 0);
 	if (!wait_for_completion(queue, &slot->completion, index))

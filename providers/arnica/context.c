@@ -169,8 +169,8 @@ static int map_bar(struct arnica_context *context)
 
 static struct arnica_context *create_context(struct ibv_context *ibv)
 {
-	struct arnica_context *context =
-		aligned_alloc(64, (sizeof(*context) + 63) & ~(size_t)63);
+	struct arnica_context *context = aligned_alloc(
+		64, (sizeof(*context) + 63) & ~(size_t)63);
 
 	if (!context)
 		return NULL;
@@ -213,8 +213,8 @@ static int bring_up(struct arnica_context *context)
 		error = arnica_bus_async_open(ibv->cmd_fd, &ibv->async_fd);
 	if (error)
 		goto err_commands;
-	ibv->num_comp_vectors =
-		(int)arnica_from_le32(context->caps.num_comp_vectors);
+	ibv->num_comp_vectors = (int)arnica_from_le32(
+		context->caps.num_comp_vectors);
 	return 0;
 
 err_commands:

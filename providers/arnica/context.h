@@ -57,13 +57,13 @@ struct arnica_context {
 	struct arnica_qp *qps; /* list; guarded by `objects` */
 	struct arnica_spinlock translations_lock;
 	struct arnica_mr *translations; /* list */
-	struct arnica_context *next; /* all contexts of the process */
+	struct arnica_context *next;	/* all contexts of the process */
 	struct arnica_context **link;
 };
 
 /* Our context behind the library's: its address follows ibv_context. */
-static inline struct arnica_context *
-arnica_context_of(struct ibv_context *context)
+static inline struct arnica_context *arnica_context_of(
+	struct ibv_context *context)
 {
 	return *(struct arnica_context **)(void *)(context + 1);
 }
@@ -72,7 +72,8 @@ void *arnica_context_alloc(struct ibv_device *device, int cmd_fd,
 			   void *private_data);
 void arnica_context_free(struct ibv_context *context);
 
-/* Maps a part of the segment that an answer named; NULL when it lies outside. */
+/* Maps a part of the segment that an answer named; NULL when it lies outside.
+ */
 void *arnica_context_map(struct arnica_context *context, uint64_t offset,
 			 uint64_t length);
 

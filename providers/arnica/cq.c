@@ -66,9 +66,8 @@ static int execute_create(struct arnica_cq *cq, uint32_t cqe, uint32_t vector,
 		sizeof(*cq->record));
 	if (cq->record)
 		return 0;
-	error = arnica_command_object(&context->commands,
-				      ARNICA_HW_CMD_DESTROY_CQ,
-				      cq->verbs.handle);
+	error = arnica_command_object(
+		&context->commands, ARNICA_HW_CMD_DESTROY_CQ, cq->verbs.handle);
 	return EIO;
 }
 
@@ -185,9 +184,8 @@ int arnica_cq_destroy(struct ibv_cq *ibv_cq)
 {
 	struct arnica_cq *cq = arnica_cq_of(ibv_cq);
 	struct arnica_context *context = cq->context;
-	int error = arnica_command_object(&context->commands,
-					  ARNICA_HW_CMD_DESTROY_CQ,
-					  ibv_cq->handle);
+	int error = arnica_command_object(
+		&context->commands, ARNICA_HW_CMD_DESTROY_CQ, ibv_cq->handle);
 
 	if (error)
 		return error;

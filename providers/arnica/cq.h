@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Completion queues. A CQ is the set of the completion rings of its work
- * queues (cqe.h of the contract). The rings that have something, or had a moment
- * ago, are hot: each poll looks at these only. A ring gets hot when the adapter
- * puts it on the CQ's ready stack.
+ * queues (cqe.h of the contract). The rings that have something, or had a
+ * moment ago, are hot: each poll looks at these only. A ring gets hot when the
+ * adapter puts it on the CQ's ready stack.
  */
 #ifndef ARNICA_CQ_H
 #define ARNICA_CQ_H
@@ -48,7 +48,7 @@ struct arnica_cq {
 	 * lock is not held meanwhile, for the application may do what it
 	 * likes there, for example deregister memory. */
 	bool in_session;
-	uint32_t num_current; /* polled in this session */
+	uint32_t num_current;		  /* polled in this session */
 	struct arnica_completion current; /* what read_* tell of */
 
 	uint32_t channel_index; /* ARNICA_HW_NO_CHANNEL without one */
@@ -87,7 +87,8 @@ int arnica_cq_poll(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc);
  * there is none.
  */
 bool arnica_cq_take(struct arnica_cq *cq, struct arnica_completion *completion);
-/* After the last take: publishes, counts and cools; the caller holds the lock. */
+/* After the last take: publishes, counts and cools; the caller holds the lock.
+ */
 void arnica_cq_settle(struct arnica_cq *cq, uint32_t num_taken);
 /* Makes every ring on the ready stack hot; the caller holds the lock. */
 void arnica_cq_take_ready(struct arnica_cq *cq);
@@ -100,7 +101,8 @@ static inline void arnica_cq_attend(struct arnica_cq *cq)
 {
 	/* C3: pairs with the release with which peers leave work here. */
 	if (__builtin_expect(arnica_load32(&cq->context->header->attention,
-					   memory_order_acquire) != 0, 0))
+					   memory_order_acquire) != 0,
+			     0))
 		arnica_bus_poll(cq->context->bus);
 }
 

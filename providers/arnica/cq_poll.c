@@ -11,12 +11,13 @@
 #include "scatter.h"
 
 /* Up to so many rings are looked at by every poll, whether they have been
- * quiet or not; beyond that a ring cools when it was empty for so many polls. */
+ * quiet or not; beyond that a ring cools when it was empty for so many polls.
+ */
 #define HOT_RINGS 8u
 #define EMPTY_POLLS 128u
 
 #define SAME_STATUS(name, number, text)                                        \
-	_Static_assert(ARNICA_HW_STATUS_##name == (int)IBV_WC_##name,           \
+	_Static_assert(ARNICA_HW_STATUS_##name == (int)IBV_WC_##name,          \
 		       "status " #name);
 ARNICA_HW_STATUS_LIST(SAME_STATUS)
 #undef SAME_STATUS
@@ -110,7 +111,8 @@ static void find_work(struct arnica_cq *cq)
 	if (arnica_load32(&cq->record->ready, memory_order_relaxed) != 0)
 		arnica_cq_take_ready(cq);
 	if (__builtin_expect(arnica_load32(&cq->record->rescan,
-					   memory_order_relaxed) != 0, 0) &&
+					   memory_order_relaxed) != 0,
+			     0) &&
 	    arnica_exchange32(&cq->record->rescan, 0, memory_order_acquire))
 		rescan(cq);
 }
@@ -141,11 +143,10 @@ void arnica_cq_count_polled(struct arnica_cq *cq, uint32_t num_polled)
 		return;
 	outstanding = arnica_load32(&cq->record->outstanding,
 				    memory_order_relaxed);
-	while (!arnica_compare_exchange32(&cq->record->outstanding,
-					  &outstanding,
-					  outstanding > num_polled ?
-						  outstanding - num_polled : 0,
-					  memory_order_acq_rel))
+	while (!arnica_compare_exchange32(
+		&cq->record->outstanding, &outstanding,
+		outstanding > num_polled ? outstanding - num_polled : 0,
+		memory_order_acq_rel))
 		;
 }
 

@@ -53,8 +53,8 @@ static void fill_base(const struct arnica_hw_device_caps *caps,
 	attr->hw_ver = arnica_from_le32(caps->hw_version);
 	attr->max_qp = as_int(caps->max_qp);
 	attr->max_qp_wr = as_int(caps->max_qp_wr);
-	attr->device_cap_flags =
-		IBV_DEVICE_RC_RNR_NAK_GEN | IBV_DEVICE_SYS_IMAGE_GUID;
+	attr->device_cap_flags = IBV_DEVICE_RC_RNR_NAK_GEN |
+				 IBV_DEVICE_SYS_IMAGE_GUID;
 	attr->max_sge = as_int(caps->max_sge);
 	attr->max_sge_rd = attr->max_sge;
 	attr->max_cq = as_int(caps->max_cq);
@@ -68,8 +68,8 @@ static void fill_base(const struct arnica_hw_device_caps *caps,
 	/* Executed by a processor: atomic with its own accesses, too. */
 	attr->atomic_cap = IBV_ATOMIC_GLOB;
 	attr->max_pkeys = (uint16_t)arnica_from_le32(caps->max_pkeys);
-	attr->local_ca_ack_delay =
-		(uint8_t)arnica_from_le32(caps->local_ca_ack_delay);
+	attr->local_ca_ack_delay = (uint8_t)arnica_from_le32(
+		caps->local_ca_ack_delay);
 	attr->phys_port_cnt = (uint8_t)arnica_from_le32(caps->num_ports);
 }
 

@@ -37,12 +37,12 @@ struct arnica_doorbell {
 	uint64_t base; /* queue and QP number, encoded */
 };
 
-static inline uint64_t
-arnica_doorbell_value(const struct arnica_doorbell *doorbell, uint32_t producer)
+static inline uint64_t arnica_doorbell_value(
+	const struct arnica_doorbell *doorbell, uint32_t producer)
 {
-	return doorbell->base | ((uint64_t)(producer & 0xffffffu)
-				 << __builtin_ctzll(
-					    ARNICA_HW_DOORBELL_PRODUCER_MASK));
+	return doorbell->base |
+	       ((uint64_t)(producer & 0xffffffu)
+		<< __builtin_ctzll(ARNICA_HW_DOORBELL_PRODUCER_MASK));
 }
 
 static inline void arnica_doorbell_ring(const struct arnica_doorbell *doorbell,

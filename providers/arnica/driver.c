@@ -78,8 +78,8 @@ static const struct arnica_abi_device_ops device_ops = {
 	.uninit_device = uninit_device,
 };
 
-__attribute__((visibility("default"))) bool
-arnicadv_is_supported(struct ibv_device *device)
+__attribute__((visibility("default"))) bool arnicadv_is_supported(
+	struct ibv_device *device)
 {
 	const struct arnica_abi_device *abi_device =
 		(const struct arnica_abi_device *)(const void *)device;

@@ -33,7 +33,8 @@ int arnica_mr_check_access(int access)
 {
 	int mandatory = access & ~(int)IBV_ACCESS_OPTIONAL_RANGE;
 
-	if (mandatory & ~(int)(ACCESS_RIGHTS | ACCESS_PLACES | ACCESS_NOT_THERE))
+	if (mandatory &
+	    ~(int)(ACCESS_RIGHTS | ACCESS_PLACES | ACCESS_NOT_THERE))
 		return EINVAL;
 	if (mandatory & (int)ACCESS_NOT_THERE)
 		return EOPNOTSUPP;
@@ -212,9 +213,8 @@ int arnica_mr_dereg(struct arnica_abi_mr *abi_mr)
 {
 	struct arnica_mr *mr = mr_of(abi_mr);
 	struct arnica_context *context = arnica_context_of(abi_mr->mr.context);
-	int error = arnica_command_object(&context->commands,
-					  ARNICA_HW_CMD_DEREG_MR,
-					  abi_mr->mr.handle);
+	int error = arnica_command_object(
+		&context->commands, ARNICA_HW_CMD_DEREG_MR, abi_mr->mr.handle);
 
 	if (error)
 		return error;

@@ -145,9 +145,9 @@ static bool set_up_ring(struct arnica_qp *qp, struct arnica_ring *ring,
 	ring->record = arnica_context_map(
 		context, arnica_from_le64(granted->record_offset),
 		sizeof(*ring->record));
-	*entries = arnica_context_map(
-		context, arnica_from_le64(granted->entries_offset),
-		(uint64_t)slots * bytes);
+	*entries = arnica_context_map(context,
+				      arnica_from_le64(granted->entries_offset),
+				      (uint64_t)slots * bytes);
 	ring->wr_ids = calloc(slots, sizeof(*ring->wr_ids));
 	return ring->entries && ring->record && *entries && ring->wr_ids;
 }
@@ -160,8 +160,8 @@ static void set_up_doorbell(struct arnica_qp *qp,
 	doorbell->bus = qp->context->bus;
 	doorbell->page =
 		&qp->context->pages[base->handle % ARNICA_HW_DOORBELL_PAGES];
-	doorbell->base =
-		arnica_hw_doorbell_encode(base->handle, base->qp_num, 0);
+	doorbell->base = arnica_hw_doorbell_encode(base->handle, base->qp_num,
+						   0);
 }
 
 static bool set_up_send(struct arnica_qp *qp,

@@ -31,7 +31,7 @@ struct arnica_send_queue {
 	bool signal_all;
 	uint32_t head; /* next entry to write, free-running */
 	uint32_t depth;
-	uint32_t mask; /* slots - 1 */
+	uint32_t mask;	/* slots - 1 */
 	uint32_t shift; /* of the entry's bytes */
 	uint32_t max_sge;
 	uint32_t max_atomic_sge;
@@ -40,8 +40,8 @@ struct arnica_send_queue {
 	uint64_t *wr_ids;
 	struct arnica_doorbell doorbell;
 	/* ibv_wr_*: */
-	int error;           /* the first one, reported by wr_complete */
-	uint32_t start_head; /* where wr_abort goes back to */
+	int error;	      /* the first one, reported by wr_complete */
+	uint32_t start_head;  /* where wr_abort goes back to */
 	unsigned char *built; /* entry under construction, or NULL */
 	uint32_t built_bytes;
 	uint32_t built_opcode;
@@ -76,7 +76,7 @@ struct arnica_qp {
 	struct arnica_context *context;
 	struct ibv_qp_cap cap;
 	_Atomic uint32_t async_events; /* read by the application */
-	struct arnica_qp *next;        /* list of the context */
+	struct arnica_qp *next;	       /* list of the context */
 	struct arnica_qp **link;
 };
 

@@ -15,7 +15,7 @@
 	(IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE |                    \
 	 IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_ATOMIC)
 #define QP_ACCESS_KNOWN                                                        \
-	(QP_ACCESS | IBV_ACCESS_MW_BIND | (int)ARNICA_HW_ACCESS_FLUSH_GLOBAL |  \
+	(QP_ACCESS | IBV_ACCESS_MW_BIND | (int)ARNICA_HW_ACCESS_FLUSH_GLOBAL | \
 	 (int)ARNICA_HW_ACCESS_FLUSH_PERSISTENT |                              \
 	 (int)IBV_ACCESS_OPTIONAL_RANGE)
 
@@ -80,8 +80,9 @@ static int check_path(const struct arnica_context *context,
 		return EINVAL;
 	if ((mask & IBV_QP_DEST_QPN) && attr->dest_qp_num > ARNICA_HW_QPN_MASK)
 		return EINVAL;
-	return mask & IBV_QP_AV ? arnica_address_check(context, &attr->ah_attr) :
-				  0;
+	return mask & IBV_QP_AV ?
+		       arnica_address_check(context, &attr->ah_attr) :
+		       0;
 }
 
 int arnica_qp_attributes_check(const struct arnica_context *context,
@@ -156,28 +157,28 @@ void arnica_qp_attributes_emit(const struct ibv_qp_attr *attr, int mask,
 static void parse_address(const struct arnica_hw_qp_attributes *attributes,
 			  struct ibv_ah_attr *address)
 {
-	address->is_global =
-		(uint8_t)arnica_from_le32(attributes->is_global);
+	address->is_global = (uint8_t)arnica_from_le32(attributes->is_global);
 	address->dlid = (uint16_t)arnica_from_le32(attributes->dlid);
 	address->sl = (uint8_t)arnica_from_le32(attributes->sl);
-	address->src_path_bits =
-		(uint8_t)arnica_from_le32(attributes->src_path_bits);
-	address->static_rate =
-		(uint8_t)arnica_from_le32(attributes->static_rate);
+	address->src_path_bits = (uint8_t)arnica_from_le32(
+		attributes->src_path_bits);
+	address->static_rate = (uint8_t)arnica_from_le32(
+		attributes->static_rate);
 	address->port_num = (uint8_t)arnica_from_le32(attributes->port);
-	address->grh.sgid_index =
-		(uint8_t)arnica_from_le32(attributes->sgid_index);
-	address->grh.hop_limit =
-		(uint8_t)arnica_from_le32(attributes->hop_limit);
-	address->grh.traffic_class =
-		(uint8_t)arnica_from_le32(attributes->traffic_class);
+	address->grh.sgid_index = (uint8_t)arnica_from_le32(
+		attributes->sgid_index);
+	address->grh.hop_limit = (uint8_t)arnica_from_le32(
+		attributes->hop_limit);
+	address->grh.traffic_class = (uint8_t)arnica_from_le32(
+		attributes->traffic_class);
 	address->grh.flow_label = arnica_from_le32(attributes->flow_label);
 	memcpy(address->grh.dgid.raw, attributes->dgid,
 	       sizeof(attributes->dgid));
 }
 
-void arnica_qp_attributes_parse(const struct arnica_hw_qp_attributes *attributes,
-				struct ibv_qp_attr *attr)
+void arnica_qp_attributes_parse(
+	const struct arnica_hw_qp_attributes *attributes,
+	struct ibv_qp_attr *attr)
 {
 #define GET(field) arnica_from_le32(attributes->field)
 	memset(attr, 0, sizeof(*attr));

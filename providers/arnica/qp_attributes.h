@@ -13,8 +13,8 @@
 
 /* 0; EINVAL for a value out of range; EOPNOTSUPP for alternate paths. */
 int arnica_qp_attributes_check(const struct arnica_context *context,
-			       const struct ibv_qp_attr *attr, int mask)
-	ARNICA_MUST_CHECK;
+			       const struct ibv_qp_attr *attr,
+			       int mask) ARNICA_MUST_CHECK;
 
 /* The same for an address vector alone. */
 int arnica_address_check(const struct arnica_context *context,
@@ -25,7 +25,8 @@ void arnica_qp_attributes_emit(const struct ibv_qp_attr *attr, int mask,
 			       struct arnica_hw_qp_attributes *attributes);
 void arnica_address_emit(const struct ibv_ah_attr *address,
 			 struct arnica_hw_qp_attributes *attributes);
-void arnica_qp_attributes_parse(const struct arnica_hw_qp_attributes *attributes,
-				struct ibv_qp_attr *attr);
+void arnica_qp_attributes_parse(
+	const struct arnica_hw_qp_attributes *attributes,
+	struct ibv_qp_attr *attr);
 
 #endif

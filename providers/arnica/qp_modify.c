@@ -5,8 +5,8 @@
  */
 #include <errno.h>
 
-#include "qp.h"
 #include "context.h"
+#include "qp.h"
 #include "qp_attributes.h"
 #include "qp_transition.h"
 #include "scatter.h"

@@ -8,7 +8,10 @@
 #include <stddef.h>
 
 #define NUM_STATES (IBV_QPS_ERR + 1)
-#define BARE { .valid = true }
+#define BARE                                                                   \
+	{                                                                      \
+		.valid = true                                                  \
+	}
 
 static const struct arnica_qp_transition rc_table[NUM_STATES][NUM_STATES] = {
 	[IBV_QPS_RESET] = {
@@ -96,8 +99,8 @@ static const struct arnica_qp_transition rc_table[NUM_STATES][NUM_STATES] = {
 	},
 };
 
-const struct arnica_qp_transition *
-arnica_qp_transition(enum ibv_qp_state from, enum ibv_qp_state to)
+const struct arnica_qp_transition *arnica_qp_transition(enum ibv_qp_state from,
+							enum ibv_qp_state to)
 {
 	static const struct arnica_qp_transition invalid;
 

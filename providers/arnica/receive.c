@@ -21,15 +21,15 @@ static inline int write_receive(struct arnica_qp *qp,
 	if (__builtin_expect(
 		    queue->head - atomic_load_explicit(&qp->receive_ring.tail,
 						       memory_order_acquire) >=
-			    queue->depth, 0))
+			    queue->depth,
+		    0))
 		return ENOMEM;
 	entry = queue->entries +
 		((size_t)(queue->head & queue->mask) << queue->shift);
 	arnica_wqe_write_segments(entry, wr->sg_list, num_sge);
 	if (num_sge < queue->room)
 		arnica_wqe_write_segment(
-			entry + num_sge *
-					sizeof(struct arnica_hw_data_segment),
+			entry + num_sge * sizeof(struct arnica_hw_data_segment),
 			0, 0, ARNICA_HW_LKEY_END);
 	queue->wr_ids[queue->head & queue->mask] = wr->wr_id;
 	queue->head++;
@@ -47,7 +47,8 @@ static inline void publish(struct arnica_receive_queue *queue)
 	arnica_store32(&queue->record->producer, queue->head,
 		       memory_order_seq_cst);
 	if (__builtin_expect(arnica_load32(&queue->record->waiting,
-					   memory_order_seq_cst) != 0, 0))
+					   memory_order_seq_cst) != 0,
+			     0))
 		arnica_doorbell_ring(&queue->doorbell, ARNICA_HW_DB_RQ,
 				     queue->head);
 }
@@ -60,8 +61,9 @@ int arnica_receive_post(struct ibv_qp *ibv_qp, struct ibv_recv_wr *wr,
 	uint32_t first;
 	int error = 0;
 
-	if (__builtin_expect(!atomic_load_explicit(&queue->open,
-						   memory_order_relaxed), 0)) {
+	if (__builtin_expect(
+		    !atomic_load_explicit(&queue->open, memory_order_relaxed),
+		    0)) {
 		*bad_wr = wr;
 		return EINVAL;
 	}

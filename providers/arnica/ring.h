@@ -24,8 +24,8 @@ struct arnica_qp;
 struct arnica_ring {
 	/* line of the poller */
 	struct arnica_hw_cqe *entries;
-	uint32_t mask;      /* slots - 1, of ring and work queue alike */
-	uint32_t head;      /* next entry to poll, free-running */
+	uint32_t mask;	    /* slots - 1, of ring and work queue alike */
+	uint32_t head;	    /* next entry to poll, free-running */
 	uint32_t scattered; /* receive: payload placed up to here, >= head */
 	uint32_t hot_index; /* place in the CQ's hot list, or NOT_HOT */
 	uint32_t empty_polls;
@@ -76,8 +76,8 @@ static inline void arnica_ring_publish(struct arnica_ring *ring)
  * Attaches the ring to its CQ and enters it in the context's table; false when
  * out of memory. The CQ looks at it from then on.
  */
-bool arnica_ring_attach(struct arnica_ring *ring, struct arnica_cq *cq)
-	ARNICA_MUST_CHECK;
+bool arnica_ring_attach(struct arnica_ring *ring,
+			struct arnica_cq *cq) ARNICA_MUST_CHECK;
 
 /* The queue was destroyed: forgets the ring and what it still holds. */
 void arnica_ring_detach(struct arnica_ring *ring);

@@ -18,8 +18,8 @@
 static bool copy_to_segments(struct arnica_ring *ring, uint32_t index,
 			     const unsigned char *payload, uint32_t length)
 {
-	const unsigned char *place =
-		ring->work + ((size_t)(index & ring->mask) << ring->work_shift);
+	const unsigned char *place = ring->work + ((size_t)(index & ring->mask)
+						   << ring->work_shift);
 	uint32_t i;
 
 	for (i = 0; i < ring->work_max_sge && length > 0; i++) {
@@ -37,9 +37,8 @@ static bool copy_to_segments(struct arnica_ring *ring, uint32_t index,
 			part = length;
 		if (part == 0)
 			continue;
-		target = arnica_mr_translate(
-			ring->qp->context, lkey,
-			arnica_from_le64(segment.address));
+		target = arnica_mr_translate(ring->qp->context, lkey,
+					     arnica_from_le64(segment.address));
 		memcpy(target, payload, part);
 		payload += part;
 		length -= part;
@@ -78,8 +77,8 @@ static void scatter_locked(struct arnica_ring *ring)
 	if ((int32_t)(ring->scattered - index) > 0)
 		index = ring->scattered;
 	for (; arnica_ring_has(ring, index); index++) {
-		const struct arnica_hw_cqe *entry =
-			arnica_ring_entry(ring, index);
+		const struct arnica_hw_cqe *entry = arnica_ring_entry(ring,
+								      index);
 		uint32_t flags = (uint32_t)arnica_field_get(
 			arnica_from_le32(entry->info),
 			ARNICA_HW_CQE_FLAGS_MASK);

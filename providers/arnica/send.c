@@ -82,10 +82,11 @@ static inline int write_request(struct arnica_qp *qp,
 
 	if (__builtin_expect(opcode < 0, 0))
 		return EINVAL;
-	if (__builtin_expect(num_sge > (arnica_hw_opcode_is_atomic(
-						(uint32_t)opcode) ?
-						queue->max_atomic_sge :
-						queue->max_sge), 0))
+	if (__builtin_expect(
+		    num_sge > (arnica_hw_opcode_is_atomic((uint32_t)opcode) ?
+				       queue->max_atomic_sge :
+				       queue->max_sge),
+		    0))
 		return EINVAL;
 	if (__builtin_expect(arnica_send_full(qp), 0))
 		return ENOMEM;
@@ -128,8 +129,9 @@ int arnica_send_post(struct ibv_qp *ibv_qp, struct ibv_send_wr *wr,
 	uint32_t first;
 	int error = 0;
 
-	if (__builtin_expect(!atomic_load_explicit(&queue->open,
-						   memory_order_relaxed), 0)) {
+	if (__builtin_expect(
+		    !atomic_load_explicit(&queue->open, memory_order_relaxed),
+		    0)) {
 		*bad_wr = wr;
 		return EINVAL;
 	}

@@ -136,9 +136,8 @@ static inline void set_data(struct arnica_send_queue *queue, uint32_t num_sge,
 	memcpy(queue->built +
 		       offsetof(struct arnica_hw_wqe_control, inline_bytes),
 	       &length, sizeof(length));
-	queue->built_bytes =
-		arnica_hw_wqe_data_offset(opcode_of(operation)) +
-		num_sge * SEGMENT_BYTES + inline_bytes;
+	queue->built_bytes = arnica_hw_wqe_data_offset(opcode_of(operation)) +
+			     num_sge * SEGMENT_BYTES + inline_bytes;
 }
 
 static void wr_set_sge(struct ibv_qp_ex *ex, uint32_t lkey, uint64_t address,
@@ -174,9 +173,9 @@ static void wr_set_sge_list(struct ibv_qp_ex *ex, size_t num_sge,
 		fail(queue, EINVAL);
 		return;
 	}
-	arnica_wqe_write_segments(
-		queue->built + arnica_hw_wqe_data_offset(opcode), list,
-		(uint32_t)num_sge);
+	arnica_wqe_write_segments(queue->built +
+					  arnica_hw_wqe_data_offset(opcode),
+				  list, (uint32_t)num_sge);
 	set_data(queue, (uint32_t)num_sge, 0, 0);
 }
 

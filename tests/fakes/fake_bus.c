@@ -121,8 +121,8 @@ static void grant_queue(struct arnica_bus *bus, uint32_t depth, uint32_t sge,
 	memset(queue, 0, sizeof(*queue));
 	if (depth == 0)
 		return;
-	queue->entries_offset =
-		arnica_to_le64(fake_bus_alloc(bus, (uint64_t)slots * bytes));
+	queue->entries_offset = arnica_to_le64(
+		fake_bus_alloc(bus, (uint64_t)slots * bytes));
 	queue->ring_offset = arnica_to_le64(fake_bus_alloc(
 		bus, (uint64_t)slots * sizeof(struct arnica_hw_cqe)));
 	queue->record_offset = arnica_to_le64(
@@ -150,10 +150,10 @@ static void create_qp(struct arnica_bus *bus,
 	qp->handle = arnica_to_le32(handle);
 	qp->qpn = arnica_to_le32(FAKE_QPN + handle);
 	qp->inline_bytes = command->inline_bytes;
-	grant_queue(bus, arnica_from_le32(command->send_depth), send_sge,
-		    power_of_two(maximum(48 + 16 * send_sge,
-					 32 + inline_bytes)),
-		    &qp->send);
+	grant_queue(
+		bus, arnica_from_le32(command->send_depth), send_sge,
+		power_of_two(maximum(48 + 16 * send_sge, 32 + inline_bytes)),
+		&qp->send);
 	grant_queue(bus, arnica_from_le32(command->recv_depth), recv_sge,
 		    power_of_two(maximum(16, 16 * recv_sge)), &qp->receive);
 	qp->receive.eager_bytes = arnica_to_le32(4096);
@@ -205,11 +205,12 @@ static void run_commands(struct arnica_bus *bus)
 	uint32_t status = ARNICA_HW_COMMAND_OK;
 
 	bus->last = slot->command;
+	slot->command.opcode = arnica_to_le32(0); /* taken */
 	memset(slot->completion.bytes, 0, sizeof(slot->completion.bytes));
-	if (bus->fail_opcode == arnica_from_le32(slot->command.opcode))
+	if (bus->fail_opcode == arnica_from_le32(bus->last.opcode))
 		status = bus->fail_status;
 	else
-		execute(bus, &slot->command, &slot->completion);
+		execute(bus, &bus->last, &slot->completion);
 	slot->completion.status = arnica_to_le32(status);
 	arnica_store32(&slot->completion.sequence, index + 1,
 		       memory_order_release);

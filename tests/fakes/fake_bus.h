@@ -28,7 +28,7 @@ struct fake_doorbell {
 struct arnica_bus {
 	unsigned char *memory;
 	uint64_t size;
-	uint64_t used;      /* bump allocator */
+	uint64_t used; /* bump allocator */
 	uint32_t next_command;
 	uint32_t next_handle;
 	bool alive;

@@ -47,8 +47,8 @@ static inline uint64_t counter_le(size_t offset, size_t width)
 	assert_true(arnica_from_le64((structure).field) ==                     \
 		    counter_le(offset, 8))
 #define assert_atomic_at(structure, field, offset)                             \
-	assert_int_equal(arnica_load32(&(structure).field,                     \
-				       memory_order_relaxed),                  \
-			 counter_le(offset, 4))
+	assert_int_equal(                                                      \
+		arnica_load32(&(structure).field, memory_order_relaxed),       \
+		counter_le(offset, 4))
 
 #endif

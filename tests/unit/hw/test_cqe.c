@@ -13,14 +13,15 @@ static void entry_with_data(void **state)
 		.immediate = arnica_to_be32(0x11223344),
 		.wqe_index = arnica_to_le32(0x21222324),
 		.vendor_error = arnica_to_le32(0x31323334),
-		.info = arnica_to_le32((uint32_t)(
-			arnica_field_put(ARNICA_HW_CQE_STATUS_MASK,
-					 ARNICA_HW_STATUS_LOC_PROT_ERR) |
-			arnica_field_put(ARNICA_HW_CQE_OPCODE_MASK,
-					 ARNICA_HW_RECV) |
-			arnica_field_put(ARNICA_HW_CQE_FLAGS_MASK,
-					 ARNICA_HW_CQE_DATA |
-						 ARNICA_HW_CQE_IMM))),
+		.info = arnica_to_le32((
+			uint32_t)(arnica_field_put(
+					  ARNICA_HW_CQE_STATUS_MASK,
+					  ARNICA_HW_STATUS_LOC_PROT_ERR) |
+				  arnica_field_put(ARNICA_HW_CQE_OPCODE_MASK,
+						   ARNICA_HW_RECV) |
+				  arnica_field_put(ARNICA_HW_CQE_FLAGS_MASK,
+						   ARNICA_HW_CQE_DATA |
+							   ARNICA_HW_CQE_IMM))),
 	};
 
 	(void)state;
@@ -47,10 +48,10 @@ static void fields_stand_where_the_picture_says(void **state)
 	assert_le32_at(entry, vendor_error, 52);
 	assert_le32_at(entry, info, 56);
 	assert_atomic_at(entry, sequence, 60);
-	assert_int_equal(arnica_field_get(0xccccbbaa, ARNICA_HW_CQE_STATUS_MASK),
-			 0xaa);
-	assert_int_equal(arnica_field_get(0xccccbbaa, ARNICA_HW_CQE_OPCODE_MASK),
-			 0xbb);
+	assert_int_equal(
+		arnica_field_get(0xccccbbaa, ARNICA_HW_CQE_STATUS_MASK), 0xaa);
+	assert_int_equal(
+		arnica_field_get(0xccccbbaa, ARNICA_HW_CQE_OPCODE_MASK), 0xbb);
 	assert_int_equal(arnica_field_get(0xccccbbaa, ARNICA_HW_CQE_FLAGS_MASK),
 			 0xcccc);
 }

@@ -16,8 +16,8 @@ static void value_has_these_bits(void **state)
 
 static void decoding_undoes_encoding(void **state)
 {
-	static const uint32_t samples[] = { 0, 1, 0x7f, 0x80, 0xff, 0x1234,
-					    0xfffe, 0xffff };
+	static const uint32_t samples[] = { 0,	  1,	  0x7f,	  0x80,
+					    0xff, 0x1234, 0xfffe, 0xffff };
 	uint32_t queue;
 	uint32_t qpn;
 	uint32_t producer;

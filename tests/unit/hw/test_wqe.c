@@ -7,13 +7,15 @@
 static void control_segment(void **state)
 {
 	struct arnica_hw_wqe_control control = {
-		.operation = arnica_to_le32((uint32_t)(
-			arnica_field_put(ARNICA_HW_WQE_OPCODE_MASK,
-					 ARNICA_HW_OP_FETCH_ADD) |
-			arnica_field_put(ARNICA_HW_WQE_FLAGS_MASK,
-					 ARNICA_HW_WQE_SIGNALED |
-						 ARNICA_HW_WQE_INLINE) |
-			arnica_field_put(ARNICA_HW_WQE_NUM_SGE_MASK, 30))),
+		.operation = arnica_to_le32(
+			(uint32_t)(arnica_field_put(ARNICA_HW_WQE_OPCODE_MASK,
+						    ARNICA_HW_OP_FETCH_ADD) |
+				   arnica_field_put(
+					   ARNICA_HW_WQE_FLAGS_MASK,
+					   ARNICA_HW_WQE_SIGNALED |
+						   ARNICA_HW_WQE_INLINE) |
+				   arnica_field_put(ARNICA_HW_WQE_NUM_SGE_MASK,
+						    30))),
 		.index = arnica_to_le32(0x01020304),
 		.immediate = arnica_to_be32(0x11223344),
 		.inline_bytes = arnica_to_le32(448),
@@ -27,8 +29,8 @@ static void control_segment(void **state)
 	assert_le32_at(control, index, 4);
 	assert_int_equal(arnica_from_be32(control.immediate), 0x090a0b0c);
 	assert_le32_at(control, inline_bytes, 12);
-	assert_int_equal(arnica_field_get(0x00aabbcc, ARNICA_HW_WQE_OPCODE_MASK),
-			 0xcc);
+	assert_int_equal(
+		arnica_field_get(0x00aabbcc, ARNICA_HW_WQE_OPCODE_MASK), 0xcc);
 	assert_int_equal(arnica_field_get(0x00aabbcc, ARNICA_HW_WQE_FLAGS_MASK),
 			 0xbb);
 	assert_int_equal(
@@ -43,8 +45,8 @@ static void remote_segment(void **state)
 	};
 
 	(void)state;
-	assert_golden(remote, 8, 7, 6, 5, 4, 3, 2, 1, 0xa4, 0xa3, 0xa2, 0xa1,
-		      0, 0, 0, 0);
+	assert_golden(remote, 8, 7, 6, 5, 4, 3, 2, 1, 0xa4, 0xa3, 0xa2, 0xa1, 0,
+		      0, 0, 0);
 	fill_with_counter(&remote, sizeof(remote));
 	assert_le64_at(remote, address, 0);
 	assert_le32_at(remote, rkey, 8);
@@ -100,7 +102,8 @@ int main(void)
 		cmocka_unit_test(remote_segment),
 		cmocka_unit_test(atomic_segment),
 		cmocka_unit_test(data_segment),
-		cmocka_unit_test(data_follows_the_atomic_segment_of_atomics_only),
+		cmocka_unit_test(
+			data_follows_the_atomic_segment_of_atomics_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

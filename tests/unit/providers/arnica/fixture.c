@@ -57,9 +57,10 @@ int fixture_open(void **state)
 	base = arnica_context_alloc(&fixture->device->device, -1, NULL);
 	if (!base)
 		return -1;
-	fixture->ibv = (struct ibv_context *)(void *)(
-		base + arnica_calibration.context_bytes -
-		sizeof(struct ibv_context));
+	fixture->ibv = (struct ibv_context
+				*)(void *)(base +
+					   arnica_calibration.context_bytes -
+					   sizeof(struct ibv_context));
 	fixture->context = arnica_context_of(fixture->ibv);
 	fixture->pd = ibv_alloc_pd(fixture->ibv);
 	fixture->cq = arnica_cq_of(
@@ -122,7 +123,9 @@ int fixture_post_receive(struct arnica_qp *qp, uint64_t wr_id, void *buffer,
 			 uint32_t length)
 {
 	struct ibv_sge sge = { (uintptr_t)buffer, length, 0x200 };
-	struct ibv_recv_wr wr = { .wr_id = wr_id, .sg_list = &sge, .num_sge = 1 };
+	struct ibv_recv_wr wr = { .wr_id = wr_id,
+				  .sg_list = &sge,
+				  .num_sge = 1 };
 	struct ibv_recv_wr *bad;
 
 	return ibv_post_recv(&qp->verbs.base, &wr, &bad);

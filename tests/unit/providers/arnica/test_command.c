@@ -62,10 +62,10 @@ static void slots_are_used_again_in_order(void **state)
 	uint32_t i;
 
 	for (i = 0; i < 3 * ARNICA_HW_CQP_DEPTH; i++) {
-		assert_int_equal(
-			arnica_command_object(&fixture->queue,
-					      ARNICA_HW_CMD_DEALLOC_PD, i),
-			0);
+		assert_int_equal(arnica_command_object(&fixture->queue,
+						       ARNICA_HW_CMD_DEALLOC_PD,
+						       i),
+				 0);
 		assert_int_equal(
 			arnica_from_le32(fixture->bus->last.object.handle), i);
 	}

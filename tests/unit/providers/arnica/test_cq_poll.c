@@ -50,7 +50,8 @@ static void send_completion_is_reported_as_verbs_have_it(void **state)
 	assert_int_equal(wc.qp_num, qp->verbs.base.qp_num);
 	assert_int_equal(poll_one(fixture, &wc), 0);
 	assert_int_equal(arnica_load32(&qp->send_ring.record->polled,
-				       memory_order_acquire), 1);
+				       memory_order_acquire),
+			 1);
 }
 
 static void receive_carries_immediate_and_length(void **state)
@@ -258,7 +259,8 @@ static void rescan_finds_what_a_dead_writer_left(void **state)
 	assert_int_equal(poll_one(fixture, &wc), 1);
 	assert_int_equal(wc.wr_id, 8);
 	assert_int_equal(arnica_load32(&fixture->cq->record->rescan,
-				       memory_order_relaxed), 0);
+				       memory_order_relaxed),
+			 0);
 }
 
 static void leave_work(struct arnica_bus *bus)
@@ -368,7 +370,8 @@ static void extended_polling_reads_the_same(void **state)
 	assert_int_equal(ibv_next_poll(ex), ENOENT);
 	ibv_end_poll(ex);
 	assert_int_equal(arnica_load32(&fixture->qp->send_ring.record->polled,
-				       memory_order_acquire), 2);
+				       memory_order_acquire),
+			 2);
 }
 
 static void arming_keeps_the_stronger_request_and_the_fired_count(void **state)
@@ -389,7 +392,7 @@ static void arming_keeps_the_stronger_request_and_the_fired_count(void **state)
 
 int main(void)
 {
-#define WITH_RTS(test) \
+#define WITH_RTS(test)                                                         \
 	cmocka_unit_test_setup_teardown(test, open_rts, fixture_close)
 	const struct CMUnitTest tests[] = {
 		WITH_RTS(empty_queue_has_nothing),

@@ -50,7 +50,8 @@ static void access_rights_follow_the_rules(void **state)
 	(void)state;
 	assert_int_equal(arnica_mr_check_access(0), 0);
 	assert_int_equal(arnica_mr_check_access(IBV_ACCESS_LOCAL_WRITE |
-						IBV_ACCESS_REMOTE_WRITE), 0);
+						IBV_ACCESS_REMOTE_WRITE),
+			 0);
 	assert_int_equal(arnica_mr_check_access(IBV_ACCESS_REMOTE_READ), 0);
 	assert_int_equal(arnica_mr_check_access(IBV_ACCESS_REMOTE_WRITE),
 			 EINVAL);
@@ -85,11 +86,11 @@ static void rereg_changes_what_it_names(void **state)
 	char buffer[8];
 	char other[16];
 	struct ibv_mr *mr = ibv_reg_mr(fixture->pd, buffer, 8, 0);
-	const struct arnica_hw_cmd_reg_mr *asked =
-		&fixture->bus->last.reg_mr;
+	const struct arnica_hw_cmd_reg_mr *asked = &fixture->bus->last.reg_mr;
 
 	assert_int_equal(ibv_rereg_mr(mr, IBV_REREG_MR_CHANGE_TRANSLATION, NULL,
-				      other, 16, 0), 0);
+				      other, 16, 0),
+			 0);
 	assert_int_equal(arnica_from_le32(asked->change), 1);
 	assert_int_equal(arnica_from_le64(asked->address), (uintptr_t)other);
 	assert_int_equal(arnica_from_le64(asked->iova), (uintptr_t)other);
@@ -256,7 +257,8 @@ static void unread_events_are_counted_until_acknowledged(void **state)
 	arnica_cq_event(cq);
 	ibv_ack_async_event(&event);
 	ibv_ack_cq_events(cq, 1);
-	/* fixture_close() destroys both and would hang if the counts differed */
+	/* fixture_close() destroys both and would hang if the counts differed
+	 */
 }
 
 static void forked_child_gets_eio_but_may_close(void **state)
@@ -285,7 +287,7 @@ static void forked_child_gets_eio_but_may_close(void **state)
 
 int main(void)
 {
-#define WITH_DEVICE(test) \
+#define WITH_DEVICE(test)                                                      \
 	cmocka_unit_test_setup_teardown(test, fixture_open, fixture_close)
 	const struct CMUnitTest tests[] = {
 		WITH_DEVICE(device_reports_what_it_is),

@@ -101,7 +101,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(legal_changes_are_those_of_the_specification),
 		cmocka_unit_test(states_out_of_range_are_refused),
-		cmocka_unit_test(each_attribute_is_required_optional_or_refused),
+		cmocka_unit_test(
+			each_attribute_is_required_optional_or_refused),
 		cmocka_unit_test(connecting_needs_what_the_man_page_lists),
 	};
 

@@ -22,12 +22,12 @@ static void short_entry_ends_with_the_end_key(void **state)
 {
 	static const unsigned char golden[32] = {
 		0x00, 0x10, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0x00, 0x02, 0, 0,
-		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x00, 0x01, 0, 0,
+		0,    0,    0, 0, 0, 0, 0, 0, 0,    0, 0, 0, 0x00, 0x01, 0, 0,
 	};
 	struct fixture *fixture = *state;
 
-	assert_int_equal(fixture_post_receive(fixture->qp, 1, (void *)0x1000,
-					      64), 0);
+	assert_int_equal(
+		fixture_post_receive(fixture->qp, 1, (void *)0x1000, 64), 0);
 	assert_memory_equal(fixture->qp->receive.entries, golden,
 			    sizeof(golden));
 }
@@ -36,7 +36,10 @@ static void full_entry_has_no_end_key(void **state)
 {
 	struct fixture *fixture = *state;
 	struct ibv_sge sge[FIXTURE_SGE] = {
-		{ 1, 1, 1 }, { 2, 2, 2 }, { 3, 3, 3 }, { 4, 4, 4 },
+		{ 1, 1, 1 },
+		{ 2, 2, 2 },
+		{ 3, 3, 3 },
+		{ 4, 4, 4 },
 	};
 	struct ibv_recv_wr wr[2] = {
 		{ .sg_list = sge, .num_sge = FIXTURE_SGE, .next = &wr[1] },
@@ -100,7 +103,7 @@ static void refusals_name_the_bad_request(void **state)
 
 int main(void)
 {
-#define WITH_INIT(test) \
+#define WITH_INIT(test)                                                        \
 	cmocka_unit_test_setup_teardown(test, open_init, fixture_close)
 	const struct CMUnitTest tests[] = {
 		WITH_INIT(short_entry_ends_with_the_end_key),

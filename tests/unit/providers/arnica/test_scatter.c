@@ -62,8 +62,8 @@ static void eager_payload_is_copied_and_given_back(void **state)
 {
 	struct fixture *fixture = *state;
 	struct arnica_ring *ring = &fixture->qp->receive_ring;
-	struct arnica_hw_cqe entry =
-		fixture_entry(0, ARNICA_HW_RECV, ARNICA_HW_CQE_EAGER, 0);
+	struct arnica_hw_cqe entry = fixture_entry(0, ARNICA_HW_RECV,
+						   ARNICA_HW_CQE_EAGER, 0);
 	char buffer[64] = "";
 	struct ibv_wc wc;
 
@@ -75,8 +75,9 @@ static void eager_payload_is_copied_and_given_back(void **state)
 	fixture_complete(fixture, ring, 0, entry);
 	assert_int_equal(poll_one(fixture, &wc), 1);
 	assert_string_equal(buffer, "eager payload");
-	assert_int_equal(arnica_load32(&ring->record->eager_tail,
-				       memory_order_acquire), 4096 + 192);
+	assert_int_equal(
+		arnica_load32(&ring->record->eager_tail, memory_order_acquire),
+		4096 + 192);
 }
 
 static void check_refused(struct fixture *fixture, uint32_t index,
@@ -94,8 +95,8 @@ static void check_refused(struct fixture *fixture, uint32_t index,
 static void entries_outside_their_memory_are_refused(void **state)
 {
 	struct fixture *fixture = *state;
-	struct arnica_hw_cqe entry =
-		fixture_entry(0, ARNICA_HW_RECV, ARNICA_HW_CQE_EAGER, 0);
+	struct arnica_hw_cqe entry = fixture_entry(0, ARNICA_HW_RECV,
+						   ARNICA_HW_CQE_EAGER, 0);
 
 	entry.byte_len = arnica_to_le32(16);
 	entry.eager_offset = arnica_to_le32(4096 - 8);
@@ -146,8 +147,9 @@ static void change_to_error_places_what_stands_unpolled(void **state)
 	assert_int_equal(fixture_post_receive(fixture->qp, 1, buffer, 8), 0);
 	fixture_complete(fixture, &fixture->qp->receive_ring, 0,
 			 data_entry("early", 0));
-	assert_int_equal(ibv_modify_qp(&fixture->qp->verbs.base, &attr,
-				       IBV_QP_STATE), 0);
+	assert_int_equal(
+		ibv_modify_qp(&fixture->qp->verbs.base, &attr, IBV_QP_STATE),
+		0);
 	assert_string_equal(buffer, "early");
 }
 
@@ -175,7 +177,7 @@ static void addresses_of_zero_based_regions_are_translated(void **state)
 
 int main(void)
 {
-#define WITH_RTS(test) \
+#define WITH_RTS(test)                                                         \
 	cmocka_unit_test_setup_teardown(test, open_rts, fixture_close)
 	const struct CMUnitTest tests[] = {
 		WITH_RTS(payload_crosses_segments),

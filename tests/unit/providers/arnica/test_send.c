@@ -46,7 +46,8 @@ static void send_writes_these_bytes(void **state)
 		0x00, 0x00, 0x00, 0x00, /* index */
 		0x11, 0x22, 0x33, 0x44, /* immediate, as given */
 		0x00, 0x00, 0x00, 0x00, /* no inline data */
-		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* no target */
+		0,    0,    0,	  0,	0,    0,    0,	  0,
+		0,    0,    0,	  0,	0,    0,    0,	  0, /* no target */
 		0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01,
 		0x10, 0x00, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00,
 		0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11,
@@ -74,14 +75,73 @@ static void send_writes_these_bytes(void **state)
 static void atomic_writes_these_bytes(void **state)
 {
 	static const unsigned char golden[64] = {
-		0x07, 0x00, 0x01, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		0x07,
+		0x00,
+		0x01,
+		0x00,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
 		/* remote address, key */
-		0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,
-		0x78, 0x56, 0x34, 0x12, 0, 0, 0, 0,
+		0x88,
+		0x77,
+		0x66,
+		0x55,
+		0x44,
+		0x33,
+		0x22,
+		0x11,
+		0x78,
+		0x56,
+		0x34,
+		0x12,
+		0,
+		0,
+		0,
+		0,
 		/* swap, compare */
-		0x05, 0, 0, 0, 0, 0, 0, 0, 0x09, 0, 0, 0, 0, 0, 0, 0,
+		0x05,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0x09,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
 		/* where the old value goes */
-		0x00, 0x10, 0, 0, 0, 0, 0, 0, 0x08, 0, 0, 0, 0x00, 0x02, 0, 0,
+		0x00,
+		0x10,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0x08,
+		0,
+		0,
+		0,
+		0x00,
+		0x02,
+		0,
+		0,
 	};
 	struct fixture *fixture = *state;
 	struct ibv_sge sge = { 0x1000, 8, 0x200 };
@@ -240,8 +300,9 @@ static void bad_requests_are_einval(void **state)
 	assert_int_equal(post(fixture, IBV_WR_SEND, IBV_SEND_INLINE, sge, 2),
 			 EINVAL);
 	sge[0].length = 8;
-	assert_int_equal(post(fixture, IBV_WR_RDMA_READ, IBV_SEND_INLINE, sge,
-			      1), EINVAL);
+	assert_int_equal(
+		post(fixture, IBV_WR_RDMA_READ, IBV_SEND_INLINE, sge, 1),
+		EINVAL);
 	assert_int_equal(fixture->qp->send.head, 1);
 }
 
@@ -323,7 +384,7 @@ static void wr_batch_posts_all_or_nothing(void **state)
 
 int main(void)
 {
-#define WITH_RTS(test) \
+#define WITH_RTS(test)                                                         \
 	cmocka_unit_test_setup_teardown(test, open_rts, fixture_close)
 	const struct CMUnitTest tests[] = {
 		WITH_RTS(send_writes_these_bytes),
