@@ -135,3 +135,11 @@ int arnica_command_object(struct arnica_command_queue *queue,
 
 	return arnica_command_execute(queue, &command, NULL);
 }
+
+void arnica_command_undo(struct arnica_command_queue *queue,
+			 enum arnica_hw_command_opcode opcode, uint32_t handle)
+{
+	int error = arnica_command_object(queue, opcode, handle);
+
+	(void)error;
+}

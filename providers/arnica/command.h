@@ -42,6 +42,10 @@ int arnica_command_object(struct arnica_command_queue *queue,
 			  enum arnica_hw_command_opcode opcode,
 			  uint32_t handle) ARNICA_MUST_CHECK;
 
+/* The same on the way out of an error, which is the one to report. */
+void arnica_command_undo(struct arnica_command_queue *queue,
+			 enum arnica_hw_command_opcode opcode, uint32_t handle);
+
 /* errno of a command status; EIO for a number that nobody knows. */
 int arnica_command_errno(uint32_t status);
 

@@ -66,8 +66,8 @@ static int execute_create(struct arnica_cq *cq, uint32_t cqe, uint32_t vector,
 		sizeof(*cq->record));
 	if (cq->record)
 		return 0;
-	error = arnica_command_object(
-		&context->commands, ARNICA_HW_CMD_DESTROY_CQ, cq->verbs.handle);
+	arnica_command_undo(&context->commands, ARNICA_HW_CMD_DESTROY_CQ,
+			    cq->verbs.handle);
 	return EIO;
 }
 

@@ -126,7 +126,26 @@ static bool queue_is_sane(const struct arnica_hw_res_queue *granted,
 		       bytes;
 }
 
-/* Maps the queue, its ring and its record; false when something is amiss. */
+static bool grant_is_sane(const struct arnica_hw_res_qp *granted)
+{
+	const struct arnica_hw_res_queue *send = &granted->send;
+	const struct arnica_hw_res_queue *receive = &granted->receive;
+
+	if (arnica_from_le32(granted->handle) >= ARNICA_HW_MAX_QP ||
+	    arnica_from_le32(granted->qpn) > ARNICA_HW_QPN_MASK)
+		return false;
+	if (arnica_from_le32(send->depth) != 0 &&
+	    (!queue_is_sane(send, ARNICA_HW_WQE_HEADER_BYTES) ||
+	     arnica_from_le32(granted->inline_bytes) >
+		     arnica_from_le32(send->entry_bytes) -
+			     ARNICA_HW_WQE_HEADER_BYTES))
+		return false;
+	return arnica_from_le32(receive->depth) == 0 ||
+	       queue_is_sane(receive, 0);
+}
+
+/* Maps the queue, its ring and its record; false when out of memory, or when
+ * the adapter named a place outside the segment. */
 static bool set_up_ring(struct arnica_qp *qp, struct arnica_ring *ring,
 			const struct arnica_hw_res_queue *granted,
 			uint32_t number, unsigned char **entries)
@@ -178,9 +197,7 @@ static bool set_up_send(struct arnica_qp *qp,
 	set_up_doorbell(qp, &queue->doorbell);
 	if (arnica_from_le32(send->depth) == 0)
 		return true;
-	if (!queue_is_sane(send, ARNICA_HW_WQE_HEADER_BYTES) ||
-	    max_inline > bytes - ARNICA_HW_WQE_HEADER_BYTES ||
-	    !set_up_ring(qp, ring, send, 2 * qp->verbs.base.handle,
+	if (!set_up_ring(qp, ring, send, 2 * qp->verbs.base.handle,
 			 &queue->entries))
 		return false;
 	queue->depth = arnica_from_le32(send->depth);
@@ -211,8 +228,7 @@ static bool set_up_receive(struct arnica_qp *qp,
 	ring->is_receive = true;
 	if (arnica_from_le32(granted->depth) == 0)
 		return true;
-	if (!queue_is_sane(granted, 0) ||
-	    !set_up_ring(qp, ring, granted, 2 * qp->verbs.base.handle + 1,
+	if (!set_up_ring(qp, ring, granted, 2 * qp->verbs.base.handle + 1,
 			 &queue->entries))
 		return false;
 	queue->depth = arnica_from_le32(granted->depth);
@@ -312,28 +328,22 @@ static int create_locked(struct arnica_qp *qp,
 {
 	struct arnica_context *context = qp->context;
 	struct arnica_hw_res_qp granted;
-	int ignored;
 	int error = execute_create(qp, attr, &granted);
 
 	if (error)
 		return error;
 	take_grant(qp, &granted);
-	if (qp->verbs.base.handle >= ARNICA_HW_MAX_QP ||
-	    qp->verbs.base.qp_num > ARNICA_HW_QPN_MASK)
+	if (!grant_is_sane(&granted))
 		error = EIO;
 	else if (!set_up_send(qp, &granted, attr->sq_sig_all) ||
-		 !set_up_receive(qp, &granted.receive))
-		error = ENOMEM;
-	else if (!attach_rings(qp))
+		 !set_up_receive(qp, &granted.receive) || !attach_rings(qp))
 		error = ENOMEM;
 	if (!error) {
 		link_qp(context, qp);
 		return 0;
 	}
-	ignored = arnica_command_object(&context->commands,
-					ARNICA_HW_CMD_DESTROY_QP,
-					qp->verbs.base.handle);
-	(void)ignored; /* the first error is the one to report */
+	arnica_command_undo(&context->commands, ARNICA_HW_CMD_DESTROY_QP,
+			    qp->verbs.base.handle);
 	arnica_ring_detach(&qp->send_ring);
 	arnica_ring_detach(&qp->receive_ring);
 	return error;
