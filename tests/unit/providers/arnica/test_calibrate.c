@@ -17,17 +17,25 @@ static void library_is_found(void **state)
 	assert_non_null(calibration.register_driver);
 }
 
-/* The headers of the build are those of the library, so they must agree. */
-static void layout_agrees_with_the_public_headers(void **state)
+/* Sizes of the releases on 64-bit machines; the tests may run with another
+ * library than the one that they were built with. */
+static void layout_is_that_of_the_release(void **state)
 {
+	static const size_t context_bytes[] = {
+		[ARNICA_OPS_V36] = 648, [ARNICA_OPS_V59] = 672,
+		[ARNICA_OPS_V62] = 680, [ARNICA_OPS_V64] = 696,
+		[ARNICA_OPS_V65] = 696,
+	};
 	struct arnica_calibration calibration;
 
 	(void)state;
+	if (sizeof(void *) != 8)
+		skip();
 	assert_null(arnica_calibrate_library(&calibration));
 	assert_null(arnica_calibrate_layout(&calibration));
 	assert_int_equal(calibration.context_bytes,
-			 sizeof(struct verbs_context));
-	assert_int_equal(calibration.qp_mask_offset, sizeof(struct ibv_qp_ex));
+			 context_bytes[calibration.generation]);
+	assert_in_range(calibration.qp_mask_offset, 344, 360);
 }
 
 static void *no_ex(void *qp)
@@ -85,7 +93,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(library_is_found),
-		cmocka_unit_test(layout_agrees_with_the_public_headers),
+		cmocka_unit_test(layout_is_that_of_the_release),
 		cmocka_unit_test(unknown_queue_pair_layout_is_refused),
 		cmocka_unit_test(wrong_generation_is_refused),
 		cmocka_unit_test(slots_follow_the_release),
