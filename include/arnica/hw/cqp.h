@@ -4,7 +4,9 @@
  *
  * The control queue is a ring of ARNICA_HW_CQP_DEPTH slots; its place is in
  * the answer of arnica_bus_attach(). The host writes a command into slot
- * `index % depth`, with `index` counting from zero, and rings the CQP doorbell.
+ * `index % depth`, with `index` counting from zero, its opcode last and with
+ * release, and rings the CQP doorbell. A slot whose opcode is not zero is
+ * posted; the device makes it zero again before it stores the completion.
  * The device executes commands in order and writes the completion beside the
  * command; `sequence` (index + 1) is stored last, with release. A slot may be
  * used again when its completion was seen.

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Asynchronous events of a function. */
+#include "comp/async.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <arnica/hw/event.h>
+
+#include "comp/channel.h"
+#include "comp/pipe.h"
+
+struct adev_async_waiting {
+	struct arnica_hw_async_event event;
+	struct adev_async_waiting *next;
+};
+
+static void append(struct adev_function *fn,
+		   const struct arnica_hw_async_event *event)
+{
+	struct adev_async_waiting *waiting = malloc(sizeof(*waiting));
+
+	if (!waiting)
+		return; /* without memory nobody can be told */
+	waiting->event = *event;
+	waiting->next = NULL;
+	if (fn->async_last)
+		fn->async_last->next = waiting;
+	else
+		fn->async_first = waiting;
+	fn->async_last = waiting;
+	atomic_fetch_add(&fn->num_async_waiting, 1);
+}
+
+/* Takes *link out of the list; `previous` is the one before it. */
+static void unlink_waiting(struct adev_function *fn,
+			   struct adev_async_waiting **link,
+			   struct adev_async_waiting *previous)
+{
+	struct adev_async_waiting *waiting = *link;
+
+	*link = waiting->next;
+	if (fn->async_last == waiting)
+		fn->async_last = previous;
+	free(waiting);
+	atomic_fetch_sub(&fn->num_async_waiting, 1);
+}
+
+bool adev_async_flush_locked(struct adev_function *fn)
+{
+	/* Before the descriptor is open its opening is what they wait for. */
+	while (fn->async_first && fn->async_fd >= 0) {
+		if (adev_pipe_write(fn->async_fd, &fn->async_first->event,
+				    sizeof(fn->async_first->event)) == EAGAIN)
+			return true;
+		unlink_waiting(fn, &fn->async_first, NULL);
+	}
+	return false;
+}
+
+bool adev_async_raise_locked(struct adev_function *fn, uint32_t type,
+			     uint64_t user_data)
+{
+	const struct arnica_hw_async_event event = {
+		.user_data = user_data,
+		.type = type,
+	};
+
+	if (!fn->async_first && fn->async_fd >= 0) {
+		if (adev_pipe_write(fn->async_fd, &event, sizeof(event)) !=
+		    EAGAIN)
+			return false;
+		adev_count(&fn->counters, events_deferred);
+	}
+	append(fn, &event);
+	return fn->async_fd >= 0;
+}
+
+void adev_async_raise(struct adev_function *fn, uint32_t type,
+		      uint64_t user_data)
+{
+	bool waits;
+
+	pthread_mutex_lock(&fn->channel_lock);
+	waits = adev_async_raise_locked(fn, type, user_data);
+	pthread_mutex_unlock(&fn->channel_lock);
+	if (waits)
+		adev_view_kick(&fn->view);
+}
+
+/* A second opening replaces the first, whose reader sees its end. */
+int adev_async_open(struct adev_function *fn, int *fd)
+{
+	int write_fd;
+	int error = adev_pipe_create(fd, &write_fd);
+
+	if (error)
+		return error;
+	pthread_mutex_lock(&fn->channel_lock);
+	if (fn->async_fd >= 0)
+		close(fn->async_fd);
+	fn->async_fd = write_fd;
+	adev_async_flush_locked(fn);
+	pthread_mutex_unlock(&fn->channel_lock);
+	return 0;
+}
+
+uint32_t adev_async_purge(struct adev_function *fn, uint64_t user_data)
+{
+	struct adev_async_waiting **link = &fn->async_first;
+	struct adev_async_waiting *previous = NULL;
+	uint32_t removed = 0;
+
+	pthread_mutex_lock(&fn->channel_lock);
+	while (*link) {
+		if ((*link)->event.user_data == user_data) {
+			unlink_waiting(fn, link, previous);
+			removed++;
+			continue;
+		}
+		previous = *link;
+		link = &previous->next;
+	}
+	if (fn->async_fd >= 0)
+		removed += adev_pipe_purge(fn->async_fd,
+					   sizeof(struct arnica_hw_async_event),
+					   user_data);
+	pthread_mutex_unlock(&fn->channel_lock);
+	return removed;
+}
+
+void adev_async_fini(struct adev_function *fn)
+{
+	while (fn->async_first)
+		unlink_waiting(fn, &fn->async_first, NULL);
+	if (fn->async_fd >= 0)
+		close(fn->async_fd);
+	fn->async_fd = -1;
+}

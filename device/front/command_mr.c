@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Memory regions: entries of the translation and protection table.
+ *
+ * A handle is the index of the entry. An entry changes only while it is
+ * invalid and nobody uses it any more; every registration has another STag,
+ * and the one before it on the same entry is never the same.
+ */
+#include <errno.h>
+
+#include "core/qp_lock.h"
+#include "domain/proc.h"
+#include "domain/segment.h"
+#include "front/command.h"
+#include "front/memory.h"
+#include "front/objects.h"
+#include "tpt/tpt.h"
+
+#define QUIESCE_MS 2000u
+
+/* Hints that may be ignored: IBV_ACCESS_OPTIONAL_RANGE. */
+#define ACCESS_OPTIONAL ARNICA_GENMASK32(29, 20)
+#define ACCESS_RIGHTS                                                          \
+	((uint32_t)ARNICA_HW_ACCESS_LOCAL_WRITE |                              \
+	 ARNICA_HW_ACCESS_REMOTE_WRITE | ARNICA_HW_ACCESS_REMOTE_READ |        \
+	 ARNICA_HW_ACCESS_REMOTE_ATOMIC | ARNICA_HW_ACCESS_MW_BIND |           \
+	 ARNICA_HW_ACCESS_ZERO_BASED | ARNICA_HW_ACCESS_HUGETLB)
+#define ACCESS_NOT_THERE                                                       \
+	((uint32_t)ARNICA_HW_ACCESS_ON_DEMAND |                                \
+	 ARNICA_HW_ACCESS_FLUSH_GLOBAL | ARNICA_HW_ACCESS_FLUSH_PERSISTENT)
+#define ACCESS_REMOTE_STORES                                                   \
+	((uint32_t)ARNICA_HW_ACCESS_REMOTE_WRITE |                             \
+	 ARNICA_HW_ACCESS_REMOTE_ATOMIC)
+
+#define REREG_ALL                                                              \
+	((uint32_t)ARNICA_HW_REREG_TRANSLATION | ARNICA_HW_REREG_PD |          \
+	 ARNICA_HW_REREG_ACCESS)
+
+/* What a region is, as a command asks for it. */
+struct region {
+	uint32_t pd;
+	uint32_t access;
+	uint64_t address;
+	uint64_t length;
+	uint64_t iova;
+};
+
+static struct region region_from(const struct arnica_hw_cmd_reg_mr *command)
+{
+	return (struct region){
+		.pd = arnica_from_le32(command->pd),
+		.access = arnica_from_le32(command->access) & ~ACCESS_OPTIONAL,
+		.address = arnica_from_le64(command->address),
+		.length = arnica_from_le64(command->length),
+		.iova = arnica_from_le64(command->iova),
+	};
+}
+
+static enum arnica_hw_command_status check_access(uint32_t access)
+{
+	if (access & ~(ACCESS_RIGHTS | ACCESS_NOT_THERE))
+		return ARNICA_HW_COMMAND_INVALID;
+	if (access & ACCESS_NOT_THERE)
+		return ARNICA_HW_COMMAND_NOT_SUPPORTED;
+	if (access & ACCESS_REMOTE_STORES &&
+	    !(access & ARNICA_HW_ACCESS_LOCAL_WRITE))
+		return ARNICA_HW_COMMAND_INVALID;
+	return ARNICA_HW_COMMAND_OK;
+}
+
+static bool range_wraps(uint64_t start, uint64_t length)
+{
+	return length - 1 > UINT64_MAX - start;
+}
+
+static enum arnica_hw_command_status check_region(
+	const struct adev_function *fn, const struct region *region)
+{
+	enum arnica_hw_command_status status = check_access(region->access);
+
+	if (status != ARNICA_HW_COMMAND_OK)
+		return status;
+	if (!adev_pd_valid(fn, region->pd))
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	if (region->length < 1 ||
+	    range_wraps(region->address, region->length) ||
+	    range_wraps(region->iova, region->length))
+		return ARNICA_HW_COMMAND_INVALID;
+	return ARNICA_HW_COMMAND_OK;
+}
+
+static enum arnica_hw_command_status touch(const struct region *region)
+{
+	int error = adev_memory_populate(region->address, region->length,
+					 region->access &
+						 ARNICA_HW_ACCESS_LOCAL_WRITE);
+
+	if (!error)
+		return ARNICA_HW_COMMAND_OK;
+	return error == ENOMEM ? ARNICA_HW_COMMAND_NO_MEMORY :
+				 ARNICA_HW_COMMAND_FAULT;
+}
+
+/* Numbers are handed out in order and permuted; entry zero is never used. */
+static int take_index(struct adev_function *fn, uint32_t *index)
+{
+	uint32_t number;
+
+	if (fn->next_mr == fn->tpt_mask)
+		fn->next_mr++;
+	if (adev_index_take(&fn->free_mrs, &fn->next_mr, fn->view.layout.max_mr,
+			    &number))
+		return ENOMEM;
+	*index = number ^ fn->tpt_mask;
+	return 0;
+}
+
+static void give_index(struct adev_function *fn, uint32_t index)
+{
+	adev_index_give(&fn->free_mrs, index ^ fn->tpt_mask);
+}
+
+static int populate_entry(struct adev_function *fn, uint32_t index)
+{
+	return adev_segment_populate(
+		fn->segment_fd,
+		fn->view.layout.tpt_offset +
+			(uint64_t)index * sizeof(struct adev_tpt_entry),
+		sizeof(struct adev_tpt_entry));
+}
+
+/* An unpredictable STag: neither zero nor the entry's last one. */
+static uint32_t make_stag(struct adev_function *fn, uint32_t index)
+{
+	uint8_t instance;
+
+	do {
+		instance = (uint8_t)adev_proc_random();
+	} while (!instance || instance == fn->mr_instance[index]);
+	fn->mr_instance[index] = instance;
+	return index << 8 | instance;
+}
+
+static void store_region(struct adev_function *fn, uint32_t index,
+			 const struct region *region)
+{
+	struct adev_tpt_entry *entry = &fn->view.tpt[index];
+
+	entry->type = ADEV_TPT_REGION;
+	entry->pd = region->pd;
+	entry->access = region->access;
+	entry->iova = region->iova;
+	entry->length = region->length;
+	entry->address = region->address;
+	entry->address_space = fn->view.function;
+	entry->references = 0;
+}
+
+static void publish(struct adev_function *fn, uint32_t index,
+		    struct arnica_hw_completion *completion)
+{
+	uint32_t stag = make_stag(fn, index);
+
+	adev_tpt_publish(&fn->view.tpt[index], stag);
+	completion->mr.handle = arnica_to_le32(index);
+	completion->mr.stag = arnica_to_le32(stag);
+}
+
+ADEV_COMMAND_HANDLER(reg_mr)
+{
+	const struct region region = region_from(&command->reg_mr);
+	enum arnica_hw_command_status status;
+	uint32_t index;
+
+	if (arnica_from_le32(command->reg_mr.handle) ||
+	    arnica_from_le32(command->reg_mr.change))
+		return ARNICA_HW_COMMAND_INVALID;
+	status = check_region(fn, &region);
+	if (status == ARNICA_HW_COMMAND_OK)
+		status = touch(&region);
+	if (status != ARNICA_HW_COMMAND_OK)
+		return status;
+	if (take_index(fn, &index))
+		return ARNICA_HW_COMMAND_NO_MEMORY;
+	if (populate_entry(fn, index)) {
+		give_index(fn, index);
+		return ARNICA_HW_COMMAND_NO_MEMORY;
+	}
+	store_region(fn, index, &region);
+	fn->mr_pd[index] = region.pd + 1;
+	fn->num_mrs++;
+	adev_pd_get(fn, region.pd);
+	publish(fn, index, completion);
+	return ARNICA_HW_COMMAND_OK;
+}
+
+static bool mr_valid(const struct adev_function *fn, uint32_t index)
+{
+	return index < fn->view.layout.max_mr && fn->mr_pd[index];
+}
+
+/* No access is under way when this returns OK. BUSY: as if never tried. */
+static enum arnica_hw_command_status invalidate(struct adev_function *fn,
+						uint32_t index)
+{
+	struct adev_tpt_entry *entry = &fn->view.tpt[index];
+	uint32_t stag = index << 8 | fn->mr_instance[index];
+
+	adev_tpt_invalidate(entry);
+	if (!adev_qp_lock_quiesce(fn, QUIESCE_MS))
+		return ARNICA_HW_COMMAND_OK;
+	adev_tpt_publish(entry, stag);
+	return ARNICA_HW_COMMAND_BUSY;
+}
+
+/* The region as it will be: what does not change is taken from the entry. */
+static struct region merge(const struct adev_function *fn, uint32_t index,
+			   const struct region *wanted, uint32_t change)
+{
+	const struct adev_tpt_entry *entry = &fn->view.tpt[index];
+	struct region region = *wanted;
+
+	if (!(change & ARNICA_HW_REREG_TRANSLATION)) {
+		region.address = entry->address;
+		region.length = entry->length;
+		region.iova = entry->iova;
+	}
+	if (!(change & ARNICA_HW_REREG_PD))
+		region.pd = fn->mr_pd[index] - 1;
+	if (!(change & ARNICA_HW_REREG_ACCESS))
+		region.access = entry->access;
+	return region;
+}
+
+/*
+ * Everything that can fail comes before the change, so that a refused command
+ * leaves the region as it was. Pages are touched again when only the rights
+ * change: what was read-only may be written from then on.
+ */
+ADEV_COMMAND_HANDLER(rereg_mr)
+{
+	const struct region wanted = region_from(&command->reg_mr);
+	uint32_t index = arnica_from_le32(command->reg_mr.handle);
+	uint32_t change = arnica_from_le32(command->reg_mr.change);
+	enum arnica_hw_command_status status;
+	struct region region;
+
+	if (!change || change & ~REREG_ALL)
+		return ARNICA_HW_COMMAND_INVALID;
+	if (!mr_valid(fn, index))
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	region = merge(fn, index, &wanted, change);
+	status = check_region(fn, &region);
+	if (status == ARNICA_HW_COMMAND_OK && change != ARNICA_HW_REREG_PD)
+		status = touch(&region);
+	if (status == ARNICA_HW_COMMAND_OK)
+		status = invalidate(fn, index);
+	if (status != ARNICA_HW_COMMAND_OK)
+		return status;
+	adev_pd_get(fn, region.pd);
+	adev_pd_put(fn, fn->mr_pd[index] - 1);
+	fn->mr_pd[index] = region.pd + 1;
+	store_region(fn, index, &region);
+	publish(fn, index, completion);
+	return ARNICA_HW_COMMAND_OK;
+}
+
+ADEV_COMMAND_HANDLER(dereg_mr)
+{
+	uint32_t index = arnica_from_le32(command->object.handle);
+	enum arnica_hw_command_status status;
+
+	(void)completion;
+	if (arnica_from_le32(command->object.reserved0))
+		return ARNICA_HW_COMMAND_INVALID;
+	if (!mr_valid(fn, index))
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	status = invalidate(fn, index);
+	if (status != ARNICA_HW_COMMAND_OK)
+		return status;
+	adev_pd_put(fn, fn->mr_pd[index] - 1);
+	fn->mr_pd[index] = 0;
+	fn->num_mrs--;
+	give_index(fn, index);
+	return ARNICA_HW_COMMAND_OK;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Commands QUERY_DEVICE and QUERY_PORT: what the adapter is and can do. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "domain/identity.h"
+#include "front/address.h"
+#include "front/command.h"
+#include "front/objects.h"
+
+#ifndef ARNICA_VERSION
+#define ARNICA_VERSION "0.1.0"
+#endif
+
+#define LOCAL_CA_ACK_DELAY 15u /* 4.096 us * 2^15 = 134 ms */
+
+/* Numbers of enum ibv_port_state, enum ibv_mtu and of the attributes that
+ * ibv_query_port(3) describes by number only. */
+#define PORT_STATE_ACTIVE 4u
+#define PORT_PHYS_LINK_UP 5u
+#define PORT_MTU_4096 5u
+#define PORT_WIDTH_4X 2u
+#define PORT_SPEED_EDR 32u
+
+static void fill_objects(const struct adev_layout *layout,
+			 struct arnica_hw_device_caps *caps)
+{
+	caps->max_qp = arnica_to_le32(layout->max_qp);
+	caps->max_cq = arnica_to_le32(layout->max_cq);
+	/* Entry zero stays empty, so that no STag is zero. */
+	caps->max_mr = arnica_to_le32(layout->max_mr - 1);
+	caps->max_pd = arnica_to_le32(layout->max_pd);
+	caps->max_ah = arnica_to_le32(ADEV_MAX_AH);
+	caps->max_res_rd_atom = arnica_to_le32(layout->max_qp *
+					       ARNICA_HW_MAX_RD_ATOMIC);
+}
+
+static void fill_limits(struct arnica_hw_device_caps *caps)
+{
+	caps->max_mr_size = arnica_to_le64(UINT64_MAX);
+	caps->page_size_cap = arnica_to_le64(
+		~(uint64_t)(ARNICA_HW_PAGE_BYTES - 1));
+	caps->max_qp_wr = arnica_to_le32(ARNICA_HW_MAX_QUEUE_DEPTH);
+	caps->max_sge = arnica_to_le32(ARNICA_HW_MAX_SGE);
+	caps->max_inline = arnica_to_le32(ARNICA_HW_MAX_INLINE);
+	caps->max_cqe = arnica_to_le32(ARNICA_HW_MAX_CQE);
+	caps->max_qp_rd_atom = arnica_to_le32(ARNICA_HW_MAX_RD_ATOMIC);
+	caps->max_qp_init_rd_atom = arnica_to_le32(ARNICA_HW_MAX_RD_ATOMIC);
+	caps->num_ports = arnica_to_le32(ADEV_NUM_PORTS);
+	caps->max_pkeys = arnica_to_le32(1);
+	caps->local_ca_ack_delay = arnica_to_le32(LOCAL_CA_ACK_DELAY);
+	caps->num_comp_vectors = arnica_to_le32(ARNICA_HW_COMP_VECTORS);
+	caps->max_message_bytes = arnica_to_le32(ARNICA_HW_MAX_MESSAGE);
+}
+
+static void fill_identity(const struct arnica_bus_identity *identity,
+			  struct arnica_hw_device_caps *caps)
+{
+	caps->node_guid = arnica_to_le64(identity->node_guid);
+	caps->vendor_id = arnica_to_le32(identity->vendor_id);
+	caps->vendor_part_id = arnica_to_le32(identity->vendor_part_id);
+	caps->hw_version = arnica_to_le32(ARNICA_HW_VERSION);
+	snprintf(caps->firmware_version, sizeof(caps->firmware_version), "%s",
+		 ARNICA_VERSION);
+}
+
+ADEV_COMMAND_HANDLER(query_device)
+{
+	struct arnica_bus_identity identity;
+	int error = adev_identity_read(&identity);
+
+	(void)command;
+	if (error)
+		return error == ENOMEM ? ARNICA_HW_COMMAND_NO_MEMORY :
+					 ARNICA_HW_COMMAND_IO;
+	fill_objects(&fn->view.layout, &completion->device);
+	fill_limits(&completion->device);
+	fill_identity(&identity, &completion->device);
+	return ARNICA_HW_COMMAND_OK;
+}
+
+/*
+ * The MTU does not follow from the network interface: every peer that this
+ * port reaches is on the same host, and no packet crosses an interface.
+ */
+ADEV_COMMAND_HANDLER(query_port)
+{
+	struct arnica_hw_port_attributes *port = &completion->port;
+	uint32_t number = arnica_from_le32(command->query_port.port);
+
+	(void)fn;
+	if (number < 1 || number > ADEV_NUM_PORTS ||
+	    arnica_from_le32(command->query_port.reserved0))
+		return ARNICA_HW_COMMAND_INVALID;
+	port->state = arnica_to_le32(PORT_STATE_ACTIVE);
+	port->phys_state = arnica_to_le32(PORT_PHYS_LINK_UP);
+	port->max_mtu = arnica_to_le32(PORT_MTU_4096);
+	port->active_mtu = arnica_to_le32(PORT_MTU_4096);
+	port->gid_table_len = arnica_to_le32(ARNICA_HW_GID_TABLE_LEN);
+	port->pkey_table_len = arnica_to_le32(1);
+	port->max_message_bytes = arnica_to_le32(ARNICA_HW_MAX_MESSAGE);
+	port->active_width = arnica_to_le32(PORT_WIDTH_4X);
+	port->active_speed = arnica_to_le32(PORT_SPEED_EDR);
+	return ARNICA_HW_COMMAND_OK;
+}

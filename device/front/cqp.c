@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The control queue: takes posted commands in order, has them executed, and
+ * answers. A command is copied once; what the host does to the slot after that
+ * changes nothing.
+ */
+#include <string.h>
+
+#include "core/counters.h"
+#include "front/command.h"
+
+static const adev_command_handler handlers[] = {
+	[ARNICA_HW_CMD_QUERY_DEVICE] = adev_command_query_device,
+	[ARNICA_HW_CMD_QUERY_PORT] = adev_command_query_port,
+	[ARNICA_HW_CMD_ALLOC_PD] = adev_command_alloc_pd,
+	[ARNICA_HW_CMD_DEALLOC_PD] = adev_command_dealloc_pd,
+	[ARNICA_HW_CMD_REG_MR] = adev_command_reg_mr,
+	[ARNICA_HW_CMD_REREG_MR] = adev_command_rereg_mr,
+	[ARNICA_HW_CMD_DEREG_MR] = adev_command_dereg_mr,
+	[ARNICA_HW_CMD_CREATE_CQ] = adev_command_create_cq,
+	[ARNICA_HW_CMD_RESIZE_CQ] = adev_command_resize_cq,
+	[ARNICA_HW_CMD_DESTROY_CQ] = adev_command_destroy_cq,
+	[ARNICA_HW_CMD_CREATE_QP] = adev_command_create_qp,
+	[ARNICA_HW_CMD_MODIFY_QP] = adev_command_modify_qp,
+	[ARNICA_HW_CMD_QUERY_QP] = adev_command_query_qp,
+	[ARNICA_HW_CMD_DESTROY_QP] = adev_command_destroy_qp,
+	[ARNICA_HW_CMD_CREATE_AH] = adev_command_create_ah,
+	[ARNICA_HW_CMD_DESTROY_AH] = adev_command_destroy_ah,
+};
+
+#define NUM_HANDLERS (sizeof(handlers) / sizeof(handlers[0]))
+
+/* C7: pairs with the host's release of the opcode, written last. */
+static uint32_t load_opcode(const struct arnica_hw_cqp_slot *slot)
+{
+	arnica_le32 word = { __atomic_load_n(&slot->command.opcode.raw,
+					     __ATOMIC_ACQUIRE) };
+
+	return arnica_from_le32(word);
+}
+
+static enum arnica_hw_command_status dispatch(
+	struct adev_function *fn, uint32_t opcode,
+	const struct arnica_hw_command *command,
+	struct arnica_hw_completion *completion)
+{
+	if (opcode >= NUM_HANDLERS || !handlers[opcode])
+		return ARNICA_HW_COMMAND_NO_SUCH_COMMAND;
+	if (arnica_from_le32(command->reserved0))
+		return ARNICA_HW_COMMAND_INVALID;
+	return handlers[opcode](fn, command, completion);
+}
+
+static void answer(struct arnica_hw_cqp_slot *slot,
+		   const struct arnica_hw_completion *completion,
+		   uint32_t status, uint32_t sequence)
+{
+	memcpy(slot->completion.bytes, completion->bytes,
+	       sizeof(completion->bytes));
+	slot->completion.status = arnica_to_le32(status);
+	/* Before the completion: the host may use the slot again after it. */
+	__atomic_store_n(&slot->command.opcode.raw, 0, __ATOMIC_RELAXED);
+	/* P7: publishes the answer; pairs with the host's wait. */
+	arnica_store32(&slot->completion.sequence, sequence,
+		       memory_order_release);
+}
+
+static bool run_one(struct adev_function *fn)
+{
+	struct arnica_hw_cqp_slot *slots = (void *)(fn->view.base +
+						    fn->view.layout.cqp_offset);
+	struct arnica_hw_cqp_slot *slot =
+		&slots[fn->cqp_index % ARNICA_HW_CQP_DEPTH];
+	struct arnica_hw_completion completion;
+	struct arnica_hw_command command;
+	enum arnica_hw_command_status status;
+	uint32_t opcode = load_opcode(slot);
+
+	if (!opcode)
+		return false;
+	memcpy(&command, &slot->command, sizeof(command));
+	command.opcode = arnica_to_le32(opcode);
+	memset(&completion, 0, sizeof(completion));
+	status = dispatch(fn, opcode, &command, &completion);
+	if (status != ARNICA_HW_COMMAND_OK) {
+		adev_count(&fn->counters, commands_refused);
+		memset(completion.bytes, 0, sizeof(completion.bytes));
+	}
+	answer(slot, &completion, status, ++fn->cqp_index);
+	return true;
+}
+
+void adev_cqp_run(struct adev_function *fn)
+{
+	uint32_t i;
+
+	pthread_mutex_lock(&fn->command_lock);
+	/* At most one round: a host that posts without end has only itself. */
+	for (i = 0; i < ARNICA_HW_CQP_DEPTH && run_one(fn); i++)
+		;
+	pthread_mutex_unlock(&fn->command_lock);
+}
