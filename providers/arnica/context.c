@@ -224,6 +224,17 @@ err_detach:
 	return error;
 }
 
+static void complain(const struct ibv_device *device, int error)
+{
+	if (error == EBADF)
+		fprintf(stderr,
+			"arnica: %s: its device file is not an adapter's; start the program with 'arnica run --'\n",
+			device->name);
+	else if (error != ENODEV) /* which was explained where it was found */
+		fprintf(stderr, "arnica: %s: cannot start the adapter: %s\n",
+			device->name, strerror(error));
+}
+
 void *arnica_context_alloc(struct ibv_device *device, int cmd_fd,
 			   void *private_data)
 {
@@ -257,6 +268,7 @@ void *arnica_context_alloc(struct ibv_device *device, int cmd_fd,
 	return base;
 
 err_destroy:
+	complain(device, error);
 	destroy_context(context);
 err_uninit:
 	calibration->uninit_context(base);
