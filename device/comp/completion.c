@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Completion unit: entries, ready list, armed CQs. */
+#include "comp/completion.h"
+
+#include "core/clock.h"
+#include "core/fault_point.h"
+
+/* Accounts for one more entry of a CQ that its queues can overrun. */
+static bool reserve(const struct adev_ring *ring)
+{
+	struct arnica_hw_cq_record *record = &ring->cq->record;
+	uint32_t outstanding = 0;
+
+	if (!arnica_load32(&record->counted, memory_order_relaxed))
+		return true;
+	outstanding = arnica_load32(&record->outstanding,
+				    memory_order_relaxed);
+	do {
+		if ((int32_t)outstanding >=
+		    (int32_t)arnica_load32(&record->limit,
+					   memory_order_relaxed)) {
+			arnica_store32(&record->state, ARNICA_HW_CQ_OVERRUN,
+				       memory_order_release);
+			return false;
+		}
+	} while (!arnica_compare_exchange32(&record->outstanding, &outstanding,
+					    outstanding + 1,
+					    memory_order_relaxed));
+	return true;
+}
+
+void adev_completion_publish(const struct adev_ring *ring, uint32_t index,
+			     const struct adev_completion *completion)
+{
+	struct arnica_hw_cqe *cqe = adev_ring_entry(ring, index);
+
+	if (!reserve(ring))
+		return;
+	if (ring->cq->flags & ARNICA_HW_CQ_TIMESTAMP)
+		cqe->timestamp = arnica_to_le64(adev_now_ns());
+	cqe->byte_len = arnica_to_le32(completion->byte_len);
+	cqe->immediate.raw = completion->immediate;
+	cqe->wqe_index = arnica_to_le32(completion->wqe_index);
+	cqe->vendor_error = arnica_to_le32(completion->vendor_error);
+	cqe->info = arnica_to_le32((uint32_t)completion->flags << 16 |
+				   (uint32_t)completion->opcode << 8 |
+				   completion->status);
+	ADEV_POINT("completion_before_publish");
+	/* P1: publishes the entry; pairs with C1 in the host's poll. */
+	arnica_store32(&cqe->sequence, index + 1, memory_order_release);
+	ADEV_POINT("completion_published");
+}
+
+bool adev_completion_published(const struct adev_ring *ring, uint32_t index)
+{
+	return arnica_load32(&adev_ring_entry(ring, index)->sequence,
+			     memory_order_acquire) == index + 1;
+}
+
+/* Puts the ring on the ready stack. Lock free: what a killed or stopped
+ * writer leaves undone concerns its own ring. */
+static void push_ready(const struct adev_ring *ring)
+{
+	struct arnica_hw_cq_record *record = &ring->cq->record;
+	uint32_t head;
+
+	if (arnica_exchange32(&ring->record->queued, 1, memory_order_acq_rel))
+		return;
+	ADEV_POINT("ready_queued");
+	head = arnica_load32(&record->ready, memory_order_relaxed);
+	do {
+		arnica_store32(&ring->record->next, head,
+			       memory_order_relaxed);
+		ADEV_POINT("ready_linked");
+	} while (!arnica_compare_exchange32(&record->ready, &head,
+					    ring->number + 1,
+					    memory_order_acq_rel));
+	ADEV_POINT("ready_pushed");
+}
+
+/* Tells the owner's agent of an event. Each step may be done twice. */
+static void announce_event(const struct adev_ring *ring)
+{
+	struct adev_shared *shared = ring->view->shared;
+	uint32_t word = ring->cq_index / 64;
+
+	atomic_fetch_or(&shared->cq_events[word], 1ull << ring->cq_index % 64);
+	ADEV_POINT("event_marked");
+	atomic_fetch_or(&shared->cq_events_summary[word / 64],
+			1ull << word % 64);
+	ADEV_POINT("event_summarised");
+	adev_view_kick(ring->view);
+}
+
+static bool fires(uint32_t armed, const struct adev_completion *completion)
+{
+	uint32_t arm = armed & ARNICA_HW_ARMED_ARM_MASK;
+
+	return arm == ARNICA_HW_ARM_NEXT ||
+	       (arm == ARNICA_HW_ARM_SOLICITED &&
+		(completion->solicited || completion->status));
+}
+
+static void fire(const struct adev_ring *ring,
+		 const struct adev_completion *completion, uint32_t armed)
+{
+	struct arnica_hw_cq_record *record = &ring->cq->record;
+
+	while (fires(armed, completion)) {
+		uint32_t fired = (armed & ~ARNICA_HW_ARMED_ARM_MASK) +
+				 ARNICA_HW_ARMED_FIRED_ONE;
+
+		if (arnica_compare_exchange32(&record->armed, &armed, fired,
+					      memory_order_acq_rel)) {
+			ADEV_POINT("event_fired");
+			armed = fired;
+			break;
+		}
+	}
+	/* Also when another writer fired: it may have been stopped before it
+	 * could tell the agent. */
+	if (armed & ARNICA_HW_ARMED_FIRED_MASK)
+		announce_event(ring);
+}
+
+void adev_completion_notify(const struct adev_ring *ring,
+			    const struct adev_completion *completion)
+{
+	struct arnica_hw_cq_record *record = &ring->cq->record;
+	uint32_t armed;
+
+	/* P2: the entry was published before `queued` is read; the host (C2)
+	 * clears `queued` before it looks at the ring for the last time. */
+	if (!arnica_load32(&ring->record->queued, memory_order_relaxed))
+		push_ready(ring);
+	armed = arnica_load32(&record->armed, memory_order_relaxed);
+	if (armed)
+		fire(ring, completion, armed);
+	if (arnica_load32(&record->state, memory_order_relaxed))
+		announce_event(ring);
+}
+
+void adev_completion_rescan(const struct adev_ring *ring)
+{
+	arnica_store32(&ring->cq->record.rescan, 1, memory_order_seq_cst);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The process's adapter: functions and attached peers. */
+#include "core/adapter.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "dma/dma.h"
+#include "domain/directory.h"
+
+struct adev_adapter adev_adapter = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static struct adev_peer_entry *find_peer(uint32_t function, uint64_t generation)
+{
+	struct adev_peer_entry *entry;
+
+	for (entry = adev_adapter.peers; entry; entry = entry->next)
+		if (entry->view.function == function &&
+		    entry->view.generation == generation)
+			return entry;
+	return NULL;
+}
+
+/* Checks what a peer's segment says of itself. */
+static int read_layout(const struct adev_peer *peer, struct adev_layout *layout)
+{
+	const struct adev_shared *shared =
+		(const void *)((const char *)peer->base + ADEV_SHARED_OFFSET);
+
+	if (peer->size < ADEV_SHARED_OFFSET + sizeof(*shared))
+		return EPROTO;
+	*layout = shared->layout;
+	return adev_layout_check(layout, peer->size);
+}
+
+static int new_peer(struct adev_function *fn, uint32_t function,
+		    uint64_t generation, struct adev_peer_entry **result)
+{
+	struct adev_peer_entry *entry = calloc(1, sizeof(*entry));
+	struct adev_layout layout;
+	int error;
+
+	if (!entry)
+		return ENOMEM;
+	error = adev_peer_attach(fn->directory, function, generation,
+				 &entry->peer);
+	if (error)
+		goto err_free;
+	error = read_layout(&entry->peer, &layout);
+	if (error)
+		goto err_detach;
+	adev_view_init(&entry->view, entry->peer.base, entry->peer.size,
+		       &layout);
+	entry->view.function = function;
+	entry->view.generation = generation;
+	entry->view.pid = entry->peer.pid;
+	entry->view.wake_fd = entry->peer.wake_fd;
+	atomic_init(&entry->view.method, adev_dma_probe(&entry->view));
+	entry->next = adev_adapter.peers;
+	adev_adapter.peers = entry;
+	*result = entry;
+	return 0;
+
+err_detach:
+	adev_peer_detach(&entry->peer);
+err_free:
+	free(entry);
+	return error;
+}
+
+int adev_adapter_attach(struct adev_function *fn, uint32_t function,
+			uint64_t generation, struct adev_view **view)
+{
+	struct adev_peer_entry *entry;
+	int error = 0;
+	bool added = false;
+
+	pthread_mutex_lock(&adev_adapter.lock);
+	entry = find_peer(function, generation);
+	if (!entry) {
+		error = new_peer(fn, function, generation, &entry);
+		added = !error;
+	}
+	if (!error) {
+		entry->references++;
+		*view = &entry->view;
+	}
+	pthread_mutex_unlock(&adev_adapter.lock);
+	/* The agent has one more process to watch. */
+	if (added)
+		adev_function_left_work(fn, 0);
+	return error;
+}
+
+void adev_adapter_detach(struct adev_view *view)
+{
+	struct adev_peer_entry *entry = (void *)view, **link;
+
+	pthread_mutex_lock(&adev_adapter.lock);
+	if (--entry->references) {
+		pthread_mutex_unlock(&adev_adapter.lock);
+		return;
+	}
+	for (link = &adev_adapter.peers; *link && *link != entry;
+	     link = &(*link)->next)
+		;
+	if (*link)
+		*link = entry->next;
+	pthread_mutex_unlock(&adev_adapter.lock);
+	adev_peer_detach(&entry->peer);
+	free(entry);
+}
+
+struct adev_function *adev_function_find(uint32_t function, uint64_t generation)
+{
+	struct adev_function *fn;
+
+	pthread_mutex_lock(&adev_adapter.lock);
+	for (fn = adev_adapter.functions; fn; fn = fn->next)
+		if (fn->view.function == function &&
+		    fn->view.generation == generation)
+			break;
+	pthread_mutex_unlock(&adev_adapter.lock);
+	return fn;
+}
+
+void adev_function_kick_peer(struct adev_function *fn, uint32_t function,
+			     uint64_t generation)
+{
+	struct adev_peer_entry *entry;
+
+	if (function == fn->view.function) {
+		adev_view_kick(&fn->view);
+		return;
+	}
+	pthread_mutex_lock(&adev_adapter.lock);
+	for (entry = adev_adapter.peers; entry; entry = entry->next)
+		if (entry->view.function == function &&
+		    (!generation || entry->view.generation == generation))
+			break;
+	if (entry)
+		adev_view_kick(&entry->view);
+	pthread_mutex_unlock(&adev_adapter.lock);
+}
+
+bool adev_adapter_serve(void)
+{
+	struct adev_function *fn;
+	bool left = false;
+
+	/* The list is changed only by the agent's own process while the agent
+	 * answers requests, so it may be walked without the lock here: a
+	 * function is unlinked before the agent is asked to leave it. */
+	pthread_mutex_lock(&adev_adapter.lock);
+	fn = adev_adapter.functions;
+	pthread_mutex_unlock(&adev_adapter.lock);
+	while (fn) {
+		struct adev_function *next;
+
+		left |= adev_function_serve(fn);
+		pthread_mutex_lock(&adev_adapter.lock);
+		next = fn->next;
+		pthread_mutex_unlock(&adev_adapter.lock);
+		fn = next;
+	}
+	return left;
+}
+
+uint64_t adev_adapter_deadline(void)
+{
+	uint64_t deadline = ADEV_NEVER_NS;
+	struct adev_function *fn;
+
+	pthread_mutex_lock(&adev_adapter.lock);
+	for (fn = adev_adapter.functions; fn; fn = fn->next) {
+		uint64_t own = adev_function_deadline(fn);
+
+		if (own < deadline)
+			deadline = own;
+	}
+	pthread_mutex_unlock(&adev_adapter.lock);
+	return deadline;
+}
+
+uint32_t adev_adapter_pid_fds(int *fds, uint32_t max)
+{
+	struct adev_peer_entry *entry;
+	uint32_t count = 0;
+
+	pthread_mutex_lock(&adev_adapter.lock);
+	for (entry = adev_adapter.peers; entry && count < max;
+	     entry = entry->next)
+		if (entry->peer.pid_fd >= 0 && !entry->death_seen)
+			fds[count++] = entry->peer.pid_fd;
+	pthread_mutex_unlock(&adev_adapter.lock);
+	return count;
+}
+
+/* A peer whose process has ended, not reported yet. */
+static bool next_dead(uint32_t *function, uint64_t *generation)
+{
+	struct adev_peer_entry *entry;
+	bool found = false;
+
+	pthread_mutex_lock(&adev_adapter.lock);
+	for (entry = adev_adapter.peers; entry && !found; entry = entry->next) {
+		struct pollfd ended = { .fd = entry->peer.pid_fd,
+					.events = POLLIN };
+
+		if (entry->death_seen || ended.fd < 0 ||
+		    poll(&ended, 1, 0) != 1)
+			continue;
+		entry->death_seen = true;
+		*function = entry->view.function;
+		*generation = entry->view.generation;
+		found = true;
+	}
+	pthread_mutex_unlock(&adev_adapter.lock);
+	return found;
+}
+
+void adev_adapter_check_peers(void)
+{
+	struct adev_function *fn;
+	uint32_t function;
+	uint64_t generation;
+
+	while (next_dead(&function, &generation)) {
+		pthread_mutex_lock(&adev_adapter.lock);
+		fn = adev_adapter.functions;
+		pthread_mutex_unlock(&adev_adapter.lock);
+		for (; fn; fn = fn->next)
+			adev_function_peer_died(fn, function, generation);
+	}
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The adapter of this process: its functions, the peers that it has attached,
+ * and its agent thread. One for each process, made with the first function.
+ *
+ * Lock role `adapter`: the lists. Not taken on the data path.
+ */
+#ifndef ADEV_CORE_ADAPTER_H
+#define ADEV_CORE_ADAPTER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "core/function.h"
+#include "domain/peer.h"
+
+struct adev_peer_entry {
+	struct adev_view view; /* first: a view leads to its entry */
+	struct adev_peer peer;
+	uint32_t references;
+	bool death_seen;
+	struct adev_peer_entry *next;
+};
+
+struct adev_adapter {
+	pthread_mutex_t lock;
+	struct adev_function *functions;
+	struct adev_peer_entry *peers;
+};
+
+extern struct adev_adapter adev_adapter;
+
+/* A referenced view of a function, own or foreign. Errors as
+ * adev_peer_attach(). */
+int adev_adapter_attach(struct adev_function *fn, uint32_t function,
+			uint64_t generation, struct adev_view **view)
+	ARNICA_MUST_CHECK;
+void adev_adapter_detach(struct adev_view *view);
+
+/* For every function of the process. */
+bool adev_adapter_serve(void);
+uint64_t adev_adapter_deadline(void);
+
+/* Looks for peers that died since; tells all functions. */
+void adev_adapter_check_peers(void);
+
+/* The pidfds of attached peers that are alive; returns how many were stored. */
+uint32_t adev_adapter_pid_fds(int *fds, uint32_t max);
+
+#endif

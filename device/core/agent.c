@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The agent thread. */
+#include "core/agent.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/adapter.h"
+#include "core/clock.h"
+#include "domain/directory.h"
+#include "domain/wake.h"
+
+#define MAX_WATCHED 1024u
+
+enum request_kind { REQUEST_ENTER, REQUEST_LEAVE, REQUEST_STOP };
+
+/* Something that only the agent's thread can do. */
+struct request {
+	enum request_kind kind;
+	struct adev_function *fn;
+	int error;
+	bool done;
+	struct request *next;
+};
+
+static struct {
+	pthread_mutex_t lock; /* lock role `agent` */
+	pthread_cond_t answered;
+	uint32_t users;
+	pthread_t thread;
+	int read_fd, write_fd;
+	struct request *requests;
+	_Atomic uint64_t sleeps_until_ns; /* zero: awake */
+} agent = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	    .answered = PTHREAD_COND_INITIALIZER,
+	    .read_fd = -1,
+	    .write_fd = -1 };
+
+static void set_state(uint32_t state)
+{
+	struct adev_function *fn;
+
+	pthread_mutex_lock(&adev_adapter.lock);
+	for (fn = adev_adapter.functions; fn; fn = fn->next)
+		atomic_store(&fn->view.shared->agent_state, state);
+	pthread_mutex_unlock(&adev_adapter.lock);
+}
+
+/* One request; true when it was the one to stop. */
+static bool answer_request(void)
+{
+	struct request *request;
+	bool stop;
+
+	pthread_mutex_lock(&agent.lock);
+	request = agent.requests;
+	if (request)
+		agent.requests = request->next;
+	pthread_mutex_unlock(&agent.lock);
+	if (!request)
+		return false;
+	stop = request->kind == REQUEST_STOP;
+	if (request->kind == REQUEST_ENTER)
+		request->error = adev_directory_enter(
+			request->fn->directory, request->fn->segment_fd,
+			request->fn->view.generation, agent.write_fd,
+			&request->fn->view.function);
+	else if (request->kind == REQUEST_LEAVE)
+		adev_directory_leave(request->fn->directory,
+				     request->fn->view.function);
+	pthread_mutex_lock(&agent.lock);
+	request->done = true;
+	pthread_cond_broadcast(&agent.answered);
+	pthread_mutex_unlock(&agent.lock);
+	return stop;
+}
+
+static int timeout_ms(uint64_t deadline)
+{
+	uint64_t now;
+
+	if (deadline == ADEV_NEVER_NS)
+		return -1;
+	now = adev_now_ns();
+	if (deadline <= now)
+		return 0;
+	if ((deadline - now) / ADEV_MS_NS >= INT_MAX)
+		return INT_MAX;
+	return (int)((deadline - now + ADEV_MS_NS - 1) / ADEV_MS_NS);
+}
+
+/* Sleeps until there is a reason not to. */
+static void sleep_until(uint64_t deadline, struct pollfd *fds, int *watched)
+{
+	uint32_t count = adev_adapter_pid_fds(watched, MAX_WATCHED), i;
+
+	fds[0].fd = agent.read_fd;
+	fds[0].events = POLLIN;
+	for (i = 0; i < count; i++) {
+		fds[i + 1].fd = watched[i];
+		fds[i + 1].events = POLLIN;
+	}
+	if (poll(fds, count + 1, timeout_ms(deadline)) <= 0)
+		return;
+	adev_wake_drain(agent.read_fd);
+	for (i = 0; i < count; i++) {
+		if (fds[i + 1].revents) {
+			adev_adapter_check_peers();
+			break;
+		}
+	}
+}
+
+static void *run(void *unused)
+{
+	struct pollfd *fds = calloc(MAX_WATCHED + 1, sizeof(*fds));
+	int *watched = calloc(MAX_WATCHED, sizeof(*watched));
+	bool stop = false;
+
+	(void)unused;
+	while (!stop && fds && watched) {
+		uint64_t deadline;
+		bool left;
+
+		stop = answer_request();
+		/* C4: the sleep is announced before the last look for work. */
+		set_state(ADEV_AGENT_SLEEPING);
+		left = adev_adapter_serve();
+		deadline = left ? adev_now_ns() + ADEV_MS_NS :
+				  adev_adapter_deadline();
+		atomic_store(&agent.sleeps_until_ns, deadline);
+		if (!stop)
+			sleep_until(deadline, fds, watched);
+		atomic_store(&agent.sleeps_until_ns, 0);
+		set_state(ADEV_AGENT_AWAKE);
+	}
+	free(fds);
+	free(watched);
+	return NULL;
+}
+
+static int start_thread(void)
+{
+	sigset_t all, old;
+	int error;
+
+	error = adev_wake_create(&agent.read_fd, &agent.write_fd);
+	if (error)
+		return error;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	error = pthread_create(&agent.thread, NULL, run, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (error) {
+		close(agent.read_fd);
+		close(agent.write_fd);
+	}
+	return error;
+}
+
+/* Hands a request over and waits until the agent has done it. */
+static int ask(enum request_kind kind, struct adev_function *fn)
+{
+	struct request request = { .kind = kind, .fn = fn };
+	struct request **link;
+
+	pthread_mutex_lock(&agent.lock);
+	for (link = &agent.requests; *link; link = &(*link)->next)
+		;
+	*link = &request;
+	adev_wake_signal(agent.write_fd);
+	while (!request.done)
+		pthread_cond_wait(&agent.answered, &agent.lock);
+	pthread_mutex_unlock(&agent.lock);
+	return request.error;
+}
+
+/* Starting and stopping are serialised by the caller: the functions of a
+ * process are attached and detached one at a time (adapter attach lock). */
+int adev_agent_start(void)
+{
+	int error = 0;
+
+	if (!agent.users)
+		error = start_thread();
+	if (!error)
+		agent.users++;
+	return error;
+}
+
+void adev_agent_stop(void)
+{
+	if (--agent.users)
+		return;
+	ask(REQUEST_STOP, NULL);
+	pthread_join(agent.thread, NULL);
+	close(agent.read_fd);
+	close(agent.write_fd);
+}
+
+int adev_agent_enter(struct adev_function *fn)
+{
+	return ask(REQUEST_ENTER, fn);
+}
+
+void adev_agent_leave(struct adev_function *fn)
+{
+	ask(REQUEST_LEAVE, fn);
+}
+
+int adev_agent_wake_fd(void)
+{
+	return agent.write_fd;
+}
+
+void adev_agent_expect(uint64_t when_ns)
+{
+	uint64_t until = atomic_load(&agent.sleeps_until_ns);
+
+	/* Awake: it looks for work once more before it sleeps. A millisecond
+	 * later than wished is not worth a system call. */
+	if (until && until > when_ns + ADEV_MS_NS)
+		adev_wake_signal(agent.write_fd);
+}
+
+void adev_agent_forget(void)
+{
+	pthread_mutex_init(&agent.lock, NULL);
+	pthread_cond_init(&agent.answered, NULL);
+	agent.users = 0;
+	agent.requests = NULL;
+	if (agent.read_fd >= 0)
+		close(agent.read_fd);
+	if (agent.write_fd >= 0)
+		close(agent.write_fd);
+	agent.read_fd = -1;
+	agent.write_fd = -1;
+	atomic_store(&agent.sleeps_until_ns, 0);
+}

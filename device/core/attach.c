@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Making a function of a device file, and its orderly end. */
+#include "core/attach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <arnica/hw/registers.h>
+
+#include "comp/channel.h"
+#include "core/adapter.h"
+#include "core/agent.h"
+#include "domain/directory.h"
+#include "domain/log.h"
+#include "domain/proc.h"
+#include "domain/segment.h"
+#include "domain/wake.h"
+#include "front/command.h"
+#include "front/objects.h"
+
+/* Serialises attaching and detaching; lock role `attach`. */
+static pthread_mutex_t attach_lock = PTHREAD_MUTEX_INITIALIZER;
+
+uint32_t adev_fork_epoch;
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&attach_lock);
+	pthread_mutex_lock(&adev_adapter.lock);
+}
+
+static void after_fork_parent(void)
+{
+	pthread_mutex_unlock(&adev_adapter.lock);
+	pthread_mutex_unlock(&attach_lock);
+}
+
+/* The child starts without functions, peers and agent; what it inherited is
+ * dead, and stays allocated until it is closed. */
+static void after_fork_child(void)
+{
+	adev_fork_epoch++;
+	adev_adapter.functions = NULL;
+	adev_adapter.peers = NULL;
+	adev_agent_forget();
+	pthread_mutex_unlock(&adev_adapter.lock);
+	pthread_mutex_unlock(&attach_lock);
+}
+
+static void install_fork_handlers(void)
+{
+	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+}
+
+static int inode_of(int fd, uint64_t *inode)
+{
+	struct stat status;
+
+	/* Not by name: the stand-in shows a device file as a device. */
+	if (syscall(SYS_fstat, fd, &status))
+		return errno;
+	*inode = status.st_ino;
+	return 0;
+}
+
+static void shuffle(uint8_t *order)
+{
+	uint32_t i;
+
+	for (i = 0; i < ADEV_LEASE_QPNS; i++)
+		order[i] = (uint8_t)i;
+	for (i = ADEV_LEASE_QPNS - 1; i > 0; i--) {
+		uint32_t j = (uint32_t)(adev_proc_random() % (i + 1));
+		uint8_t swap = order[i];
+
+		order[i] = order[j];
+		order[j] = swap;
+	}
+}
+
+/* Lays the segment out; the tables themselves are populated as they are used. */
+static int lay_out(struct adev_function *fn, void *base, uint64_t size)
+{
+	struct adev_view *view = &fn->view;
+	struct adev_layout layout;
+	uint32_t *registers;
+	int error;
+
+	adev_layout_compute(size, &layout);
+	error = adev_segment_populate(fn->segment_fd, 0,
+				      layout.records_offset);
+	if (error)
+		return error;
+	adev_view_init(view, base, size, &layout);
+	view->shared->layout = layout;
+	view->generation = adev_proc_random() | 1;
+	view->pid = getpid();
+	view->wake_fd = adev_agent_wake_fd();
+	atomic_init(&view->method, ADEV_DMA_LOCAL);
+	fn->probe_word = view->generation;
+	view->shared->probe_address = (uint64_t)(uintptr_t)&fn->probe_word;
+	view->shared->probe_word = fn->probe_word;
+	registers = (void *)(view->base + ARNICA_HW_BAR_REGISTERS);
+	registers[ARNICA_HW_REG_DEVICE_ID / 4] =
+		arnica_to_le32(ARNICA_HW_DEVICE_ID).raw;
+	registers[ARNICA_HW_REG_VERSION / 4] =
+		arnica_to_le32(ARNICA_HW_VERSION).raw;
+	registers[ARNICA_HW_REG_DOORBELLS / 4] =
+		arnica_to_le32(ARNICA_HW_DOORBELL_PAGES).raw;
+	return 0;
+}
+
+static int init_tables(struct adev_function *fn)
+{
+	struct adev_layout *layout = &fn->view.layout;
+	uint64_t heap_bytes = layout->size_bytes - layout->heap_offset;
+	int error;
+
+	pthread_mutex_init(&fn->command_lock, NULL);
+	pthread_mutex_init(&fn->waiting_lock, NULL);
+	atomic_flag_clear(&fn->serving);
+	adev_sched_init(&fn->scheduler);
+	shuffle(fn->qp_order);
+	fn->qps = calloc(layout->max_qp, sizeof(*fn->qps));
+	if (!fn->qps)
+		return ENOMEM;
+	error = adev_objects_init(fn);
+	if (error)
+		goto err_qps;
+	error = adev_heap_init(&fn->heap, fn->segment_fd, layout->heap_offset,
+			       heap_bytes, heap_bytes);
+	if (error)
+		goto err_objects;
+	error = adev_channels_init(fn);
+	if (error)
+		goto err_heap;
+	return 0;
+
+err_heap:
+	adev_heap_fini(&fn->heap);
+err_objects:
+	adev_objects_fini(fn);
+err_qps:
+	free(fn->qps);
+	return error;
+}
+
+static void fini_tables(struct adev_function *fn)
+{
+	adev_channels_fini(fn);
+	adev_heap_fini(&fn->heap);
+	adev_objects_fini(fn);
+	adev_sched_fini(&fn->scheduler);
+	pthread_mutex_destroy(&fn->command_lock);
+	pthread_mutex_destroy(&fn->waiting_lock);
+	free(fn->qps);
+}
+
+/* From now on peers may attach the function. */
+static void go_online(struct adev_function *fn)
+{
+	struct arnica_hw_segment_header *header = fn->view.header;
+
+	header->version = arnica_to_le32(ARNICA_HW_VERSION);
+	header->function = arnica_to_le32(fn->view.function);
+	header->generation = arnica_to_le64(fn->view.generation);
+	header->size_bytes = arnica_to_le64(fn->view.size);
+	arnica_store32(&header->state, ARNICA_HW_SEGMENT_RUNNING,
+		       memory_order_release);
+	pthread_mutex_lock(&adev_adapter.lock);
+	fn->next = adev_adapter.functions;
+	adev_adapter.functions = fn;
+	pthread_mutex_unlock(&adev_adapter.lock);
+	adev_view_kick(&fn->view);
+}
+
+static void go_offline(struct adev_function *fn)
+{
+	struct adev_function **link;
+
+	arnica_store32(&fn->view.header->state, ARNICA_HW_SEGMENT_CLOSED,
+		       memory_order_seq_cst);
+	pthread_mutex_lock(&adev_adapter.lock);
+	for (link = &adev_adapter.functions; *link && *link != fn;
+	     link = &(*link)->next)
+		;
+	if (*link)
+		*link = fn->next;
+	pthread_mutex_unlock(&adev_adapter.lock);
+}
+
+static int attach_locked(int device_fd, struct adev_function *fn)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	uint64_t size;
+	void *base;
+	int error;
+
+	pthread_once(&once, install_fork_handlers);
+	error = inode_of(device_fd, &fn->segment_inode);
+	if (error)
+		return error;
+	fn->segment_fd = fcntl(device_fd, F_DUPFD_CLOEXEC, 3);
+	if (fn->segment_fd < 0)
+		return errno;
+	fn->segment_fd = adev_fd_high(fn->segment_fd);
+	error = adev_segment_reserve(fn->segment_fd, 0, &base, &size);
+	if (error)
+		goto err_close;
+	error = adev_directory_open(&fn->directory);
+	if (error)
+		goto err_release;
+	error = adev_agent_start();
+	if (error)
+		goto err_directory;
+	error = lay_out(fn, base, size);
+	if (error)
+		goto err_agent;
+	error = init_tables(fn);
+	if (error)
+		goto err_agent;
+	error = adev_agent_enter(fn);
+	if (error)
+		goto err_tables;
+	/* Yama: lets the peers of this user reach our memory. */
+	(void)prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+	go_online(fn);
+	return 0;
+
+err_tables:
+	adev_log_error("cannot enter the directory of the host domain: %s",
+		       strerror(error));
+	fini_tables(fn);
+err_agent:
+	adev_agent_stop();
+err_directory:
+	adev_directory_put(fn->directory);
+err_release:
+	adev_segment_release(base, size);
+err_close:
+	close(fn->segment_fd);
+	return error;
+}
+
+int adev_function_attach(int device_fd, struct adev_function **result)
+{
+	struct adev_function *fn = calloc(1, sizeof(*fn));
+	int error;
+
+	if (!fn)
+		return ENOMEM;
+	fn->owner_pid = getpid();
+	fn->async_fd = -1;
+	pthread_mutex_lock(&attach_lock);
+	error = attach_locked(device_fd, fn);
+	fn->fork_epoch = adev_fork_epoch;
+	pthread_mutex_unlock(&attach_lock);
+	if (error) {
+		free(fn);
+		return error;
+	}
+	*result = fn;
+	return 0;
+}
+
+static void destroy_all_qps(struct adev_function *fn)
+{
+	uint32_t index;
+
+	pthread_mutex_lock(&fn->command_lock);
+	for (index = 0; index < fn->qp_scan_end; index++)
+		if (fn->qps[index])
+			adev_qp_destroy(fn, fn->qps[index]);
+	pthread_mutex_unlock(&fn->command_lock);
+}
+
+/* In a child that inherited the function: only what is this process's own. */
+static void forget(struct adev_function *fn)
+{
+	close(fn->segment_fd);
+	adev_segment_release(fn->view.base, fn->view.size);
+	free(fn);
+}
+
+void adev_function_detach(struct adev_function *fn)
+{
+	if (!adev_function_alive(fn)) {
+		forget(fn);
+		return;
+	}
+	pthread_mutex_lock(&attach_lock);
+	go_offline(fn);
+	adev_agent_leave(fn);
+	destroy_all_qps(fn);
+	adev_agent_stop();
+	fini_tables(fn);
+	adev_directory_put(fn->directory);
+	adev_segment_release(fn->view.base, fn->view.size);
+	close(fn->segment_fd);
+	pthread_mutex_unlock(&attach_lock);
+	free(fn);
+}
+
+struct adev_function *adev_function_of_fd(int device_fd)
+{
+	struct adev_function *fn;
+	uint64_t inode;
+
+	if (inode_of(device_fd, &inode))
+		return NULL;
+	pthread_mutex_lock(&adev_adapter.lock);
+	for (fn = adev_adapter.functions; fn; fn = fn->next)
+		if (fn->segment_inode == inode)
+			break;
+	pthread_mutex_unlock(&adev_adapter.lock);
+	return fn;
+}
+
+/* A program that ends without closing its devices ends in good order too. */
+__attribute__((destructor)) static void leave_all(void)
+{
+	struct adev_function *fn;
+
+	while ((fn = adev_adapter.functions)) {
+		arnica_store32(&fn->view.header->state,
+			       ARNICA_HW_SEGMENT_CLOSED, memory_order_seq_cst);
+		adev_agent_leave(fn);
+		adev_adapter.functions = fn->next;
+	}
+}

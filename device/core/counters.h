@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Counters of a function. Each refusal has one; `arnica stat` shows them. They
+ * are written by the function's own process with relaxed atomics.
+ */
+#ifndef ADEV_CORE_COUNTERS_H
+#define ADEV_CORE_COUNTERS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define ADEV_COUNTER_LIST(X)                                                   \
+	X(doorbells, "doorbells that announced work")                          \
+	X(bf_hit, "descriptors taken from the priority area")                  \
+	X(bf_fallback, "priority area not whole: read from the queue")         \
+	X(refused_offset, "doorbells at an unknown offset")                    \
+	X(refused_queue, "doorbells for no queue, or somebody else's")         \
+	X(refused_index, "doorbells beyond the queue's depth")                 \
+	X(wqe_fetched, "descriptors fetched from memory")                      \
+	X(wqe_invalid, "descriptors that are not well formed")                 \
+	X(local_protection, "local keys, bounds or rights that were wrong")    \
+	X(remote_access, "remote keys, bounds or rights that were wrong")      \
+	X(remote_invalid, "requests that the responder cannot accept")         \
+	X(messages, "messages delivered")                                      \
+	X(bytes, "payload bytes delivered")                                    \
+	X(rnr, "messages that waited for a receive")                           \
+	X(retries, "messages that waited for the peer")                        \
+	X(dma_process_vm, "transfers by process_vm")                           \
+	X(dma_bounce, "transfers by bounce buffers")                           \
+	X(inbox_served, "requests of peers served")                            \
+	X(peers_died, "peers that died")                                       \
+	X(commands_refused, "commands that were refused")                      \
+	X(events_deferred, "events that waited for room in a channel")
+
+struct adev_counters {
+#define ADEV_COUNTER_FIELD(name, text) _Atomic uint64_t name;
+	ADEV_COUNTER_LIST(ADEV_COUNTER_FIELD)
+#undef ADEV_COUNTER_FIELD
+};
+
+/* A load and a store, not a locked instruction: two threads that count at the
+ * same time may lose a count, never corrupt it. */
+#define adev_count(counters, name)                                             \
+	atomic_store_explicit(                                                 \
+		&(counters)->name,                                             \
+		atomic_load_explicit(&(counters)->name,                        \
+				     memory_order_relaxed) + 1,                \
+		memory_order_relaxed)
+#define adev_count_add(counters, name, amount)                                 \
+	atomic_store_explicit(                                                 \
+		&(counters)->name,                                             \
+		atomic_load_explicit(&(counters)->name,                        \
+				     memory_order_relaxed) + (amount),         \
+		memory_order_relaxed)
+
+#endif

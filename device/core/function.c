@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Serving a function: what peers left in its segment, QPs that wait, QPs that
+ * are scheduled. Done by whoever comes next: a poll, or the agent.
+ */
+#include "core/function.h"
+
+#include <infiniband/verbs.h>
+
+#include "comp/channel.h"
+#include "core/agent.h"
+#include "core/clock.h"
+#include "core/qp_lock.h"
+#include "dma/dma.h"
+#include "domain/directory.h"
+#include "exec/exec.h"
+
+void adev_function_left_work(struct adev_function *fn, uint64_t when_ns)
+{
+	arnica_store32(&fn->view.header->attention, 1, memory_order_seq_cst);
+	adev_agent_expect(when_ns);
+}
+
+void adev_function_wait(struct adev_function *fn, struct adev_qp *qp)
+{
+	pthread_mutex_lock(&fn->waiting_lock);
+	if (!qp->on_waiting) {
+		qp->on_waiting = true;
+		qp->next_waiting = fn->waiting;
+		fn->waiting = qp;
+		atomic_fetch_add(&fn->num_waiting, 1);
+	}
+	pthread_mutex_unlock(&fn->waiting_lock);
+	adev_function_left_work(fn, qp->retry_at_ns);
+}
+
+void adev_function_unwait(struct adev_function *fn, struct adev_qp *qp)
+{
+	struct adev_qp **link;
+
+	pthread_mutex_lock(&fn->waiting_lock);
+	for (link = &fn->waiting; *link && *link != qp;
+	     link = &(*link)->next_waiting)
+		;
+	if (*link) {
+		*link = qp->next_waiting;
+		qp->on_waiting = false;
+		atomic_fetch_sub(&fn->num_waiting, 1);
+	}
+	pthread_mutex_unlock(&fn->waiting_lock);
+}
+
+/* Looks at each waiting QP once. Those that go on waiting come back. */
+static void serve_waiting(struct adev_function *fn)
+{
+	uint32_t count = atomic_load(&fn->num_waiting);
+
+	while (count--) {
+		struct adev_qp *qp;
+		struct adev_qp **link;
+
+		/* Oldest first: the list is a stack. */
+		pthread_mutex_lock(&fn->waiting_lock);
+		for (link = &fn->waiting; *link && (*link)->next_waiting;
+		     link = &(*link)->next_waiting)
+			;
+		qp = *link;
+		if (qp) {
+			*link = NULL;
+			qp->on_waiting = false;
+			atomic_fetch_sub(&fn->num_waiting, 1);
+		}
+		pthread_mutex_unlock(&fn->waiting_lock);
+		if (!qp)
+			return;
+		adev_exec_submit(qp, NULL);
+	}
+}
+
+uint64_t adev_function_deadline(struct adev_function *fn)
+{
+	uint64_t deadline = ADEV_NEVER_NS;
+	struct adev_qp *qp;
+
+	if (!atomic_load(&fn->num_waiting))
+		return deadline;
+	pthread_mutex_lock(&fn->waiting_lock);
+	for (qp = fn->waiting; qp; qp = qp->next_waiting) {
+		if (qp->retry_at_ns < deadline)
+			deadline = qp->retry_at_ns;
+	}
+	pthread_mutex_unlock(&fn->waiting_lock);
+	return deadline;
+}
+
+static void serve_error(struct adev_qp *qp)
+{
+	struct adev_qp_shared *shared = qp->shared;
+	uint32_t event = 0;
+
+	adev_qp_lock_send(qp);
+	if (atomic_load(&shared->state) == ARNICA_HW_QPS_ERR) {
+		event = shared->async_event;
+		shared->async_event = 0;
+		adev_qp_enter_error(qp);
+	}
+	adev_qp_unlock_send(qp);
+	if (event)
+		adev_async_raise(qp->fn, event, shared->user_data);
+}
+
+static void serve_qp(struct adev_function *fn, uint32_t index)
+{
+	struct adev_qp *qp;
+	uint32_t needs;
+
+	if (index >= fn->view.layout.max_qp)
+		return;
+	qp = fn->qps[index];
+	if (!qp)
+		return;
+	needs = atomic_exchange(&qp->shared->needs, 0);
+	if (needs & ADEV_QP_NEEDS_EVENT)
+		adev_async_raise(fn, IBV_EVENT_COMM_EST,
+				 qp->shared->user_data);
+	if (needs & ADEV_QP_NEEDS_ERROR)
+		serve_error(qp);
+}
+
+static void serve_qps(struct adev_function *fn)
+{
+	struct adev_shared *shared = fn->view.shared;
+	uint32_t block;
+
+	if (!atomic_load_explicit(&shared->qp_attention,
+				  memory_order_relaxed) ||
+	    !atomic_exchange(&shared->qp_attention, 0))
+		return;
+	for (block = 0; block < ARNICA_HW_MAX_QP / 4096; block++) {
+		uint64_t words = atomic_exchange(
+			&shared->qp_events_summary[block], 0);
+
+		for (; words; words &= words - 1) {
+			uint32_t word = block * 64 +
+					(uint32_t)__builtin_ctzll(words);
+			uint64_t bits =
+				atomic_exchange(&shared->qp_events[word], 0);
+
+			for (; bits; bits &= bits - 1)
+				serve_qp(fn,
+					 word * 64 + (uint32_t)__builtin_ctzll(
+							     bits));
+		}
+	}
+}
+
+bool adev_function_serve(struct adev_function *fn)
+{
+	bool left = false;
+
+	if (atomic_flag_test_and_set(&fn->serving))
+		return true;
+	arnica_store32(&fn->view.header->attention, 0, memory_order_seq_cst);
+	adev_inbox_serve(fn);
+	serve_qps(fn);
+	serve_waiting(fn);
+	if (!adev_sched_idle(&fn->scheduler))
+		left = adev_exec_scheduled(fn);
+	left |= adev_channels_deliver(fn);
+	if (left || atomic_load(&fn->num_waiting))
+		arnica_store32(&fn->view.header->attention, 1,
+			       memory_order_seq_cst);
+	atomic_flag_clear(&fn->serving);
+	return left;
+}
+
+static void end_connection(struct adev_qp *qp)
+{
+	atomic_store(&qp->peer_died, true);
+	adev_exec_submit(qp, NULL);
+}
+
+void adev_function_peer_died(struct adev_function *fn, uint32_t function,
+			     uint64_t generation)
+{
+	uint32_t index;
+
+	(void)adev_directory_reap(fn->directory);
+	adev_inbox_reclaim(fn, function, generation);
+	/* An orderly exit makes no error. */
+	if (adev_directory_life(fn->directory, function, generation) ==
+	    ADEV_LIFE_CLOSED)
+		return;
+	adev_count(&fn->counters, peers_died);
+	pthread_mutex_lock(&fn->command_lock);
+	for (index = 0; index < fn->qp_scan_end; index++) {
+		struct adev_qp *qp = fn->qps[index];
+
+		if (qp && qp->link.view &&
+		    qp->link.view->function == function &&
+		    qp->link.view->generation == generation)
+			end_connection(qp);
+	}
+	pthread_mutex_unlock(&fn->command_lock);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * A function: one open device context, as its own process holds it. The shared
+ * part is its segment (core/layout.h); what only this process needs is here.
+ */
+#ifndef ADEV_CORE_FUNCTION_H
+#define ADEV_CORE_FUNCTION_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/counters.h"
+#include "core/heap.h"
+#include "core/view.h"
+#include "sched/sched.h"
+
+struct adev_qp;
+struct adev_channel;
+struct adev_directory;
+struct adev_async_waiting;
+
+/* Indexes that were used before and are free again; see front/objects.h. */
+struct adev_free_list {
+	uint32_t *indexes;
+	uint32_t count;
+	uint32_t room;
+};
+
+#define ADEV_MAX_LEASES 256u
+#define ADEV_LEASE_QPNS 256u
+
+struct adev_function {
+	struct adev_view view; /* own segment */
+	pid_t owner_pid;       /* process that attached it */
+	int segment_fd;        /* own duplicate */
+	uint64_t segment_inode;
+	struct adev_directory *directory;
+	struct adev_heap heap;
+	struct adev_counters counters;
+
+	/* Lock role `command`: the control queue and every object table. */
+	pthread_mutex_t command_lock;
+	uint32_t cqp_index; /* commands executed */
+
+	struct adev_qp **qps; /* by index; NULL: free */
+	uint32_t num_qps;
+	uint32_t qp_scan_end;             /* one past the highest used index */
+	uint32_t leases[ADEV_MAX_LEASES]; /* QP number >> 8; zero: none */
+	uint16_t lease_used[ADEV_MAX_LEASES]; /* QPs of each lease */
+	uint8_t qp_order[ADEV_LEASE_QPNS]; /* random order within a lease */
+	uint32_t next_qp;                  /* where the search goes on */
+	uint32_t qps_quarantined; /* destroyed while a stopped peer held them */
+
+	uint32_t *pd_references; /* zero: free; else references + 1 */
+	uint32_t *cq_references;
+	uint32_t *cq_depths; /* sum of the depths of the attached queues */
+	uint32_t *mr_pd;     /* by TPT index: pd + 1; zero: free */
+	uint32_t num_pds, num_cqs, num_mrs, num_ahs;
+	uint32_t next_pd, next_cq, next_mr;
+	uint32_t tpt_mask; /* random: makes indexes unpredictable */
+	uint32_t *ah_pd;   /* by address handle: PD + 1; zero: free */
+	uint8_t *mr_instance; /* by TPT index: last instance that was used */
+	uint32_t next_ah;
+	struct adev_free_list free_pds, free_cqs, free_mrs, free_ahs;
+
+	/* Lock role `channels`. */
+	pthread_mutex_t channel_lock;
+	struct adev_channel *channels;
+	uint32_t num_channels;
+	int async_fd; /* write end; -1: none */
+	uint32_t cq_scan_end; /* one past the highest CQ that there was */
+	struct adev_async_waiting *async_first; /* events that wait for room */
+	struct adev_async_waiting *async_last;
+	_Atomic uint32_t num_async_waiting;
+
+	struct adev_scheduler scheduler;
+
+	/* Lock role `waiting`: QPs that cannot go on now. */
+	pthread_mutex_t waiting_lock;
+	struct adev_qp *waiting;
+	_Atomic uint32_t num_waiting;
+
+	/* One thread at a time serves what peers left here. */
+	atomic_flag serving;
+
+	uint64_t probe_word; /* peers read it to try their DMA */
+	uint32_t fork_epoch; /* of the process that attached it */
+	struct adev_function *next; /* of the process's list */
+};
+
+/* Finds a function of this process by its directory slot. */
+struct adev_function *adev_function_find(uint32_t function,
+					 uint64_t generation);
+
+/* Does what peers left in the segment and goes on with QPs that wait. Called
+ * by poll and by the agent. Returns true when work is left. */
+bool adev_function_serve(struct adev_function *fn);
+
+/* Earliest time (ns, CLOCK_MONOTONIC) at which a waiting QP wants to be looked
+ * at; UINT64_MAX when none waits. */
+uint64_t adev_function_deadline(struct adev_function *fn);
+
+/* Work was left: polls enter the adapter, and the agent looks at it by `when`
+ * (ns, CLOCK_MONOTONIC; zero: now). */
+void adev_function_left_work(struct adev_function *fn, uint64_t when_ns);
+
+/* Puts a QP on the list of those that wait; its sq_lock is held. */
+void adev_function_wait(struct adev_function *fn, struct adev_qp *qp);
+
+/* Takes it off, before it is destroyed. */
+void adev_function_unwait(struct adev_function *fn, struct adev_qp *qp);
+
+/* Tells a peer that something it waits for is done. */
+void adev_function_kick_peer(struct adev_function *fn, uint32_t function,
+			     uint64_t generation);
+
+/* A peer's function died: its connections end with an error. */
+void adev_function_peer_died(struct adev_function *fn, uint32_t function,
+			     uint64_t generation);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Where the tables of a segment are, and whether a foreign layout is sane. */
+#include "core/layout.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+static uint64_t align_up(uint64_t value)
+{
+	return (value + ARNICA_HW_PAGE_BYTES - 1) &
+	       ~(uint64_t)(ARNICA_HW_PAGE_BYTES - 1);
+}
+
+static uint64_t place(uint64_t *next, uint64_t bytes)
+{
+	uint64_t offset = *next;
+
+	*next = align_up(offset + bytes);
+	return offset;
+}
+
+static void place_tables(struct adev_layout *layout)
+{
+	uint64_t next = ADEV_SHARED_OFFSET;
+
+	layout->shared_offset = place(&next, sizeof(struct adev_shared));
+	layout->cqp_offset =
+		place(&next, ARNICA_HW_CQP_DEPTH *
+				     sizeof(struct arnica_hw_cqp_slot));
+	layout->records_offset =
+		place(&next, 2ull * layout->max_qp *
+				     sizeof(struct arnica_hw_queue_record));
+	layout->qp_offset = place(&next, (uint64_t)layout->max_qp *
+						 sizeof(struct adev_qp_shared));
+	layout->cq_offset = place(&next, (uint64_t)layout->max_cq *
+						 sizeof(struct adev_cq_shared));
+	layout->tpt_offset = place(&next, (uint64_t)layout->max_mr *
+						  sizeof(struct adev_tpt_entry));
+	layout->inbox_offset = place(&next, ADEV_INBOX_TOTAL_BYTES);
+	layout->heap_offset = next;
+}
+
+void adev_layout_compute(uint64_t size_bytes, struct adev_layout *layout)
+{
+	layout->size_bytes = size_bytes;
+	layout->max_qp = ARNICA_HW_MAX_QP;
+	layout->max_cq = ARNICA_HW_MAX_CQ;
+	layout->max_mr = ARNICA_HW_MAX_MR;
+	layout->max_pd = ARNICA_HW_MAX_PD;
+	place_tables(layout);
+	/* Tables take at most a quarter of a small segment. */
+	while (layout->heap_offset > size_bytes / 4 && layout->max_qp > 256) {
+		layout->max_qp /= 2;
+		layout->max_cq /= 2;
+		layout->max_mr /= 2;
+		place_tables(layout);
+	}
+}
+
+int adev_layout_check(const struct adev_layout *layout, uint64_t size_bytes)
+{
+	struct adev_layout expected;
+
+	/* The layout follows from the size alone, so there is one right one. */
+	adev_layout_compute(size_bytes, &expected);
+	if (layout->size_bytes != size_bytes ||
+	    layout->max_qp != expected.max_qp ||
+	    layout->max_cq != expected.max_cq ||
+	    layout->max_mr != expected.max_mr ||
+	    layout->heap_offset != expected.heap_offset ||
+	    expected.heap_offset >= size_bytes)
+		return EPROTO;
+	return 0;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Layout of a function's segment behind its BAR: the adapter's own tables,
+ * shared among the processes of a host domain. The host side knows nothing of
+ * this; it is told offsets of its rings and records in answers to commands.
+ *
+ * Objects refer to each other by {function, index, generation}, never by
+ * pointers. Everything in a foreign segment is untrusted: copied once,
+ * checked, used. Words that several threads or processes write are atomic.
+ */
+#ifndef ADEV_CORE_LAYOUT_H
+#define ADEV_CORE_LAYOUT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <arnica/hw/cqp.h>
+#include <arnica/hw/limits.h>
+#include <arnica/hw/records.h>
+#include <arnica/hw/segment.h>
+
+#define ADEV_LINE __attribute__((aligned(ARNICA_HW_LINE_BYTES)))
+
+/* Sizes of the tables, fixed when the segment is laid out: smaller segments
+ * have smaller tables. Copied and checked at attach. */
+struct adev_layout {
+	uint32_t max_qp;
+	uint32_t max_cq;
+	uint32_t max_mr;
+	uint32_t max_pd;
+	uint64_t shared_offset;
+	uint64_t cqp_offset;
+	uint64_t records_offset; /* struct arnica_hw_queue_record[2 * max_qp] */
+	uint64_t qp_offset;      /* struct adev_qp_shared[max_qp] */
+	uint64_t cq_offset;      /* struct adev_cq_shared[max_cq] */
+	uint64_t tpt_offset;     /* struct adev_tpt_entry[max_mr] */
+	uint64_t inbox_offset;   /* struct adev_inbox_slot[ADEV_INBOX_SLOTS] */
+	uint64_t heap_offset;    /* rings; to the end of the segment */
+	uint64_t size_bytes;
+};
+
+#define ADEV_SHARED_OFFSET ((uint64_t)ARNICA_HW_BAR_END)
+
+enum adev_agent_state {
+	ADEV_AGENT_AWAKE = 0,
+	ADEV_AGENT_SLEEPING = 1, /* a kick must write to the wake pipe */
+};
+
+#define ADEV_CQ_WORDS (ARNICA_HW_MAX_CQ / 64)
+
+/* One for each function: what peers need beside the tables. */
+struct adev_shared {
+	struct adev_layout layout; /* constant */
+	uint64_t probe_address;    /* of probe_word in the owner, to try DMA */
+	uint64_t probe_word;       /* equals the generation */
+	ADEV_LINE _Atomic uint32_t agent_state; /* enum adev_agent_state */
+	_Atomic uint32_t inbox_wanted; /* a peer needs the bounce buffers */
+	_Atomic uint32_t inbox_ready;  /* the owner has populated them */
+	/* line: work that peers left here. Bits only ever get set by peers and
+	 * exchanged for zero by the owner: setting one twice does no harm. */
+	ADEV_LINE _Atomic uint64_t cq_events_summary[ADEV_CQ_WORDS / 64];
+	_Atomic uint32_t inbox_posted;
+	_Atomic uint32_t qp_attention; /* some QP has ADEV_QP_NEEDS_* set */
+	ADEV_LINE _Atomic uint64_t cq_events[ADEV_CQ_WORDS];
+	_Atomic uint64_t qp_events_summary[ARNICA_HW_MAX_QP / 4096];
+	_Atomic uint64_t qp_events[ARNICA_HW_MAX_QP / 64];
+};
+
+/* What a QP needs of its owner's process; bits of adev_qp_shared.needs. */
+enum adev_qp_needs {
+	ADEV_QP_NEEDS_ERROR = 1,  /* go to ERR: flush, raise the async event */
+	ADEV_QP_NEEDS_RESUME = 2, /* a receive was posted: try again */
+	ADEV_QP_NEEDS_EVENT = 4,  /* COMM_EST: first message came in RTR */
+};
+
+/*
+ * A queue pair as its peer sees it: the responder's half, and what a requester
+ * must know to reach it. Line 0 and 1 change when the owner modifies the QP,
+ * under `lock`; line 2 with each message, under `lock`.
+ */
+struct adev_qp_shared {
+	/* lines 0, 1: written by the owner */
+	_Atomic uint32_t state; /* enum arnica_hw_qp_state */
+	uint32_t incarnation;   /* changes with each create, RTR and reset */
+	uint32_t qpn;           /* 24 bits; zero: free */
+	uint32_t dest_qpn;      /* whom it accepts requests from */
+	uint32_t pd;
+	uint32_t access; /* remote rights of the QP */
+	uint32_t path_mtu_bytes;
+	uint32_t min_rnr_timer;      /* code */
+	uint32_t max_dest_rd_atomic; /* zero: refuses reads and atomics */
+	uint32_t send_cq;
+	uint32_t recv_cq;
+	uint32_t rq_stride; /* bytes */
+	uint32_t rq_slots;  /* power of two; zero: no receive queue */
+	uint32_t rq_max_sge;
+	uint32_t eager_bytes; /* power of two; zero: none */
+	uint32_t type;
+	uint64_t rq_offset;
+	uint64_t recv_ring_offset;
+	uint64_t eager_offset;
+	uint64_t user_data;
+	uint32_t flags_recv_cq; /* enum arnica_hw_cq_flags of recv_cq */
+	uint32_t reserved0[7];
+	/* line 2: the responder's sequence, written under `lock` */
+	ADEV_LINE _Atomic uint64_t lock; /* see core/qp_lock.h */
+	uint32_t expected_psn;           /* 24 bits */
+	uint32_t msn;                    /* 24 bits: messages completed */
+	uint32_t rq_head;                /* next receive entry to use */
+	uint32_t rq_producer_seen;       /* copy of the record's producer */
+	uint32_t eager_head;             /* bytes, free-running */
+	uint32_t eager_tail_seen;        /* copy of the record's eager_tail */
+	uint32_t error_cause;            /* enum arnica_hw_status, at ERROR */
+	uint32_t async_event;            /* enum ibv_event_type at ERROR */
+	uint32_t established;            /* a message came: COMM_EST raised */
+	uint32_t reserved1[5];
+	/* line 3: set by peers at any time */
+	ADEV_LINE _Atomic uint32_t needs; /* enum adev_qp_needs */
+	_Atomic uint32_t waiter;          /* function + 1 that waits for receive */
+	_Atomic uint32_t waiter_qp;       /* index of the QP in that function */
+	uint32_t reserved2[13];
+};
+_Static_assert(sizeof(struct adev_qp_shared) == 256, "four lines");
+
+struct adev_cq_shared {
+	struct arnica_hw_cq_record record;
+	uint32_t in_use;
+	uint32_t flags; /* enum arnica_hw_cq_flags */
+	uint32_t channel;
+	uint32_t overrun_raised; /* IBV_EVENT_CQ_ERR has been sent */
+	uint64_t user_data;
+	uint32_t num_deferred; /* events that wait for room, and are counted */
+	uint32_t reserved0[9];
+};
+_Static_assert(sizeof(struct adev_cq_shared) == 128, "two lines");
+
+/*
+ * Entry of the translation and protection table. Readers in other processes
+ * load `tag` first (acquire), copy, and load `tag` again.
+ */
+enum adev_tpt_type { ADEV_TPT_REGION = 1 };
+
+struct adev_tpt_entry {
+	_Atomic uint32_t tag; /* the valid STag; zero: invalid */
+	uint32_t type;        /* enum adev_tpt_type */
+	uint32_t pd;
+	uint32_t access; /* enum arnica_hw_access */
+	uint64_t iova;   /* first address of the region as requests name it */
+	uint64_t length; /* bytes */
+	uint64_t address; /* first byte in the address space */
+	uint32_t address_space; /* function whose process maps it */
+	uint32_t references;    /* windows, receives: reserved for the owner */
+	uint64_t reserved0[2];
+};
+_Static_assert(sizeof(struct adev_tpt_entry) == 64, "one line");
+
+/*
+ * Inbox: work that a peer cannot do on this address space itself, for the
+ * owner's threads to do (DMA by bounce buffers, and every remote atomic).
+ */
+#define ADEV_INBOX_SLOTS 32u
+#define ADEV_INBOX_BYTES 65536u
+#define ADEV_INBOX_PER_PEER 8u
+
+enum adev_inbox_state {
+	ADEV_INBOX_FREE = 0,
+	ADEV_INBOX_CLAIMED = 1, /* the peer fills it */
+	ADEV_INBOX_POSTED = 2,
+	ADEV_INBOX_RUNNING = 3, /* a thread of the owner works on it */
+	ADEV_INBOX_DONE = 4,    /* the peer takes the result and frees it */
+};
+
+enum adev_inbox_operation {
+	ADEV_INBOX_WRITE = 1, /* buffer -> address */
+	ADEV_INBOX_READ = 2,  /* address -> buffer */
+	ADEV_INBOX_CAS = 3,
+	ADEV_INBOX_FETCH_ADD = 4,
+};
+
+struct adev_inbox_slot {
+	_Atomic uint64_t owner; /* low 32: state; high 32: function + 1 */
+	uint64_t generation;    /* of the peer that claimed it */
+	uint32_t operation;     /* enum adev_inbox_operation */
+	uint32_t stag;          /* checked again by the owner */
+	uint32_t access;        /* right that the access needs */
+	uint32_t pd;
+	uint64_t iova;
+	uint32_t length; /* bytes, at most ADEV_INBOX_BYTES */
+	uint32_t result; /* errno of the operation */
+	uint64_t operand_swap_add;
+	uint64_t operand_compare;
+	uint64_t original; /* atomics: value before */
+	uint32_t reserved0[14];
+};
+_Static_assert(sizeof(struct adev_inbox_slot) == 128, "two lines");
+
+/* The slots, then their buffers. */
+#define ADEV_INBOX_TOTAL_BYTES                                                 \
+	(ADEV_INBOX_SLOTS *                                                    \
+	 (sizeof(struct adev_inbox_slot) + ADEV_INBOX_BYTES))
+
+/* Lays tables out for a segment of size_bytes. */
+void adev_layout_compute(uint64_t size_bytes, struct adev_layout *layout);
+
+/* Checks a layout read from elsewhere: all tables inside, none overlapping
+ * the BAR. EPROTO when not. */
+int adev_layout_check(const struct adev_layout *layout, uint64_t size_bytes)
+	ARNICA_MUST_CHECK;
+
+#endif

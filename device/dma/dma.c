@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* DMA: copies, process_vm, and the choice among them. */
+#include "dma/dma.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define VM_CHUNK_BYTES (1u << 20) /* of one process_vm call */
+#define TAIL_BYTES 8u
+
+/* Copies so that whoever watches the last bytes sees the others first. */
+static void copy_tail_last(char *to, const char *from, uint64_t bytes)
+{
+	uint64_t head = bytes > TAIL_BYTES ? bytes - TAIL_BYTES : 0;
+
+	if (head)
+		memcpy(to, from, head);
+	/* P7: the head is visible before the tail; the application that spins
+	 * on the last byte is the observer. */
+	atomic_thread_fence(memory_order_release);
+	if (bytes - head == TAIL_BYTES && !((uintptr_t)(to + head) & 7)) {
+		uint64_t word;
+
+		memcpy(&word, from + head, sizeof(word));
+		atomic_store_explicit((_Atomic uint64_t *)(to + head), word,
+				      memory_order_release);
+		return;
+	}
+	for (; head < bytes; head++)
+		*(volatile char *)(to + head) = from[head];
+}
+
+/* Both sides are this process's. */
+static void copy_local(const struct adev_gather *to_list,
+		       const struct adev_gather *from_list, uint64_t offset,
+		       uint64_t bytes)
+{
+	while (bytes) {
+		struct iovec to, from;
+		uint64_t to_bytes, from_bytes, part;
+
+		if (!adev_gather_slice(to_list, offset, bytes, &to, 1,
+				       &to_bytes) ||
+		    !adev_gather_slice(from_list, offset, bytes, &from, 1,
+				       &from_bytes))
+			return;
+		part = to_bytes < from_bytes ? to_bytes : from_bytes;
+		copy_tail_last(to.iov_base, from.iov_base, part);
+		offset += part;
+		bytes -= part;
+	}
+}
+
+/* Is this process's own side of the transfer accessible? Only asked after a
+ * fault, to report the right one. */
+static bool local_accessible(struct iovec *iov, uint32_t count)
+{
+	char scratch[1];
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		struct iovec here = { scratch, 1 };
+		struct iovec first = { iov[i].iov_base, 1 };
+		struct iovec last = { (char *)iov[i].iov_base +
+					      iov[i].iov_len - 1,
+				      1 };
+
+		if (process_vm_readv(getpid(), &here, 1, &first, 1, 0) != 1 ||
+		    process_vm_readv(getpid(), &here, 1, &last, 1, 0) != 1)
+			return false;
+	}
+	return true;
+}
+
+static enum adev_dma_result vm_failure(struct adev_transfer *transfer,
+				       struct iovec *local, uint32_t count,
+				       int error)
+{
+	switch (error) {
+	case ESRCH:
+		return ADEV_DMA_GONE;
+	case EPERM:
+	case ENOSYS:
+		/* Refused since the probe: from now on by the inbox. */
+		atomic_store(&transfer->view->method, ADEV_DMA_BOUNCE);
+		return ADEV_DMA_MORE;
+	case ENOMEM:
+	case EAGAIN:
+	case EINTR:
+		return ADEV_DMA_LATER;
+	default:
+		return local_accessible(local, count) ? ADEV_DMA_FAULT :
+							ADEV_DMA_LOCAL_FAULT;
+	}
+}
+
+/* Gives the last bytes of a list an iovec of their own. */
+static uint32_t split_tail(struct iovec *iov, uint32_t count)
+{
+	struct iovec *last = &iov[count - 1];
+
+	if (last->iov_len <= TAIL_BYTES)
+		return count;
+	iov[count].iov_base =
+		(char *)last->iov_base + last->iov_len - TAIL_BYTES;
+	iov[count].iov_len = TAIL_BYTES;
+	last->iov_len -= TAIL_BYTES;
+	return count + 1;
+}
+
+static enum adev_dma_result transfer_vm(struct adev_transfer *transfer,
+					bool write)
+{
+	struct iovec local[ARNICA_HW_MAX_SGE + 1];
+	struct iovec remote[ARNICA_HW_MAX_SGE + 1];
+	uint64_t left = transfer->bytes - transfer->done;
+	uint64_t part = left < VM_CHUNK_BYTES ? left : VM_CHUNK_BYTES;
+	uint64_t covered;
+	uint32_t num_local, num_remote;
+	ssize_t moved;
+
+	num_local = adev_gather_slice(transfer->local, transfer->done, part,
+				      local, ARNICA_HW_MAX_SGE, &covered);
+	num_remote = adev_gather_slice(transfer->remote, transfer->done,
+				       covered, remote, ARNICA_HW_MAX_SGE,
+				       &part);
+	if (write && part == left)
+		num_remote = split_tail(remote, num_remote);
+	if (write)
+		moved = process_vm_writev(transfer->view->pid, local,
+					  num_local, remote, num_remote, 0);
+	else
+		moved = process_vm_readv(transfer->view->pid, local, num_local,
+					 remote, num_remote, 0);
+	if (moved <= 0)
+		return vm_failure(transfer, local, num_local, errno);
+	adev_count(&transfer->fn->counters, dma_process_vm);
+	transfer->done += (uint64_t)moved;
+	return transfer->done == transfer->bytes ? ADEV_DMA_DONE :
+						   ADEV_DMA_MORE;
+}
+
+static enum adev_dma_result transfer(struct adev_transfer *transfer, bool write)
+{
+	if (transfer->done == transfer->bytes)
+		return ADEV_DMA_DONE;
+	switch ((enum adev_dma_method)atomic_load_explicit(
+		&transfer->view->method, memory_order_relaxed)) {
+	case ADEV_DMA_LOCAL:
+		copy_local(write ? transfer->remote : transfer->local,
+			   write ? transfer->local : transfer->remote,
+			   transfer->done, transfer->bytes - transfer->done);
+		transfer->done = transfer->bytes;
+		return ADEV_DMA_DONE;
+	case ADEV_DMA_PROCESS_VM:
+		/* A transfer that began in the inbox ends there. */
+		if (transfer->inbox_slot < 0)
+			return transfer_vm(transfer, write);
+		break;
+	case ADEV_DMA_BOUNCE:
+		break;
+	}
+	return adev_inbox_transfer(transfer, write);
+}
+
+enum adev_dma_result adev_dma_write(struct adev_transfer *t)
+{
+	return transfer(t, true);
+}
+
+enum adev_dma_result adev_dma_read(struct adev_transfer *t)
+{
+	return transfer(t, false);
+}
+
+int adev_dma_atomic_here(uint64_t address, bool compare_and_swap,
+			 uint64_t swap_or_add, uint64_t compare,
+			 uint64_t *original)
+{
+	_Atomic uint64_t *word = (_Atomic uint64_t *)(uintptr_t)address;
+	uintptr_t page = address & ~(uintptr_t)(ARNICA_HW_PAGE_BYTES - 1);
+
+#ifdef MADV_POPULATE_WRITE
+	if (madvise((void *)page, ARNICA_HW_PAGE_BYTES, MADV_POPULATE_WRITE) &&
+	    errno != EINVAL)
+		return EFAULT;
+#endif
+	if (compare_and_swap) {
+		*original = compare;
+		(void)atomic_compare_exchange_strong(word, original,
+						     swap_or_add);
+	} else {
+		*original = atomic_fetch_add(word, swap_or_add);
+	}
+	return 0;
+}
+
+enum adev_dma_result adev_dma_atomic(struct adev_transfer *transfer,
+				     bool compare_and_swap,
+				     uint64_t swap_or_add, uint64_t compare,
+				     uint64_t *original)
+{
+	if (atomic_load_explicit(&transfer->view->method,
+				 memory_order_relaxed) != ADEV_DMA_LOCAL)
+		return adev_inbox_atomic(transfer, compare_and_swap,
+					 swap_or_add, compare, original);
+	if (adev_dma_atomic_here(transfer->remote->pieces[0].address,
+				 compare_and_swap, swap_or_add, compare,
+				 original))
+		return ADEV_DMA_FAULT;
+	return ADEV_DMA_DONE;
+}
+
+enum adev_dma_method adev_dma_probe(const struct adev_view *view)
+{
+	uint64_t word = 0;
+	struct iovec local = { &word, sizeof(word) };
+	struct iovec remote = {
+		(void *)(uintptr_t)view->shared->probe_address, sizeof(word)
+	};
+
+	if (view->pid == getpid())
+		return ADEV_DMA_LOCAL;
+	if (process_vm_readv(view->pid, &local, 1, &remote, 1, 0) !=
+		    sizeof(word) ||
+	    word != view->generation)
+		return ADEV_DMA_BOUNCE;
+	/* Writing may be refused where reading is not: the word as it is. */
+	if (process_vm_writev(view->pid, &local, 1, &remote, 1, 0) !=
+	    sizeof(word))
+		return ADEV_DMA_BOUNCE;
+	return ADEV_DMA_PROCESS_VM;
+}

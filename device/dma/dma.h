@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Moves bytes between this process's memory and the address space of a view,
+ * by the first way that works: a copy, when the address space is ours;
+ * process_vm_readv and process_vm_writev; or the inbox of the owner, whose
+ * threads do the work with bounce buffers. Atomic operations are always done
+ * in the address space that they concern, by CPU atomics.
+ *
+ * Rule 3: the last bytes of a message are stored last.
+ */
+#ifndef ADEV_DMA_DMA_H
+#define ADEV_DMA_DMA_H
+
+#include "core/function.h"
+#include "gather/gather.h"
+
+enum adev_dma_result {
+	ADEV_DMA_DONE,
+	ADEV_DMA_MORE,   /* part was done: call again */
+	ADEV_DMA_LATER,  /* the owner has to do something first */
+	ADEV_DMA_FAULT,  /* memory of the address space is not accessible */
+	ADEV_DMA_LOCAL_FAULT, /* memory of this process is not */
+	ADEV_DMA_GONE,   /* the owner's process is gone */
+};
+
+/* A transfer, and how far it came. */
+struct adev_transfer {
+	struct adev_function *fn; /* who asks */
+	struct adev_view *view;   /* whose memory */
+	const struct adev_gather *local;  /* in this process */
+	const struct adev_gather *remote; /* in the view's address space */
+	uint64_t bytes;           /* whole length */
+	uint64_t done;            /* moved so far */
+	uint32_t pd;              /* of the remote QP, for the owner's check */
+	uint32_t access;          /* right that the remote pieces need */
+	int inbox_slot;           /* -1: none */
+	uint32_t inbox_bytes;
+};
+
+enum adev_dma_result adev_dma_write(struct adev_transfer *transfer);
+enum adev_dma_result adev_dma_read(struct adev_transfer *transfer);
+
+/* remote: one piece of 8 bytes, aligned; *original its value before. */
+enum adev_dma_result adev_dma_atomic(struct adev_transfer *transfer,
+				     bool compare_and_swap,
+				     uint64_t swap_or_add, uint64_t compare,
+				     uint64_t *original);
+
+/* Gives an inbox slot back when its transfer is abandoned. */
+void adev_dma_abandon(struct adev_view *view, int inbox_slot);
+
+/* Finds out how the memory of a peer can be reached. */
+enum adev_dma_method adev_dma_probe(const struct adev_view *view);
+
+/* CPU atomic on own memory; EFAULT when it is not writable. */
+int adev_dma_atomic_here(uint64_t address, bool compare_and_swap,
+			 uint64_t swap_or_add, uint64_t compare,
+			 uint64_t *original) ARNICA_MUST_CHECK;
+
+/* Inbox, the asking side: see dma/inbox.c. */
+enum adev_dma_result adev_inbox_transfer(struct adev_transfer *transfer,
+					 bool write);
+enum adev_dma_result adev_inbox_atomic(struct adev_transfer *transfer,
+				       bool compare_and_swap,
+				       uint64_t swap_or_add, uint64_t compare,
+				       uint64_t *original);
+
+/* Inbox, the owner's side: serves what peers posted. */
+void adev_inbox_serve(struct adev_function *fn);
+
+/* Inbox, the owner's side: frees the slots of a dead peer. */
+void adev_inbox_reclaim(struct adev_function *fn, uint32_t function,
+			uint64_t generation);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Execution engine. */
+#include "exec/exec.h"
+
+#include <infiniband/verbs.h>
+
+#include "comp/channel.h"
+#include "core/fault_point.h"
+#include "transport/requester.h"
+
+/* What one turn of a QP may take before others get theirs. */
+#define TURN_BYTES (4u << 20)
+#define TURN_MESSAGES 1024u
+#define TURN_QPS 16u
+
+enum turn {
+	TURN_IDLE,    /* everything announced was executed */
+	TURN_WAITING, /* the QP waits */
+	TURN_USED_UP, /* more to do, but not now */
+};
+
+static const void *descriptor_at(struct adev_qp *qp, uint32_t index)
+{
+	return qp->sq + (size_t)(index & qp->sq_mask) * qp->sq_stride;
+}
+
+/* With a backlog the descriptor of the area is not the next one; it is then
+ * read from the queue when its turn comes. */
+static bool is_due(struct adev_qp *qp, const void *descriptor)
+{
+	const struct arnica_hw_wqe_control *control = descriptor;
+
+	return arnica_from_le32(control->index) == qp->head;
+}
+
+/* Begins the next message. False when there is none, or the QP may not. */
+static bool begin(struct adev_qp *qp, uint32_t producer, const void **area)
+{
+	uint32_t state = atomic_load_explicit(&qp->shared->state,
+					      memory_order_relaxed);
+	enum arnica_hw_status status;
+	const void *descriptor = *area;
+
+	if (qp->head == producer)
+		return false;
+	if (state == ARNICA_HW_QPS_ERR) {
+		adev_qp_flush(qp);
+		return false;
+	}
+	if (state != ARNICA_HW_QPS_RTS)
+		return false;
+	*area = NULL;
+	if (descriptor && is_due(qp, descriptor)) {
+		adev_count(&qp->fn->counters, bf_hit);
+	} else {
+		adev_count(&qp->fn->counters, wqe_fetched);
+		descriptor = descriptor_at(qp, qp->head);
+	}
+	qp->active = true;
+	status = adev_exec_fetch(qp, descriptor);
+	if (status) {
+		adev_requester_fail(qp, status, 0);
+		return false;
+	}
+	return true;
+}
+
+/* The peer's process died: what is under way cannot be answered any more. */
+static bool end_dead_connection(struct adev_qp *qp)
+{
+	uint32_t state;
+
+	if (!atomic_load_explicit(&qp->peer_died, memory_order_relaxed) ||
+	    !atomic_exchange(&qp->peer_died, false))
+		return false;
+	state = atomic_load(&qp->shared->state);
+	if (state == ARNICA_HW_QPS_RESET || state == ARNICA_HW_QPS_INIT ||
+	    state == ARNICA_HW_QPS_ERR)
+		return false;
+	adev_requester_fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR, 0);
+	adev_async_raise(qp->fn, IBV_EVENT_QP_FATAL, qp->shared->user_data);
+	return true;
+}
+
+/* With sq_lock held. *seen is the producer that was worked up to. */
+static enum turn run(struct adev_qp *qp, const void *area, uint32_t *seen)
+{
+	uint64_t bytes = 0;
+	uint32_t messages = 0;
+
+	if (end_dead_connection(qp)) {
+		*seen = atomic_load(&qp->producer);
+		return TURN_IDLE;
+	}
+	if (qp->flush_pending)
+		adev_qp_flush(qp);
+	/* P3 of the host: entries are complete before they are announced. */
+	*seen = atomic_load_explicit(&qp->producer, memory_order_acquire);
+	for (;;) {
+		uint64_t before;
+
+		if (!qp->active && !begin(qp, *seen, &area))
+			return qp->flush_pending ? TURN_WAITING : TURN_IDLE;
+		before = qp->message.done;
+		ADEV_POINT("message_begun");
+		switch (adev_requester_run(qp)) {
+		case ADEV_PROGRESS_DONE:
+		case ADEV_PROGRESS_ERROR:
+			bytes += qp->message.bytes - before;
+			messages++;
+			break;
+		case ADEV_PROGRESS_MORE:
+			bytes += qp->message.done - before;
+			break;
+		case ADEV_PROGRESS_WAIT:
+			return TURN_WAITING;
+		}
+		if (bytes >= TURN_BYTES || messages >= TURN_MESSAGES)
+			return TURN_USED_UP;
+	}
+}
+
+void adev_exec_submit(struct adev_qp *qp, const void *area)
+{
+	struct adev_function *fn = qp->fn;
+
+	for (;;) {
+		enum turn turn;
+		uint32_t seen;
+
+		if (!adev_qp_try_lock_send(qp))
+			return; /* the holder looks again: C6 */
+		turn = run(qp, area, &seen);
+		area = NULL;
+		if (turn == TURN_WAITING)
+			adev_function_wait(fn, qp);
+		adev_qp_unlock_send(qp);
+		if (turn == TURN_USED_UP) {
+			adev_sched_enqueue(&fn->scheduler, qp);
+			adev_function_left_work(fn, 0);
+			return;
+		}
+		/* C6: whoever announced work while the lock was held stored
+		 * the producer before it tried the lock. */
+		if (atomic_load(&qp->producer) == seen &&
+		    !atomic_load(&qp->peer_died))
+			return;
+	}
+}
+
+bool adev_exec_scheduled(struct adev_function *fn)
+{
+	uint32_t turns;
+
+	for (turns = 0; turns < TURN_QPS; turns++) {
+		struct adev_qp *qp;
+
+		if (adev_sched_idle(&fn->scheduler))
+			return false;
+		qp = adev_sched_next(&fn->scheduler);
+		if (qp)
+			adev_exec_submit(qp, NULL);
+	}
+	return !adev_sched_idle(&fn->scheduler);
+}

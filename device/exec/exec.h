@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Execution engine: takes a queue pair, fetches its descriptors in order,
+ * checks them, and hands each as a message to the requester. It runs in
+ * whatever thread has reason to: the one that rang the doorbell, one that
+ * polls, the agent.
+ */
+#ifndef ADEV_EXEC_EXEC_H
+#define ADEV_EXEC_EXEC_H
+
+#include "transport/qp.h"
+
+/*
+ * Executes what is announced, until nothing is left, the QP has to wait, or
+ * the turn is used up (the rest goes to the scheduler). When another thread is
+ * executing the QP, that one does it. `area` is the descriptor at the head, from
+ * the priority area, or NULL.
+ */
+void adev_exec_submit(struct adev_qp *qp, const void *area);
+
+/* Runs the scheduling queues for a turn; true when QPs are left on them. */
+bool adev_exec_scheduled(struct adev_function *fn);
+
+/* fetch.c: turns a descriptor into qp->message. SUCCESS, or the status that it
+ * completes with; the message is then set as far as its completion needs. */
+enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, const void *descriptor)
+	ARNICA_MUST_CHECK;
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Reads one descriptor: copies each field once, checks the copy. */
+#include <string.h>
+
+#include "exec/exec.h"
+
+static void read_control(struct adev_message *message, const char *descriptor)
+{
+	const struct arnica_hw_wqe_control *control = (const void *)descriptor;
+	uint32_t operation = arnica_from_le32(control->operation);
+
+	message->opcode = (uint32_t)arnica_field_get(operation,
+						     ARNICA_HW_WQE_OPCODE_MASK);
+	message->flags = (uint32_t)arnica_field_get(operation,
+						    ARNICA_HW_WQE_FLAGS_MASK);
+	message->immediate = control->immediate.raw;
+	message->done = 0;
+	message->inbox_slot = -1;
+	message->bytes = 0;
+}
+
+static bool needs_remote(uint32_t opcode)
+{
+	return opcode == ARNICA_HW_OP_WRITE ||
+	       opcode == ARNICA_HW_OP_WRITE_IMM ||
+	       opcode == ARNICA_HW_OP_READ ||
+	       arnica_hw_opcode_is_atomic(opcode);
+}
+
+static bool known(uint32_t opcode)
+{
+	return needs_remote(opcode) || opcode == ARNICA_HW_OP_SEND ||
+	       opcode == ARNICA_HW_OP_SEND_IMM;
+}
+
+static void read_remote(struct adev_message *message, const char *descriptor)
+{
+	const struct arnica_hw_wqe_remote *remote =
+		(const void *)(descriptor + ARNICA_HW_WQE_REMOTE_OFFSET);
+	const struct arnica_hw_wqe_atomic *atomic =
+		(const void *)(descriptor + ARNICA_HW_WQE_ATOMIC_OFFSET);
+
+	message->remote_address = arnica_from_le64(remote->address);
+	message->rkey = arnica_from_le32(remote->rkey);
+	if (!arnica_hw_opcode_is_atomic(message->opcode))
+		return;
+	message->swap_or_add = arnica_from_le64(atomic->swap_or_add);
+	message->compare = arnica_from_le64(atomic->compare);
+}
+
+/* Inline data becomes a gather list of one piece that lies in the message. */
+static enum arnica_hw_status read_inline(struct adev_qp *qp,
+					 const char *data, uint32_t bytes)
+{
+	struct adev_message *message = &qp->message;
+	struct adev_piece *piece = &message->gather.pieces[0];
+
+	if (bytes > sizeof(message->inline_data) ||
+	    bytes > qp->sq_stride - ARNICA_HW_WQE_HEADER_BYTES)
+		return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
+	memcpy(message->inline_data, data, bytes);
+	message->gather.num_pieces = bytes ? 1 : 0;
+	message->gather.bytes = bytes;
+	piece->address = (uint64_t)(uintptr_t)message->inline_data;
+	piece->bytes = bytes;
+	piece->iova = 0;
+	piece->stag = 0;
+	message->bytes = bytes;
+	return ARNICA_HW_STATUS_SUCCESS;
+}
+
+static enum arnica_hw_status read_segments(struct adev_qp *qp, const char *data,
+					   uint32_t count, uint32_t offset)
+{
+	struct adev_message *message = &qp->message;
+	bool is_atomic = arnica_hw_opcode_is_atomic(message->opcode);
+	uint32_t access =
+		is_atomic || message->opcode == ARNICA_HW_OP_READ ?
+			ARNICA_HW_ACCESS_LOCAL_WRITE :
+			0;
+	enum arnica_hw_status status;
+
+	if (count > ARNICA_HW_MAX_SGE || offset + count * 16 > qp->sq_stride)
+		return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
+	status = adev_gather_segments(&qp->fn->view, qp->pd, (const void *)data,
+				      count, access, &message->gather);
+	if (status) {
+		adev_count(&qp->fn->counters, local_protection);
+		return status;
+	}
+	message->bytes = message->gather.bytes;
+	if (message->bytes > ARNICA_HW_MAX_MESSAGE ||
+	    (is_atomic && message->bytes != 8))
+		return ARNICA_HW_STATUS_LOC_LEN_ERR;
+	return ARNICA_HW_STATUS_SUCCESS;
+}
+
+enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, const void *descriptor)
+{
+	struct adev_message *message = &qp->message;
+	const struct arnica_hw_wqe_control *control = descriptor;
+	uint32_t operation = arnica_from_le32(control->operation);
+	uint32_t count = (uint32_t)arnica_field_get(
+		operation, ARNICA_HW_WQE_NUM_SGE_MASK);
+	uint32_t offset;
+
+	read_control(message, descriptor);
+	message->index = qp->head;
+	if (arnica_from_le32(control->index) != qp->head ||
+	    operation >> 24 || !known(message->opcode)) {
+		adev_count(&qp->fn->counters, wqe_invalid);
+		return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
+	}
+	if (needs_remote(message->opcode))
+		read_remote(message, descriptor);
+	offset = arnica_hw_wqe_data_offset(message->opcode);
+	if ((message->opcode == ARNICA_HW_OP_READ ||
+	     arnica_hw_opcode_is_atomic(message->opcode)) &&
+	    (message->flags & ARNICA_HW_WQE_INLINE ||
+	     !arnica_from_le32(qp->attributes.max_rd_atomic)))
+		return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
+	if (message->flags & ARNICA_HW_WQE_INLINE)
+		return read_inline(qp, (const char *)descriptor + offset,
+				   arnica_from_le32(control->inline_bytes));
+	return read_segments(qp, (const char *)descriptor + offset, count,
+			     offset);
+}

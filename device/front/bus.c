@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The bus: what the host side calls, see arnica/hw/bus.h. */
+#include <arnica/hw/bus.h>
+
+#include <errno.h>
+
+#include "comp/channel.h"
+#include "core/attach.h"
+#include "domain/identity.h"
+#include "front/doorbell.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+static struct adev_function *function_of(struct arnica_bus *bus)
+{
+	return (struct adev_function *)bus;
+}
+
+EXPORT int arnica_bus_identity(struct arnica_bus_identity *identity)
+{
+	return adev_identity_read(identity);
+}
+
+EXPORT int arnica_bus_attach(int device_fd, struct arnica_bus **bus)
+{
+	struct adev_function *fn;
+	int error = adev_function_attach(device_fd, &fn);
+
+	if (!error)
+		*bus = (struct arnica_bus *)fn;
+	return error;
+}
+
+EXPORT void arnica_bus_detach(struct arnica_bus *bus)
+{
+	adev_function_detach(function_of(bus));
+}
+
+EXPORT void *arnica_bus_map(struct arnica_bus *bus, uint64_t offset,
+			    uint64_t length)
+{
+	return adev_view_at(&function_of(bus)->view, offset, length);
+}
+
+EXPORT uint64_t arnica_bus_cqp_offset(struct arnica_bus *bus)
+{
+	return function_of(bus)->view.layout.cqp_offset;
+}
+
+EXPORT void arnica_bus_doorbell(struct arnica_bus *bus, uint32_t page,
+				uint32_t offset, uint64_t value)
+{
+	struct adev_function *fn = function_of(bus);
+
+	if (adev_function_alive(fn))
+		adev_doorbell_write(fn, page, offset, value);
+}
+
+EXPORT void arnica_bus_area(struct arnica_bus *bus, uint32_t page,
+			    uint32_t offset, uint32_t length, uint64_t value)
+{
+	struct adev_function *fn = function_of(bus);
+
+	if (adev_function_alive(fn))
+		adev_doorbell_area(fn, page, offset, length, value);
+}
+
+EXPORT void arnica_bus_poll(struct arnica_bus *bus)
+{
+	struct adev_function *fn = function_of(bus);
+
+	if (adev_function_alive(fn))
+		(void)adev_function_serve(fn);
+}
+
+EXPORT bool arnica_bus_alive(struct arnica_bus *bus)
+{
+	return adev_function_alive(function_of(bus));
+}
+
+EXPORT int arnica_bus_channel_open(int device_fd, int *fd)
+{
+	struct adev_function *fn = adev_function_of_fd(device_fd);
+
+	return fn ? adev_channel_open(fn, fd) : EIO;
+}
+
+EXPORT int arnica_bus_channel_index(struct arnica_bus *bus, int fd,
+				    uint32_t *index)
+{
+	return adev_channel_index(function_of(bus), fd, index);
+}
+
+EXPORT uint32_t arnica_bus_channel_purge(struct arnica_bus *bus, uint32_t index,
+					 uint64_t user_data)
+{
+	struct adev_function *fn = function_of(bus);
+
+	return adev_function_alive(fn) ?
+		       adev_channel_purge(fn, index, user_data) :
+		       0;
+}
+
+EXPORT int arnica_bus_async_open(int device_fd, int *fd)
+{
+	struct adev_function *fn = adev_function_of_fd(device_fd);
+
+	return fn ? adev_async_open(fn, fd) : EIO;
+}
+
+EXPORT uint32_t arnica_bus_async_purge(struct arnica_bus *bus,
+				       uint64_t user_data)
+{
+	struct adev_function *fn = function_of(bus);
+
+	return adev_function_alive(fn) ? adev_async_purge(fn, user_data) : 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Commands of the control queue. Each handler gets a private copy of the
+ * command and fills in the answer; it runs with `command_lock` held, in the
+ * thread that rang the doorbell, and returns a status.
+ */
+#ifndef ADEV_FRONT_COMMAND_H
+#define ADEV_FRONT_COMMAND_H
+
+#include <arnica/hw/cqp.h>
+
+#include "core/function.h"
+
+typedef enum arnica_hw_command_status (*adev_command_handler)(
+	struct adev_function *fn, const struct arnica_hw_command *command,
+	struct arnica_hw_completion *completion);
+
+#define ADEV_COMMAND_HANDLER(name)                                             \
+	enum arnica_hw_command_status adev_command_##name(                     \
+		struct adev_function *fn,                                      \
+		const struct arnica_hw_command *command,                       \
+		struct arnica_hw_completion *completion)
+
+ADEV_COMMAND_HANDLER(query_device); /* command_query.c */
+ADEV_COMMAND_HANDLER(query_port);
+ADEV_COMMAND_HANDLER(alloc_pd); /* command_pd.c */
+ADEV_COMMAND_HANDLER(dealloc_pd);
+ADEV_COMMAND_HANDLER(create_ah);
+ADEV_COMMAND_HANDLER(destroy_ah);
+ADEV_COMMAND_HANDLER(reg_mr); /* command_mr.c */
+ADEV_COMMAND_HANDLER(rereg_mr);
+ADEV_COMMAND_HANDLER(dereg_mr);
+ADEV_COMMAND_HANDLER(create_cq); /* command_cq.c */
+ADEV_COMMAND_HANDLER(resize_cq);
+ADEV_COMMAND_HANDLER(destroy_cq);
+ADEV_COMMAND_HANDLER(create_qp); /* command_qp.c */
+ADEV_COMMAND_HANDLER(destroy_qp);
+ADEV_COMMAND_HANDLER(modify_qp); /* command_modify.c */
+ADEV_COMMAND_HANDLER(query_qp);
+
+/* Executes the commands that were posted to the control queue since. */
+void adev_cqp_run(struct adev_function *fn);
+
+/* Object references, shared by the handlers. */
+bool adev_pd_valid(const struct adev_function *fn, uint32_t pd);
+bool adev_cq_valid(const struct adev_function *fn, uint32_t cq);
+
+/* Destroys a QP of the function; `command_lock` held. */
+void adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp);
+
+/* A queue of `depth` entries completes to the CQ from now on, or no more. */
+void adev_cq_attach(struct adev_function *fn, uint32_t cq, uint32_t depth);
+void adev_cq_detach(struct adev_function *fn, uint32_t cq, uint32_t depth);
+
+#endif

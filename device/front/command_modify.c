@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * MODIFY_QP and QUERY_QP. The host checks which attributes a transition needs
+ * (IBTA table 91); the adapter checks what it depends on itself: that the
+ * transition exists, and that the values are in range.
+ */
+#include <string.h>
+
+#include <infiniband/verbs.h>
+
+#include "comp/channel.h"
+#include "core/qp_lock.h"
+#include "domain/identity.h"
+#include "exec/exec.h"
+#include "front/command.h"
+
+#define MODIFY_LOCK_MS 1000u
+
+#define BIT(state) (1u << ARNICA_HW_QPS_##state)
+
+/* From state to state; RESET and ERR can be reached from everywhere. */
+static const uint32_t transitions[] = {
+	[ARNICA_HW_QPS_RESET] = BIT(INIT),
+	[ARNICA_HW_QPS_INIT] = BIT(INIT) | BIT(RTR),
+	[ARNICA_HW_QPS_RTR] = BIT(RTS),
+	[ARNICA_HW_QPS_RTS] = BIT(RTS) | BIT(SQD),
+	[ARNICA_HW_QPS_SQD] = BIT(RTS) | BIT(SQD),
+	[ARNICA_HW_QPS_SQE] = BIT(RTS),
+	[ARNICA_HW_QPS_ERR] = 0,
+};
+
+static bool legal(uint32_t from, uint32_t to)
+{
+	if (to == ARNICA_HW_QPS_RESET || to == ARNICA_HW_QPS_ERR)
+		return true;
+	return from <= ARNICA_HW_QPS_ERR && to <= ARNICA_HW_QPS_ERR &&
+	       transitions[from] & (1u << to);
+}
+
+struct range {
+	uint32_t mask; /* enum ibv_qp_attr_mask */
+	size_t offset; /* in struct arnica_hw_qp_attributes */
+	uint32_t min, max;
+};
+
+#define RANGE(bit, field, low, high)                                           \
+	{                                                                      \
+		bit, offsetof(struct arnica_hw_qp_attributes, field), low,     \
+			high                                                   \
+	}
+
+static const struct range ranges[] = {
+	RANGE(IBV_QP_PATH_MTU, path_mtu, 1, 5),
+	RANGE(IBV_QP_RQ_PSN, rq_psn, 0, 0xffffff),
+	RANGE(IBV_QP_SQ_PSN, sq_psn, 0, 0xffffff),
+	RANGE(IBV_QP_DEST_QPN, dest_qpn, 0, 0xffffff),
+	RANGE(IBV_QP_PKEY_INDEX, pkey_index, 0, 0),
+	RANGE(IBV_QP_PORT, port, 1, 1),
+	RANGE(IBV_QP_TIMEOUT, timeout, 0, 31),
+	RANGE(IBV_QP_RETRY_CNT, retry_cnt, 0, 7),
+	RANGE(IBV_QP_RNR_RETRY, rnr_retry, 0, 7),
+	RANGE(IBV_QP_MIN_RNR_TIMER, min_rnr_timer, 0, 31),
+	RANGE(IBV_QP_MAX_QP_RD_ATOMIC, max_rd_atomic, 0,
+	      ARNICA_HW_MAX_RD_ATOMIC),
+	RANGE(IBV_QP_MAX_DEST_RD_ATOMIC, max_dest_rd_atomic, 0,
+	      ARNICA_HW_MAX_RD_ATOMIC),
+};
+
+static uint32_t field_at(const struct arnica_hw_qp_attributes *attributes,
+			 size_t offset)
+{
+	arnica_le32 word;
+
+	memcpy(&word, (const char *)attributes + offset, sizeof(word));
+	return arnica_from_le32(word);
+}
+
+static bool in_range(const struct arnica_hw_qp_attributes *attributes,
+		     uint32_t mask)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		uint32_t value = field_at(attributes, ranges[i].offset);
+
+		if (mask & ranges[i].mask &&
+		    (value < ranges[i].min || value > ranges[i].max))
+			return false;
+	}
+	return true;
+}
+
+/* Is the destination of an address vector this host? Without a GRH a packet
+ * can only go to the own port: LID 0 is the only one there is. */
+static enum arnica_hw_command_status
+check_path(const struct arnica_hw_qp_attributes *attributes)
+{
+	struct arnica_bus_identity identity;
+	uint32_t i, sgid = arnica_from_le32(attributes->sgid_index);
+
+	if (arnica_from_le32(attributes->sl) >= ADEV_CLASSES)
+		return ARNICA_HW_COMMAND_INVALID;
+	if (!arnica_from_le32(attributes->is_global))
+		return arnica_from_le32(attributes->dlid) ?
+			       ARNICA_HW_COMMAND_UNREACHABLE :
+			       ARNICA_HW_COMMAND_OK;
+	if (adev_identity_read(&identity))
+		return ARNICA_HW_COMMAND_IO;
+	if (sgid >= identity.num_gids)
+		return ARNICA_HW_COMMAND_INVALID;
+	for (i = 0; i < identity.num_gids; i++)
+		if (!memcmp(identity.gids[i].raw, attributes->dgid, 16))
+			return ARNICA_HW_COMMAND_OK;
+	return ARNICA_HW_COMMAND_UNREACHABLE;
+}
+
+#define TAKE(bit, field)                                                       \
+	do {                                                                   \
+		if (mask & (bit))                                              \
+			own->field = new->field;                               \
+	} while (0)
+
+static void take_address(struct arnica_hw_qp_attributes *own,
+			 const struct arnica_hw_qp_attributes *new)
+{
+	own->is_global = new->is_global;
+	own->dlid = new->dlid;
+	own->sl = new->sl;
+	own->src_path_bits = new->src_path_bits;
+	own->static_rate = new->static_rate;
+	own->sgid_index = new->sgid_index;
+	own->hop_limit = new->hop_limit;
+	own->traffic_class = new->traffic_class;
+	own->flow_label = new->flow_label;
+	memcpy(own->dgid, new->dgid, sizeof(own->dgid));
+}
+
+static void take_attributes(struct adev_qp *qp,
+			    const struct arnica_hw_qp_attributes *new,
+			    uint32_t mask)
+{
+	struct arnica_hw_qp_attributes *own = &qp->attributes;
+
+	TAKE(IBV_QP_PATH_MTU, path_mtu);
+	TAKE(IBV_QP_PATH_MIG_STATE, path_mig_state);
+	TAKE(IBV_QP_QKEY, qkey);
+	TAKE(IBV_QP_RQ_PSN, rq_psn);
+	TAKE(IBV_QP_SQ_PSN, sq_psn);
+	TAKE(IBV_QP_DEST_QPN, dest_qpn);
+	TAKE(IBV_QP_ACCESS_FLAGS, access);
+	TAKE(IBV_QP_PKEY_INDEX, pkey_index);
+	TAKE(IBV_QP_PORT, port);
+	TAKE(IBV_QP_TIMEOUT, timeout);
+	TAKE(IBV_QP_RETRY_CNT, retry_cnt);
+	TAKE(IBV_QP_RNR_RETRY, rnr_retry);
+	TAKE(IBV_QP_MIN_RNR_TIMER, min_rnr_timer);
+	TAKE(IBV_QP_MAX_QP_RD_ATOMIC, max_rd_atomic);
+	TAKE(IBV_QP_MAX_DEST_RD_ATOMIC, max_dest_rd_atomic);
+	TAKE(IBV_QP_EN_SQD_ASYNC_NOTIFY, en_sqd_async_notify);
+	if (mask & IBV_QP_AV)
+		take_address(own, new);
+}
+
+/* Brings what the engines and the peer use up to the attributes; both locks
+ * are held. */
+static void apply(struct adev_qp *qp, uint32_t mask, uint32_t from, uint32_t to)
+{
+	const struct arnica_hw_qp_attributes *own = &qp->attributes;
+	struct adev_qp_shared *shared = qp->shared;
+
+	shared->access = arnica_from_le32(own->access);
+	shared->min_rnr_timer = arnica_from_le32(own->min_rnr_timer);
+	shared->max_dest_rd_atomic = arnica_from_le32(own->max_dest_rd_atomic);
+	if (mask & IBV_QP_DEST_QPN)
+		shared->dest_qpn = arnica_from_le32(own->dest_qpn);
+	if (mask & IBV_QP_RQ_PSN)
+		shared->expected_psn = arnica_from_le32(own->rq_psn);
+	if (mask & IBV_QP_SQ_PSN)
+		qp->send_psn = arnica_from_le32(own->sq_psn);
+	if (mask & IBV_QP_PATH_MTU) {
+		qp->path_mtu_bytes = 128u << arnica_from_le32(own->path_mtu);
+		shared->path_mtu_bytes = qp->path_mtu_bytes;
+	}
+	if (mask & IBV_QP_AV)
+		qp->service_level = arnica_from_le32(own->sl);
+	if (from == ARNICA_HW_QPS_INIT && to == ARNICA_HW_QPS_RTR) {
+		shared->incarnation++;
+		shared->established = 0;
+	}
+}
+
+/* To RESET: nothing is outstanding any more; the indexes go on. */
+static void reset(struct adev_qp *qp)
+{
+	struct adev_qp_shared *shared = qp->shared;
+
+	adev_function_unwait(qp->fn, qp);
+	adev_sched_remove(&qp->fn->scheduler, qp);
+	adev_link_drop(qp);
+	qp->active = false;
+	qp->wait = ADEV_WAIT_NOT;
+	qp->flush_pending = false;
+	atomic_store(&qp->peer_died, false);
+	qp->head = atomic_load(&qp->producer);
+	memset(&qp->attributes, 0, sizeof(qp->attributes));
+	shared->incarnation++;
+	shared->established = 0;
+	shared->rq_head = arnica_load32(&qp->recv_ring.record->producer,
+					memory_order_acquire);
+	shared->rq_producer_seen = shared->rq_head;
+	atomic_store(&shared->needs, 0);
+	arnica_store32(&qp->recv_ring.record->waiting, 0,
+		       memory_order_seq_cst);
+}
+
+static enum arnica_hw_command_status
+change_state(struct adev_qp *qp, const struct arnica_hw_qp_attributes *new,
+	     uint32_t mask, uint32_t from, uint32_t to)
+{
+	struct adev_qp_shared *shared = qp->shared;
+
+	if (to == ARNICA_HW_QPS_ERR) {
+		/* Also when it is in ERR already: nothing changes then. */
+		if (from != ARNICA_HW_QPS_ERR)
+			adev_qp_enter_error(qp);
+		return ARNICA_HW_COMMAND_OK;
+	}
+	if (adev_qp_lock_owner(qp->fn, shared, MODIFY_LOCK_MS))
+		return ARNICA_HW_COMMAND_BUSY;
+	if (to == ARNICA_HW_QPS_RESET) {
+		reset(qp);
+	} else {
+		take_attributes(qp, new, mask);
+		apply(qp, mask, from, to);
+	}
+	atomic_store_explicit(&shared->state, to, memory_order_release);
+	adev_qp_unlock(shared);
+	return ARNICA_HW_COMMAND_OK;
+}
+
+/* What follows a transition, with sq_lock given back: a send queue that may go
+ * on, one that has drained, and knowing the peer, so that its death is seen. */
+static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
+{
+	if (to == ARNICA_HW_QPS_RTR && from == ARNICA_HW_QPS_INIT) {
+		adev_qp_lock_send(qp);
+		(void)!adev_link_resolve(qp);
+		adev_qp_unlock_send(qp);
+	}
+	if (to == ARNICA_HW_QPS_RTS && from != ARNICA_HW_QPS_RTS)
+		adev_exec_submit(qp, NULL);
+	if (to == ARNICA_HW_QPS_SQD && from == ARNICA_HW_QPS_RTS &&
+	    arnica_from_le32(qp->attributes.en_sqd_async_notify))
+		adev_async_raise(qp->fn, IBV_EVENT_SQ_DRAINED,
+				 qp->shared->user_data);
+}
+
+ADEV_COMMAND_HANDLER(modify_qp)
+{
+	const struct arnica_hw_cmd_modify_qp *cmd = &command->modify_qp;
+	const struct arnica_hw_qp_attributes *new = &cmd->attributes;
+	uint32_t handle = arnica_from_le32(cmd->handle);
+	uint32_t mask = arnica_from_le32(new->mask), from, to;
+	enum arnica_hw_command_status status = ARNICA_HW_COMMAND_OK;
+	struct adev_qp *qp;
+
+	(void)completion;
+	if (handle >= fn->view.layout.max_qp || !fn->qps[handle])
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	qp = fn->qps[handle];
+	if (!in_range(new, mask))
+		return ARNICA_HW_COMMAND_INVALID;
+	if (mask & IBV_QP_AV)
+		status = check_path(new);
+	if (status)
+		return status;
+	adev_qp_lock_send(qp);
+	from = atomic_load(&qp->shared->state);
+	to = mask & IBV_QP_STATE ? arnica_from_le32(new->state) : from;
+	if (mask & IBV_QP_CUR_STATE &&
+	    arnica_from_le32(new->current_state) != from)
+		status = ARNICA_HW_COMMAND_INVALID;
+	else if (!legal(from, to) || (to == from && !(mask & IBV_QP_STATE) &&
+				      from == ARNICA_HW_QPS_RESET))
+		status = ARNICA_HW_COMMAND_INVALID;
+	else
+		status = change_state(qp, new, mask, from, to);
+	adev_qp_unlock_send(qp);
+	if (!status)
+		follow_up(qp, from, to);
+	return status;
+}
+
+ADEV_COMMAND_HANDLER(query_qp)
+{
+	uint32_t handle = arnica_from_le32(command->object.handle);
+	struct arnica_hw_qp_attributes *answer = &completion->attributes;
+	struct adev_qp *qp;
+	uint32_t state;
+
+	if (handle >= fn->view.layout.max_qp || !fn->qps[handle])
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	qp = fn->qps[handle];
+	adev_qp_lock_send(qp);
+	*answer = qp->attributes;
+	state = atomic_load(&qp->shared->state);
+	answer->state = arnica_to_le32(state);
+	answer->current_state = arnica_to_le32(state);
+	answer->sq_draining = arnica_to_le32(
+		state == ARNICA_HW_QPS_SQD && qp->active);
+	answer->sq_psn = arnica_to_le32(qp->send_psn);
+	answer->rq_psn = arnica_to_le32(qp->shared->expected_psn);
+	answer->mask = arnica_to_le32(0);
+	adev_qp_unlock_send(qp);
+	return ARNICA_HW_COMMAND_OK;
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* CREATE_QP and DESTROY_QP: numbers, memory, shared and private halves. */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comp/channel.h"
+#include "core/qp_lock.h"
+#include "domain/directory.h"
+#include "domain/proc.h"
+#include "domain/segment.h"
+#include "exec/exec.h"
+#include "front/command.h"
+#include "front/objects.h"
+
+#define EAGER_MIN_BYTES 8192u
+#define EAGER_MAX_BYTES 65536u
+#define DESTROY_LOCK_MS 1000u
+
+/* What a QP is made of, in one range of the heap. */
+struct sizes {
+	uint32_t send_slots, send_stride, recv_slots, recv_stride;
+	uint32_t eager_bytes, inline_bytes;
+	uint64_t sq, send_ring, rq, recv_ring, eager, total; /* offsets */
+};
+
+static uint32_t round_up(uint32_t value)
+{
+	uint32_t power = 1;
+
+	while (power < value)
+		power *= 2;
+	return power;
+}
+
+static uint64_t place(uint64_t *next, uint64_t bytes)
+{
+	uint64_t offset = *next;
+
+	*next = (offset + bytes + ARNICA_HW_LINE_BYTES - 1) &
+		~(uint64_t)(ARNICA_HW_LINE_BYTES - 1);
+	return offset;
+}
+
+static void compute_sizes(const struct arnica_hw_cmd_create_qp *cmd,
+			  struct sizes *sizes)
+{
+	uint32_t send_depth = arnica_from_le32(cmd->send_depth);
+	uint32_t recv_depth = arnica_from_le32(cmd->recv_depth);
+	uint32_t send_bytes = ARNICA_HW_WQE_ATOMIC_HEADER_BYTES + 16;
+	uint32_t segments = arnica_from_le32(cmd->send_sge) * 16;
+	uint32_t inline_bytes = arnica_from_le32(cmd->inline_bytes);
+	uint32_t recv_sge = arnica_from_le32(cmd->recv_sge);
+	uint64_t next = 0;
+
+	if (segments < inline_bytes)
+		segments = inline_bytes;
+	if (send_bytes < ARNICA_HW_WQE_HEADER_BYTES + segments)
+		send_bytes = ARNICA_HW_WQE_HEADER_BYTES + segments;
+	sizes->send_slots = send_depth ? round_up(send_depth) : 0;
+	sizes->send_stride = round_up(send_bytes);
+	sizes->inline_bytes =
+		sizes->send_stride - ARNICA_HW_WQE_HEADER_BYTES;
+	if (sizes->inline_bytes > ARNICA_HW_MAX_INLINE)
+		sizes->inline_bytes = ARNICA_HW_MAX_INLINE;
+	sizes->recv_slots = recv_depth ? round_up(recv_depth) : 0;
+	sizes->recv_stride = round_up((recv_sge ? recv_sge : 1) * 16);
+	sizes->eager_bytes = sizes->recv_slots * 1024;
+	if (sizes->recv_slots && sizes->eager_bytes < EAGER_MIN_BYTES)
+		sizes->eager_bytes = EAGER_MIN_BYTES;
+	if (sizes->eager_bytes > EAGER_MAX_BYTES)
+		sizes->eager_bytes = EAGER_MAX_BYTES;
+	sizes->sq = place(&next, (uint64_t)sizes->send_slots *
+					 sizes->send_stride);
+	sizes->send_ring = place(&next, (uint64_t)sizes->send_slots *
+						sizeof(struct arnica_hw_cqe));
+	sizes->rq = place(&next, (uint64_t)sizes->recv_slots *
+					 sizes->recv_stride);
+	sizes->recv_ring = place(&next, (uint64_t)sizes->recv_slots *
+						sizeof(struct arnica_hw_cqe));
+	sizes->eager = place(&next, sizes->eager_bytes);
+	sizes->total = next ? next : 1;
+}
+
+static enum arnica_hw_command_status
+check(struct adev_function *fn, const struct arnica_hw_cmd_create_qp *cmd)
+{
+	if (arnica_from_le32(cmd->type) != ARNICA_HW_QP_RC)
+		return ARNICA_HW_COMMAND_NOT_SUPPORTED;
+	if (!adev_pd_valid(fn, arnica_from_le32(cmd->pd)) ||
+	    !adev_cq_valid(fn, arnica_from_le32(cmd->send_cq)) ||
+	    !adev_cq_valid(fn, arnica_from_le32(cmd->recv_cq)))
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	if (arnica_from_le32(cmd->send_depth) > ARNICA_HW_MAX_QUEUE_DEPTH ||
+	    arnica_from_le32(cmd->recv_depth) > ARNICA_HW_MAX_QUEUE_DEPTH ||
+	    arnica_from_le32(cmd->send_sge) > ARNICA_HW_MAX_SGE ||
+	    arnica_from_le32(cmd->recv_sge) > ARNICA_HW_MAX_SGE ||
+	    arnica_from_le32(cmd->inline_bytes) > ARNICA_HW_MAX_INLINE ||
+	    arnica_from_le32(cmd->reserved0))
+		return ARNICA_HW_COMMAND_INVALID;
+	return ARNICA_HW_COMMAND_OK;
+}
+
+/* A lease for QPs of index lease * 256 and on. */
+static int ensure_lease(struct adev_function *fn, uint32_t lease)
+{
+	uint32_t block;
+	int error;
+
+	if (fn->leases[lease])
+		return 0;
+	error = adev_directory_lease(fn->directory, fn->view.function, lease,
+				     &block);
+	if (!error)
+		fn->leases[lease] = block;
+	return error;
+}
+
+/*
+ * A free index, and with it a QP number: the block's number is random, and so
+ * is the order within the block. The search goes on behind the last one, so
+ * that a number is not used again soon.
+ */
+static int take_number(struct adev_function *fn, uint32_t *index, uint32_t *qpn)
+{
+	uint32_t max = fn->view.layout.max_qp, lease, tries;
+
+	if (fn->num_qps >= max)
+		return ENOMEM;
+	for (lease = 0; lease < max / ADEV_LEASE_QPNS; lease++) {
+		if (fn->lease_used[lease] == ADEV_LEASE_QPNS)
+			continue;
+		if (ensure_lease(fn, lease))
+			return ENOMEM;
+		for (tries = 0; tries < ADEV_LEASE_QPNS; tries++) {
+			uint32_t low = fn->qp_order[fn->next_qp++ %
+						    ADEV_LEASE_QPNS];
+
+			*index = lease * ADEV_LEASE_QPNS + low;
+			if (fn->qps[*index])
+				continue;
+			*qpn = fn->leases[lease] << 8 | low;
+			return 0;
+		}
+	}
+	return ENOMEM;
+}
+
+static int populate_tables(struct adev_function *fn, uint32_t index)
+{
+	int error = adev_segment_populate(
+		fn->segment_fd,
+		fn->view.layout.qp_offset +
+			index * sizeof(struct adev_qp_shared),
+		sizeof(struct adev_qp_shared));
+
+	if (error)
+		return error;
+	return adev_segment_populate(
+		fn->segment_fd,
+		fn->view.layout.records_offset +
+			2ull * index * sizeof(struct arnica_hw_queue_record),
+		2 * sizeof(struct arnica_hw_queue_record));
+}
+
+static void init_ring(struct adev_qp *qp, struct adev_ring *ring, bool receive,
+		      uint64_t offset, uint32_t slots)
+{
+	struct adev_view *view = &qp->fn->view;
+
+	memset(ring, 0, sizeof(*ring));
+	ring->view = view;
+	ring->entries = slots ? (void *)(view->base + offset) : NULL;
+	ring->mask = slots ? slots - 1 : 0;
+	ring->number = 2 * qp->index + (receive ? 1 : 0);
+	ring->record = &view->records[ring->number];
+	ring->cq_index = receive ? qp->recv_cq : qp->send_cq;
+	ring->cq = &view->cqs[ring->cq_index];
+	ring->qpn = qp->qpn;
+}
+
+static void init_private(struct adev_qp *qp, struct adev_function *fn,
+			 const struct arnica_hw_cmd_create_qp *cmd,
+			 const struct sizes *sizes, uint64_t base)
+{
+	qp->fn = fn;
+	qp->shared = &fn->view.qps[qp->index];
+	qp->type = arnica_from_le32(cmd->type);
+	qp->pd = arnica_from_le32(cmd->pd);
+	qp->send_cq = arnica_from_le32(cmd->send_cq);
+	qp->recv_cq = arnica_from_le32(cmd->recv_cq);
+	qp->memory_offset = base;
+	qp->memory_bytes = sizes->total;
+	qp->sq = fn->view.base + base + sizes->sq;
+	qp->sq_stride = sizes->send_stride;
+	qp->sq_mask = sizes->send_slots ? sizes->send_slots - 1 : 0;
+	qp->sq_depth = arnica_from_le32(cmd->send_depth);
+	qp->path_mtu_bytes = 1024;
+	qp->message.inbox_slot = -1;
+	init_ring(qp, &qp->send_ring, false, base + sizes->send_ring,
+		  sizes->send_slots);
+	init_ring(qp, &qp->recv_ring, true, base + sizes->recv_ring,
+		  sizes->recv_slots);
+}
+
+/* The number is published last: from then on peers can find the QP. */
+static void init_shared(struct adev_qp *qp,
+			const struct arnica_hw_cmd_create_qp *cmd,
+			const struct sizes *sizes, uint64_t base)
+{
+	struct adev_qp_shared *shared = qp->shared;
+	struct adev_view *view = &qp->fn->view;
+	uint32_t incarnation = shared->incarnation + 1;
+
+	memset(&view->records[2 * qp->index], 0,
+	       2 * sizeof(struct arnica_hw_queue_record));
+	atomic_store(&shared->state, ARNICA_HW_QPS_RESET);
+	shared->incarnation = incarnation;
+	shared->dest_qpn = 0;
+	shared->pd = qp->pd;
+	shared->access = 0;
+	shared->max_dest_rd_atomic = 0;
+	shared->send_cq = qp->send_cq;
+	shared->recv_cq = qp->recv_cq;
+	shared->rq_stride = sizes->recv_stride;
+	shared->rq_slots = sizes->recv_slots;
+	shared->rq_max_sge = sizes->recv_stride / 16;
+	if (shared->rq_max_sge > ARNICA_HW_MAX_SGE)
+		shared->rq_max_sge = ARNICA_HW_MAX_SGE;
+	shared->eager_bytes = sizes->eager_bytes;
+	shared->type = qp->type;
+	shared->rq_offset = base + sizes->rq;
+	shared->recv_ring_offset = base + sizes->recv_ring;
+	shared->eager_offset = base + sizes->eager;
+	shared->user_data = arnica_from_le64(cmd->user_data);
+	shared->expected_psn = 0;
+	shared->msn = 0;
+	shared->rq_head = 0;
+	shared->rq_producer_seen = 0;
+	shared->eager_head = 0;
+	shared->eager_tail_seen = 0;
+	shared->async_event = 0;
+	shared->established = 0;
+	atomic_store(&shared->needs, 0);
+	atomic_store(&shared->waiter, 0);
+	atomic_store(&shared->lock, atomic_load(&shared->lock) &
+					    ~0xffffffffull);
+	shared->qpn = qp->qpn;
+}
+
+static void fill_queue(struct arnica_hw_res_queue *queue,
+		       const struct adev_qp *qp, bool receive,
+		       const struct arnica_hw_cmd_create_qp *cmd,
+		       const struct sizes *sizes, uint64_t base)
+{
+	uint32_t number = 2 * qp->index + (receive ? 1 : 0);
+	uint32_t slots = receive ? sizes->recv_slots : sizes->send_slots;
+
+	memset(queue, 0, sizeof(*queue));
+	queue->record_offset = arnica_to_le64(
+		qp->fn->view.layout.records_offset +
+		number * sizeof(struct arnica_hw_queue_record));
+	queue->entry_bytes = arnica_to_le32(receive ? sizes->recv_stride :
+						      sizes->send_stride);
+	queue->slots = arnica_to_le32(slots);
+	queue->depth = receive ? cmd->recv_depth : cmd->send_depth;
+	queue->max_sge = receive ? cmd->recv_sge : cmd->send_sge;
+	if (!slots)
+		return;
+	queue->entries_offset =
+		arnica_to_le64(base + (receive ? sizes->rq : sizes->sq));
+	queue->ring_offset = arnica_to_le64(
+		base + (receive ? sizes->recv_ring : sizes->send_ring));
+	if (receive) {
+		queue->eager_offset = arnica_to_le64(base + sizes->eager);
+		queue->eager_bytes = arnica_to_le32(sizes->eager_bytes);
+	}
+}
+
+static void register_qp(struct adev_function *fn, struct adev_qp *qp)
+{
+	fn->qps[qp->index] = qp;
+	fn->num_qps++;
+	fn->lease_used[qp->index / ADEV_LEASE_QPNS]++;
+	if (fn->qp_scan_end <= qp->index)
+		fn->qp_scan_end = qp->index + 1;
+	adev_pd_get(fn, qp->pd);
+	adev_cq_attach(fn, qp->send_cq, qp->sq_depth);
+	adev_cq_attach(fn, qp->recv_cq,
+		       qp->recv_ring.entries ? qp->recv_ring.mask + 1 : 0);
+}
+
+ADEV_COMMAND_HANDLER(create_qp)
+{
+	const struct arnica_hw_cmd_create_qp *cmd = &command->create_qp;
+	struct arnica_hw_res_qp *answer = &completion->qp;
+	enum arnica_hw_command_status status = check(fn, cmd);
+	struct adev_qp *qp;
+	struct sizes sizes;
+	uint64_t base;
+
+	if (status)
+		return status;
+	compute_sizes(cmd, &sizes);
+	if (posix_memalign((void **)&qp, 64, sizeof(*qp)))
+		return ARNICA_HW_COMMAND_NO_MEMORY;
+	memset(qp, 0, sizeof(*qp));
+	if (take_number(fn, &qp->index, &qp->qpn) ||
+	    populate_tables(fn, qp->index) ||
+	    adev_heap_alloc(&fn->heap, sizes.total, &base)) {
+		free(qp);
+		return ARNICA_HW_COMMAND_NO_MEMORY;
+	}
+	init_private(qp, fn, cmd, &sizes, base);
+	init_shared(qp, cmd, &sizes, base);
+	register_qp(fn, qp);
+	memset(answer, 0, sizeof(*answer));
+	answer->handle = arnica_to_le32(qp->index);
+	answer->qpn = arnica_to_le32(qp->qpn);
+	answer->inline_bytes = arnica_to_le32(sizes.inline_bytes);
+	fill_queue(&answer->send, qp, false, cmd, &sizes, base);
+	fill_queue(&answer->receive, qp, true, cmd, &sizes, base);
+	return ARNICA_HW_COMMAND_OK;
+}
+
+/* Nobody of this process looks at the QP any more after this. */
+static void withdraw(struct adev_function *fn, struct adev_qp *qp)
+{
+	while (atomic_flag_test_and_set(&fn->serving))
+		sched_yield();
+	adev_qp_lock_send(qp);
+	fn->qps[qp->index] = NULL;
+	adev_function_unwait(fn, qp);
+	adev_sched_remove(&fn->scheduler, qp);
+	adev_link_drop(qp);
+	adev_qp_unlock_send(qp);
+	atomic_flag_clear(&fn->serving);
+}
+
+/*
+ * Takes the QP out of its peer's reach. A live peer that was stopped in the
+ * middle of a message still has the rings in its hands: they are then not used
+ * again until the function ends, and the caller need not wait for it.
+ */
+static bool make_unreachable(struct adev_function *fn, struct adev_qp *qp)
+{
+	struct adev_qp_shared *shared = qp->shared;
+	bool locked = !adev_qp_lock_owner(fn, shared, DESTROY_LOCK_MS);
+
+	atomic_store(&shared->state, ARNICA_HW_QPS_RESET);
+	shared->qpn = 0;
+	shared->incarnation++;
+	if (locked)
+		adev_qp_unlock(shared);
+	return locked;
+}
+
+void adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
+{
+	bool reachable;
+
+	withdraw(fn, qp);
+	reachable = !make_unreachable(fn, qp);
+	adev_cq_detach(fn, qp->send_cq, qp->sq_depth);
+	adev_cq_detach(fn, qp->recv_cq,
+		       qp->recv_ring.entries ? qp->recv_ring.mask + 1 : 0);
+	adev_pd_put(fn, qp->pd);
+	fn->num_qps--;
+	if (reachable) {
+		/* The number stays used: lease_used is not given back. */
+		fn->qps_quarantined++;
+	} else {
+		fn->lease_used[qp->index / ADEV_LEASE_QPNS]--;
+		adev_heap_free(&fn->heap, qp->memory_offset, qp->memory_bytes);
+	}
+	free(qp);
+}
+
+ADEV_COMMAND_HANDLER(destroy_qp)
+{
+	uint32_t handle = arnica_from_le32(command->object.handle);
+
+	(void)completion;
+	if (handle >= fn->view.layout.max_qp || !fn->qps[handle])
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	adev_qp_destroy(fn, fn->qps[handle]);
+	return ARNICA_HW_COMMAND_OK;
+}

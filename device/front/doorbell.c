@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Doorbell handler: what the host writes to its doorbell pages arrives here.
+ * A wrong value is refused, counted and traced; it harms nobody.
+ */
+#include "front/doorbell.h"
+
+#include <string.h>
+
+#include <arnica/hw/doorbell.h>
+
+#include "core/qp_lock.h"
+#include "exec/exec.h"
+#include "front/command.h"
+
+/* The QP that a doorbell names, if it is this function's. */
+static struct adev_qp *find_qp(struct adev_function *fn, uint32_t queue,
+			       uint32_t qpn)
+{
+	struct adev_qp *qp;
+
+	if (queue >= fn->view.layout.max_qp)
+		return NULL;
+	qp = fn->qps[queue];
+	return qp && qp->qpn == qpn ? qp : NULL;
+}
+
+/*
+ * Takes over a producer index of 24 bits. It may only move forward, and by no
+ * more than the queue holds. Concurrent doorbells of one queue may arrive in
+ * either order, so one that is behind is no mistake.
+ */
+static bool advance_producer(struct adev_qp *qp, uint32_t low)
+{
+	uint32_t old = atomic_load_explicit(&qp->producer,
+					    memory_order_relaxed);
+
+	for (;;) {
+		uint32_t ahead = (low - old) & 0xffffffu;
+
+		if (ahead > 0xffffffu / 2)
+			return true;
+		if (ahead > qp->sq_depth)
+			return false;
+		if (atomic_compare_exchange_weak(&qp->producer, &old,
+						 old + ahead))
+			return true;
+	}
+}
+
+static void ring_send(struct adev_function *fn, uint64_t value,
+		      const void *area)
+{
+	uint32_t queue, qpn, producer;
+	struct adev_qp *qp;
+
+	arnica_hw_doorbell_decode(value, &queue, &qpn, &producer);
+	qp = find_qp(fn, queue, qpn);
+	if (!qp) {
+		adev_count(&fn->counters, refused_queue);
+		return;
+	}
+	if (!advance_producer(qp, producer)) {
+		adev_count(&fn->counters, refused_index);
+		return;
+	}
+	adev_count(&fn->counters, doorbells);
+	adev_exec_submit(qp, area);
+}
+
+/* A receive was posted to a queue that somebody waits for. */
+static void ring_receive(struct adev_function *fn, uint64_t value)
+{
+	uint32_t queue, qpn, producer, waiter;
+	struct adev_qp *qp;
+
+	arnica_hw_doorbell_decode(value, &queue, &qpn, &producer);
+	qp = find_qp(fn, queue, qpn);
+	if (!qp) {
+		adev_count(&fn->counters, refused_queue);
+		return;
+	}
+	if (atomic_load(&qp->shared->state) == ARNICA_HW_QPS_ERR) {
+		adev_qp_lock_send(qp);
+		if (atomic_load(&qp->shared->state) == ARNICA_HW_QPS_ERR)
+			adev_qp_flush(qp);
+		adev_qp_unlock_send(qp);
+		return;
+	}
+	arnica_store32(&qp->recv_ring.record->waiting, 0,
+		       memory_order_seq_cst);
+	waiter = atomic_exchange(&qp->shared->waiter, 0);
+	if (waiter)
+		adev_function_kick_peer(fn, waiter - 1, 0);
+}
+
+void adev_doorbell_write(struct adev_function *fn, uint32_t page,
+			 uint32_t offset, uint64_t value)
+{
+	if (page >= ARNICA_HW_DOORBELL_PAGES) {
+		adev_count(&fn->counters, refused_offset);
+		return;
+	}
+	switch (offset) {
+	case ARNICA_HW_DB_SQ:
+		ring_send(fn, value, NULL);
+		break;
+	case ARNICA_HW_DB_RQ:
+		ring_receive(fn, value);
+		break;
+	case ARNICA_HW_DB_CQP:
+		adev_cqp_run(fn);
+		break;
+	default:
+		adev_count(&fn->counters, refused_offset);
+	}
+}
+
+/* Copies a descriptor out of the area, and tells whether it is whole and the
+ * one that is due. */
+static bool take_area(struct adev_function *fn, uint32_t page, uint32_t offset,
+		      uint32_t length, uint64_t value, uint64_t *copy)
+{
+	const char *buffer = fn->view.base + ARNICA_HW_BAR_DOORBELLS +
+			     (size_t)page * ARNICA_HW_PAGE_BYTES + offset;
+	arnica_le64 first, seal;
+
+	memcpy(&first, buffer, sizeof(first));
+	memcpy(copy, buffer + 8, length);
+	memcpy(&seal, buffer + 8 + length, sizeof(seal));
+	return arnica_from_le64(first) == value &&
+	       arnica_from_le64(seal) ==
+		       arnica_hw_area_seal(value, copy, length);
+}
+
+/* Was everything before this descriptor executed, so that it is the next? */
+static bool is_next(struct adev_function *fn, uint64_t value,
+		    const uint64_t *descriptor)
+{
+	const struct arnica_hw_wqe_control *control = (const void *)descriptor;
+	uint32_t queue, qpn, producer;
+	struct adev_qp *qp;
+
+	arnica_hw_doorbell_decode(value, &queue, &qpn, &producer);
+	qp = find_qp(fn, queue, qpn);
+	if (!qp)
+		return false;
+	return ((arnica_from_le32(control->index) + 1) & 0xffffffu) ==
+		       producer &&
+	       atomic_load_explicit(&qp->producer, memory_order_relaxed) ==
+		       arnica_from_le32(control->index);
+}
+
+void adev_doorbell_area(struct adev_function *fn, uint32_t page,
+			uint32_t offset, uint32_t length, uint64_t value)
+{
+	uint64_t copy[ARNICA_HW_AREA_BYTES / 8];
+	bool whole;
+
+	if (page >= ARNICA_HW_DOORBELL_PAGES ||
+	    (offset != ARNICA_HW_DB_AREA0 && offset != ARNICA_HW_DB_AREA1)) {
+		adev_count(&fn->counters, refused_offset);
+		return;
+	}
+	whole = length >= ARNICA_HW_WQE_HEADER_BYTES && !(length & 15) &&
+		length <= ARNICA_HW_AREA_DESCRIPTOR_BYTES &&
+		take_area(fn, page, offset, length, value, copy) &&
+		is_next(fn, value, copy);
+	if (!whole)
+		adev_count(&fn->counters, bf_fallback);
+	ring_send(fn, value, whole ? copy : NULL);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Gather lists: the pieces of memory that a message is read from or placed
+ * into, after their keys were checked. Addresses are those of the address
+ * space that the region belongs to; only device/dma turns them into accesses.
+ */
+#ifndef ADEV_GATHER_GATHER_H
+#define ADEV_GATHER_GATHER_H
+
+#include <sys/uio.h>
+
+#include <arnica/hw/cqe.h>
+#include <arnica/hw/wqe.h>
+
+#include "core/view.h"
+
+struct adev_piece {
+	uint64_t address; /* in its address space */
+	uint64_t iova;    /* as named by the request */
+	uint64_t bytes;
+	uint32_t stag;
+	uint32_t reserved0;
+};
+
+struct adev_gather {
+	uint32_t num_pieces;
+	uint64_t bytes; /* sum */
+	struct adev_piece pieces[ARNICA_HW_MAX_SGE];
+};
+
+/*
+ * Checks `count` data segments against the table of `view` for a work queue in
+ * protection domain `pd`, and collects their pieces. Segments of length zero
+ * are skipped unchecked. Each segment is copied once. Returns SUCCESS,
+ * LOC_PROT_ERR, or LOC_LEN_ERR when the sum exceeds a message.
+ */
+enum arnica_hw_status
+adev_gather_segments(const struct adev_view *view, uint32_t pd,
+		     const struct arnica_hw_data_segment *segments,
+		     uint32_t count, uint32_t access, struct adev_gather *gather)
+	ARNICA_MUST_CHECK;
+
+/*
+ * Describes bytes [offset, offset + bytes) of a gather list as iovecs; stops
+ * when `max` are used. Returns their number, *covered how many bytes they hold.
+ */
+uint32_t adev_gather_slice(const struct adev_gather *gather, uint64_t offset,
+			   uint64_t bytes, struct iovec *iov, uint32_t max,
+			   uint64_t *covered);
+
+/* Copies bytes out of, or into, a gather list of this process's memory. */
+void adev_gather_read(const struct adev_gather *gather, uint64_t offset,
+		      void *to, uint64_t bytes);
+void adev_gather_write(const struct adev_gather *gather, uint64_t offset,
+		       const void *from, uint64_t bytes);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * A link: the way from a requester to its responder. On the loopback path (the
+ * peer is in this host domain) it is a set of checked pointers into the peer's
+ * segment; they hold as long as the peer's QP has the same incarnation, which
+ * is looked at under its lock before each use.
+ */
+#ifndef ADEV_LINK_LINK_H
+#define ADEV_LINK_LINK_H
+
+#include "comp/completion.h"
+#include "core/view.h"
+
+struct adev_qp;
+
+struct adev_link {
+	bool resolved;
+	struct adev_view *view; /* referenced; NULL: never attached */
+	struct adev_qp_shared *qp;
+	uint32_t incarnation;
+	struct arnica_hw_queue_record *record; /* of its receive queue */
+	char *rq;
+	uint32_t rq_stride;
+	uint32_t rq_mask;
+	uint32_t rq_max_sge;
+	char *eager;
+	uint32_t eager_bytes;
+	uint32_t pd;
+	struct adev_ring ring; /* its receive completions */
+};
+
+enum adev_link_state {
+	ADEV_LINK_UP,
+	ADEV_LINK_ABSENT, /* no such QP now: the peer does not answer */
+	ADEV_LINK_DEAD,   /* its process died */
+};
+
+/* Makes sure that qp->link leads to the QP that it is connected to. */
+enum adev_link_state adev_link_resolve(struct adev_qp *qp) ARNICA_MUST_CHECK;
+
+/* Lets go of the peer. */
+void adev_link_drop(struct adev_qp *qp);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Loopback link: finds the QP that a QP is connected to by its number in the
+ * directory, attaches its function, and collects checked pointers.
+ */
+#include "link/link.h"
+
+#include <string.h>
+
+#include "core/adapter.h"
+#include "core/qp_lock.h"
+#include "dma/dma.h"
+#include "domain/directory.h"
+#include "transport/qp.h"
+
+/* Copies of what the owner published about its QP, before they are checked. */
+struct shape {
+	uint32_t incarnation;
+	uint32_t rq_stride, rq_slots, rq_max_sge, eager_bytes, recv_cq, pd;
+	uint64_t rq_offset, recv_ring_offset, eager_offset;
+};
+
+static void copy_shape(const struct adev_qp_shared *qp, struct shape *shape)
+{
+	shape->incarnation = qp->incarnation;
+	shape->rq_stride = qp->rq_stride;
+	shape->rq_slots = qp->rq_slots;
+	shape->rq_max_sge = qp->rq_max_sge;
+	shape->eager_bytes = qp->eager_bytes;
+	shape->recv_cq = qp->recv_cq;
+	shape->pd = qp->pd;
+	shape->rq_offset = qp->rq_offset;
+	shape->recv_ring_offset = qp->recv_ring_offset;
+	shape->eager_offset = qp->eager_offset;
+}
+
+static bool power_of_two(uint32_t value)
+{
+	return value && !(value & (value - 1));
+}
+
+/* A shape from a foreign segment is believed only as far as it fits. */
+static bool fill(struct adev_link *link, const struct shape *shape,
+		 uint32_t index, uint32_t qpn)
+{
+	struct adev_view *view = link->view;
+	uint64_t slots = shape->rq_slots;
+
+	memset(&link->ring, 0, sizeof(link->ring));
+	link->incarnation = shape->incarnation;
+	link->record = &view->records[2 * index + 1];
+	link->pd = shape->pd;
+	link->rq_mask = 0;
+	link->rq = NULL;
+	link->eager_bytes = 0;
+	if (shape->recv_cq >= view->layout.max_cq)
+		return false;
+	link->ring.view = view;
+	link->ring.number = 2 * index + 1;
+	link->ring.record = link->record;
+	link->ring.cq = &view->cqs[shape->recv_cq];
+	link->ring.cq_index = shape->recv_cq;
+	link->ring.qpn = qpn;
+	if (!slots)
+		return true;
+	if (!power_of_two(shape->rq_slots) ||
+	    shape->rq_slots > ARNICA_HW_MAX_QUEUE_DEPTH ||
+	    !power_of_two(shape->rq_stride) || shape->rq_stride < 16 ||
+	    shape->rq_stride > ARNICA_HW_MAX_RQE_BYTES ||
+	    shape->rq_max_sge > shape->rq_stride / 16)
+		return false;
+	link->rq = adev_view_at(view, shape->rq_offset,
+				slots * shape->rq_stride);
+	link->rq_stride = shape->rq_stride;
+	link->rq_mask = shape->rq_slots - 1;
+	link->rq_max_sge = shape->rq_max_sge;
+	link->ring.entries = adev_view_at(view, shape->recv_ring_offset,
+					  slots * sizeof(struct arnica_hw_cqe));
+	link->ring.mask = shape->rq_slots - 1;
+	if (power_of_two(shape->eager_bytes)) {
+		link->eager = adev_view_at(view, shape->eager_offset,
+					   shape->eager_bytes);
+		link->eager_bytes = link->eager ? shape->eager_bytes : 0;
+	}
+	return link->rq && link->ring.entries &&
+	       !(shape->rq_offset & 15) && !(shape->recv_ring_offset & 63);
+}
+
+static enum adev_link_state attach(struct adev_qp *qp, uint32_t function,
+				   uint64_t generation)
+{
+	struct adev_link *link = &qp->link;
+
+	if (link->view && link->view->function == function &&
+	    link->view->generation == generation)
+		return ADEV_LINK_UP;
+	adev_link_drop(qp);
+	if (adev_adapter_attach(qp->fn, function, generation, &link->view)) {
+		link->view = NULL;
+		return ADEV_LINK_ABSENT;
+	}
+	return ADEV_LINK_UP;
+}
+
+/* The peer's process ended: dead, or in good order? */
+static enum adev_link_state state_of_gone(struct adev_qp *qp)
+{
+	struct adev_view *view = qp->link.view;
+
+	if (!view)
+		return ADEV_LINK_ABSENT;
+	if (adev_directory_life(qp->fn->directory, view->function,
+				view->generation) == ADEV_LIFE_DEAD)
+		return ADEV_LINK_DEAD;
+	return ADEV_LINK_ABSENT;
+}
+
+enum adev_link_state adev_link_resolve(struct adev_qp *qp)
+{
+	struct adev_link *link = &qp->link;
+	uint32_t qpn = arnica_from_le32(qp->attributes.dest_qpn);
+	uint32_t function, lease, index;
+	uint64_t generation;
+	struct shape shape;
+
+	if (link->resolved) {
+		if (adev_directory_alive(qp->fn->directory,
+					 link->view->function,
+					 link->view->generation))
+			return ADEV_LINK_UP;
+		link->resolved = false;
+	}
+	if (adev_directory_find(qp->fn->directory, qpn, &function, &generation,
+				&lease))
+		return state_of_gone(qp);
+	if (attach(qp, function, generation) != ADEV_LINK_UP)
+		return ADEV_LINK_ABSENT;
+	index = lease * ADEV_LEASE_QPNS + (qpn & (ADEV_LEASE_QPNS - 1));
+	if (index >= link->view->layout.max_qp)
+		return ADEV_LINK_ABSENT;
+	link->qp = &link->view->qps[index];
+	if (!adev_qp_try_lock(link->qp, qp->fn->view.function))
+		return ADEV_LINK_ABSENT;
+	copy_shape(link->qp, &shape);
+	link->resolved = link->qp->qpn == qpn && qpn;
+	adev_qp_unlock(link->qp);
+	if (!link->resolved || !fill(link, &shape, index, qpn)) {
+		link->resolved = false;
+		return ADEV_LINK_ABSENT;
+	}
+	return ADEV_LINK_UP;
+}
+
+void adev_link_drop(struct adev_qp *qp)
+{
+	struct adev_link *link = &qp->link;
+
+	if (link->view && qp->message.inbox_slot >= 0)
+		adev_dma_abandon(link->view, qp->message.inbox_slot);
+	qp->message.inbox_slot = -1;
+	if (link->view)
+		adev_adapter_detach(link->view);
+	link->view = NULL;
+	link->resolved = false;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Responder, placement: finds the receive entry, checks keys and bounds, moves
+ * the data, completes. Short messages travel in the completion entry, somewhat
+ * longer ones in the queue's eager ring; the host scatters both at its poll.
+ * Longer ones, and RDMA, move by device/dma.
+ */
+#include <string.h>
+
+#include <infiniband/verbs.h>
+
+#include "core/fault_point.h"
+#include "dma/dma.h"
+#include "tpt/tpt.h"
+#include "transport/responder.h"
+
+#define EAGER_MAX_BYTES 8192u
+
+static enum adev_verdict refuse(struct adev_qp *qp,
+				struct adev_placement *placement,
+				enum adev_verdict verdict, uint32_t event)
+{
+	placement->failed = true;
+	placement->async_event = event;
+	placement->completion.status =
+		verdict == ADEV_VERDICT_NAK_ACCESS ?
+			ARNICA_HW_STATUS_REM_ACCESS_ERR :
+			ARNICA_HW_STATUS_REM_INV_REQ_ERR;
+	if (verdict == ADEV_VERDICT_NAK_ACCESS)
+		adev_count(&qp->fn->counters, remote_access);
+	else
+		adev_count(&qp->fn->counters, remote_invalid);
+	return verdict;
+}
+
+/* Publishes the completion of the receive entry at the head. */
+static void complete_receive(struct adev_qp *qp,
+			     struct adev_placement *placement,
+			     enum arnica_hw_status status, uint32_t byte_len,
+			     uint16_t flags)
+{
+	struct adev_qp_shared *responder = qp->link.qp;
+	struct adev_message *message = &qp->message;
+	struct adev_completion *completion = &placement->completion;
+	bool immediate = message->opcode == ARNICA_HW_OP_SEND_IMM ||
+			 message->opcode == ARNICA_HW_OP_WRITE_IMM;
+
+	memset(completion, 0, sizeof(*completion));
+	completion->wqe_index = responder->rq_head;
+	completion->byte_len = byte_len;
+	completion->immediate = immediate ? message->immediate : 0;
+	completion->flags =
+		(uint16_t)(flags | (immediate ? ARNICA_HW_CQE_IMM : 0));
+	completion->opcode = message->opcode == ARNICA_HW_OP_WRITE_IMM ?
+				     ARNICA_HW_RECV_RDMA_WITH_IMM :
+				     ARNICA_HW_RECV;
+	completion->status = (uint8_t)status;
+	completion->solicited = message->flags & ARNICA_HW_WQE_SOLICITED;
+	adev_completion_publish(&qp->link.ring, responder->rq_head,
+				completion);
+	responder->rq_head++;
+	ADEV_POINT("receive_consumed");
+	placement->completed = true;
+}
+
+/* The receive entry's own fault: it completes with an error, and so does the
+ * request. */
+static enum adev_verdict fail_receive(struct adev_qp *qp,
+				      struct adev_placement *placement,
+				      enum arnica_hw_status status,
+				      enum adev_verdict verdict)
+{
+	complete_receive(qp, placement, status, 0, 0);
+	placement->failed = true;
+	placement->async_event = 0;
+	return verdict;
+}
+
+static bool receive_posted(struct adev_link *link)
+{
+	struct adev_qp_shared *responder = link->qp;
+	uint32_t producer = responder->rq_producer_seen;
+
+	if (!link->rq)
+		return false;
+	if (producer != responder->rq_head)
+		return true;
+	/* C3: pairs with P3 in the host's post_recv. */
+	producer = arnica_load32(&link->record->producer,
+				 memory_order_acquire);
+	if (producer - responder->rq_head > link->rq_mask + 1)
+		return false; /* not an index of this queue */
+	responder->rq_producer_seen = producer;
+	return producer != responder->rq_head;
+}
+
+/* Waits at the responder: whoever posts a receive tells this function. */
+static enum adev_verdict not_ready(struct adev_qp *qp)
+{
+	struct adev_link *link = &qp->link;
+
+	atomic_store(&link->qp->waiter, qp->fn->view.function + 1);
+	arnica_store32(&link->record->waiting, 1, memory_order_seq_cst);
+	/* The host does not fence between posting and looking at `waiting`; a
+	 * wake-up lost that way is made up for by the requester's own timer. */
+	return receive_posted(link) ? ADEV_VERDICT_LATER : ADEV_VERDICT_RNR;
+}
+
+/* Room for a message in the eager ring; *offset is its place. */
+static bool eager_room(struct adev_link *link, uint32_t bytes, uint32_t *offset,
+		       uint32_t *end)
+{
+	struct adev_qp_shared *responder = link->qp;
+	uint32_t size = link->eager_bytes, head = responder->eager_head;
+	uint32_t padded = (bytes + 63u) & ~63u;
+
+	if (!size || padded > size)
+		return false;
+	if ((head & (size - 1)) + padded > size)
+		head = (head | (size - 1)) + 1; /* to the start of the ring */
+	if (head + padded - responder->eager_tail_seen > size) {
+		responder->eager_tail_seen = arnica_load32(
+			&link->record->eager_tail, memory_order_acquire);
+		if (head + padded - responder->eager_tail_seen > size)
+			return false;
+	}
+	*offset = head & (size - 1);
+	*end = head + padded;
+	return true;
+}
+
+static enum adev_verdict of_dma(enum adev_dma_result result)
+{
+	switch (result) {
+	case ADEV_DMA_DONE:
+		return ADEV_VERDICT_ACK;
+	case ADEV_DMA_MORE:
+		return ADEV_VERDICT_MORE;
+	case ADEV_DMA_LATER:
+		return ADEV_VERDICT_LATER;
+	case ADEV_DMA_LOCAL_FAULT:
+		return ADEV_VERDICT_LOCAL_PROTECTION;
+	case ADEV_DMA_GONE:
+		return ADEV_VERDICT_GONE;
+	case ADEV_DMA_FAULT:
+		break;
+	}
+	return ADEV_VERDICT_NAK_OPERATION;
+}
+
+static void begin_transfer(struct adev_qp *qp, const struct adev_gather *remote,
+			   uint32_t access, struct adev_transfer *transfer)
+{
+	struct adev_message *message = &qp->message;
+
+	*transfer = (struct adev_transfer){
+		.fn = qp->fn,
+		.view = qp->link.view,
+		.local = &message->gather,
+		.remote = remote,
+		.bytes = message->bytes,
+		.done = message->done,
+		.pd = qp->link.pd,
+		.access = access,
+		.inbox_slot = message->inbox_slot,
+		.inbox_bytes = message->inbox_bytes,
+	};
+}
+
+static void end_transfer(struct adev_qp *qp,
+			 const struct adev_transfer *transfer)
+{
+	qp->message.done = transfer->done;
+	qp->message.inbox_slot = transfer->inbox_slot;
+	qp->message.inbox_bytes = transfer->inbox_bytes;
+}
+
+/* Payload of a SEND into the entry's segments. */
+static enum adev_verdict place_payload(struct adev_qp *qp,
+				       const struct adev_gather *into,
+				       uint16_t *flags)
+{
+	struct adev_link *link = &qp->link;
+	struct adev_message *message = &qp->message;
+	uint32_t bytes = (uint32_t)message->bytes, offset, end;
+	struct arnica_hw_cqe *cqe =
+		adev_ring_entry(&link->ring, link->qp->rq_head);
+	struct adev_transfer transfer;
+	enum adev_dma_result result;
+
+	if (!message->bytes)
+		return ADEV_VERDICT_ACK;
+	if (message->bytes <= ARNICA_HW_CQE_INLINE_BYTES) {
+		adev_gather_read(&message->gather, 0, cqe->data, bytes);
+		*flags = ARNICA_HW_CQE_DATA;
+		return ADEV_VERDICT_ACK;
+	}
+	if (message->bytes <= EAGER_MAX_BYTES && message->inbox_slot < 0 &&
+	    !message->done && eager_room(link, bytes, &offset, &end)) {
+		adev_gather_read(&message->gather, 0, link->eager + offset,
+				 bytes);
+		cqe->eager_offset = arnica_to_le32(offset);
+		cqe->eager_end = arnica_to_le32(end);
+		link->qp->eager_head = end;
+		*flags = ARNICA_HW_CQE_EAGER;
+		return ADEV_VERDICT_ACK;
+	}
+	begin_transfer(qp, into, ARNICA_HW_ACCESS_LOCAL_WRITE, &transfer);
+	result = adev_dma_write(&transfer);
+	end_transfer(qp, &transfer);
+	return of_dma(result);
+}
+
+static enum adev_verdict place_send(struct adev_qp *qp,
+				    struct adev_placement *placement)
+{
+	struct adev_link *link = &qp->link;
+	struct adev_message *message = &qp->message;
+	const void *entry;
+	struct adev_gather into;
+	enum arnica_hw_status status;
+	enum adev_verdict verdict;
+	uint16_t flags = 0;
+
+	if (!receive_posted(link))
+		return not_ready(qp);
+	entry = link->rq +
+		(size_t)(link->qp->rq_head & link->rq_mask) * link->rq_stride;
+	status = adev_gather_segments(link->view, link->pd, entry,
+				      link->rq_max_sge,
+				      ARNICA_HW_ACCESS_LOCAL_WRITE, &into);
+	if (status)
+		return fail_receive(qp, placement, status,
+				    ADEV_VERDICT_NAK_OPERATION);
+	if (message->bytes > into.bytes)
+		return fail_receive(qp, placement,
+				    ARNICA_HW_STATUS_LOC_LEN_ERR,
+				    ADEV_VERDICT_NAK_INVALID);
+	verdict = place_payload(qp, &into, &flags);
+	if (verdict == ADEV_VERDICT_NAK_OPERATION)
+		return fail_receive(qp, placement,
+				    ARNICA_HW_STATUS_LOC_PROT_ERR, verdict);
+	if (verdict == ADEV_VERDICT_ACK)
+		complete_receive(qp, placement, ARNICA_HW_STATUS_SUCCESS,
+				 (uint32_t)message->bytes, flags);
+	return verdict;
+}
+
+/* The piece that an RDMA request names, checked against the responder's
+ * rights (IBTA 9.7.4.1, 10.6.5). */
+static enum adev_verdict remote_piece(struct adev_qp *qp, uint32_t access,
+				      struct adev_gather *remote,
+				      struct adev_placement *placement)
+{
+	struct adev_link *link = &qp->link;
+	struct adev_message *message = &qp->message;
+	struct adev_piece *piece = &remote->pieces[0];
+
+	remote->num_pieces = 0;
+	remote->bytes = message->bytes;
+	if (!(link->qp->access & access))
+		return refuse(qp, placement, ADEV_VERDICT_NAK_INVALID,
+			      IBV_EVENT_QP_REQ_ERR);
+	if (!message->bytes)
+		return ADEV_VERDICT_ACK;
+	if (adev_tpt_check(link->view, message->rkey, link->pd,
+			   message->remote_address, message->bytes, access,
+			   &piece->address) != ADEV_TPT_OK)
+		return refuse(qp, placement, ADEV_VERDICT_NAK_ACCESS,
+			      IBV_EVENT_QP_ACCESS_ERR);
+	remote->num_pieces = 1;
+	piece->iova = message->remote_address;
+	piece->bytes = message->bytes;
+	piece->stag = message->rkey;
+	return ADEV_VERDICT_ACK;
+}
+
+static enum adev_verdict place_rdma(struct adev_qp *qp, bool write,
+				    struct adev_placement *placement)
+{
+	uint32_t access = write ? ARNICA_HW_ACCESS_REMOTE_WRITE :
+				  ARNICA_HW_ACCESS_REMOTE_READ;
+	struct adev_gather remote;
+	struct adev_transfer transfer;
+	enum adev_dma_result result;
+	enum adev_verdict verdict;
+
+	verdict = remote_piece(qp, access, &remote, placement);
+	if (verdict != ADEV_VERDICT_ACK || !qp->message.bytes)
+		return verdict;
+	begin_transfer(qp, &remote, access, &transfer);
+	result = write ? adev_dma_write(&transfer) : adev_dma_read(&transfer);
+	end_transfer(qp, &transfer);
+	verdict = of_dma(result);
+	if (verdict == ADEV_VERDICT_NAK_OPERATION)
+		return refuse(qp, placement, verdict, IBV_EVENT_QP_FATAL);
+	return verdict;
+}
+
+static enum adev_verdict place_write_imm(struct adev_qp *qp,
+					 struct adev_placement *placement)
+{
+	struct adev_message *message = &qp->message;
+	enum adev_verdict verdict;
+
+	if (!receive_posted(&qp->link))
+		return not_ready(qp);
+	verdict = place_rdma(qp, true, placement);
+	if (verdict == ADEV_VERDICT_ACK)
+		complete_receive(qp, placement, ARNICA_HW_STATUS_SUCCESS,
+				 (uint32_t)message->bytes, 0);
+	return verdict;
+}
+
+static enum adev_verdict place_read(struct adev_qp *qp,
+				    struct adev_placement *placement)
+{
+	if (!qp->link.qp->max_dest_rd_atomic)
+		return refuse(qp, placement, ADEV_VERDICT_NAK_INVALID,
+			      IBV_EVENT_QP_REQ_ERR);
+	return place_rdma(qp, false, placement);
+}
+
+static enum adev_verdict place_atomic(struct adev_qp *qp,
+				      struct adev_placement *placement)
+{
+	struct adev_message *message = &qp->message;
+	struct adev_gather remote;
+	struct adev_transfer transfer;
+	enum adev_dma_result result;
+	enum adev_verdict verdict;
+	uint64_t original = 0;
+
+	/* IBTA 9.4.5: an atomic operation on an address that is not a multiple
+	 * of eight is an invalid request. */
+	if (!qp->link.qp->max_dest_rd_atomic || message->remote_address & 7)
+		return refuse(qp, placement, ADEV_VERDICT_NAK_INVALID,
+			      IBV_EVENT_QP_REQ_ERR);
+	verdict = remote_piece(qp, ARNICA_HW_ACCESS_REMOTE_ATOMIC, &remote,
+			       placement);
+	if (verdict != ADEV_VERDICT_ACK)
+		return verdict;
+	begin_transfer(qp, &remote, ARNICA_HW_ACCESS_REMOTE_ATOMIC, &transfer);
+	result = adev_dma_atomic(&transfer, message->opcode == ARNICA_HW_OP_CAS,
+				 message->swap_or_add, message->compare,
+				 &original);
+	end_transfer(qp, &transfer);
+	if (result == ADEV_DMA_DONE)
+		adev_gather_write(&message->gather, 0, &original,
+				  sizeof(original));
+	verdict = of_dma(result);
+	if (verdict == ADEV_VERDICT_NAK_OPERATION)
+		return refuse(qp, placement, verdict, IBV_EVENT_QP_FATAL);
+	return verdict;
+}
+
+enum adev_verdict adev_place(struct adev_qp *qp,
+			     struct adev_placement *placement)
+{
+	switch ((enum arnica_hw_opcode)qp->message.opcode) {
+	case ARNICA_HW_OP_SEND:
+	case ARNICA_HW_OP_SEND_IMM:
+		return place_send(qp, placement);
+	case ARNICA_HW_OP_WRITE:
+		return place_rdma(qp, true, placement);
+	case ARNICA_HW_OP_WRITE_IMM:
+		return place_write_imm(qp, placement);
+	case ARNICA_HW_OP_READ:
+		return place_read(qp, placement);
+	case ARNICA_HW_OP_CAS:
+	case ARNICA_HW_OP_FETCH_ADD:
+		return place_atomic(qp, placement);
+	default:
+		return refuse(qp, placement, ADEV_VERDICT_NAK_INVALID,
+			      IBV_EVENT_QP_REQ_ERR);
+	}
+}

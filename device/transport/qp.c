@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The end of a connection: state ERR and flushing both queues. */
+#include "transport/qp.h"
+
+#include <sched.h>
+#include <string.h>
+
+#include "core/qp_lock.h"
+
+/* A live peer that keeps the responder lock delays the flush of the receive
+ * queue, not the caller: it is tried again later. */
+#define FLUSH_LOCK_MS 2u
+
+void adev_qp_lock_send(struct adev_qp *qp)
+{
+	uint32_t spins = 0;
+
+	while (!adev_qp_try_lock_send(qp)) {
+		if (++spins < 1000)
+			adev_pause();
+		else
+			sched_yield();
+	}
+}
+
+static void flush_completion(struct adev_completion *completion, uint32_t index,
+			     uint8_t opcode)
+{
+	memset(completion, 0, sizeof(*completion));
+	completion->wqe_index = index;
+	completion->opcode = opcode;
+	completion->status = ARNICA_HW_STATUS_WR_FLUSH_ERR;
+}
+
+static void flush_send(struct adev_qp *qp)
+{
+	uint32_t producer = atomic_load_explicit(&qp->producer,
+						 memory_order_acquire);
+	struct adev_completion completion;
+	bool any = false;
+
+	for (; qp->head != producer; qp->head++) {
+		const struct arnica_hw_wqe_control *control =
+			(void *)(qp->sq +
+				 (size_t)(qp->head & qp->sq_mask) *
+					 qp->sq_stride);
+
+		flush_completion(&completion, qp->head,
+				 (uint8_t)arnica_field_get(
+					 arnica_from_le32(control->operation),
+					 ARNICA_HW_WQE_OPCODE_MASK));
+		adev_completion_publish(&qp->send_ring, qp->send_ring_head++,
+					&completion);
+		any = true;
+	}
+	if (!any)
+		return;
+	atomic_thread_fence(memory_order_seq_cst);
+	adev_completion_notify(&qp->send_ring, &completion);
+}
+
+/* With the responder lock held. */
+static bool flush_receive(struct adev_qp *qp, struct adev_completion *last)
+{
+	struct adev_qp_shared *shared = qp->shared;
+	uint32_t producer;
+	bool any = false;
+
+	if (!qp->recv_ring.entries)
+		return false;
+	/* From now on the host tells of each receive that it posts. */
+	arnica_store32(&qp->recv_ring.record->waiting, 1, memory_order_seq_cst);
+	producer = arnica_load32(&qp->recv_ring.record->producer,
+				 memory_order_acquire);
+	/* A peer that died between publishing and counting used the entry. */
+	while (shared->rq_head != producer &&
+	       adev_completion_published(&qp->recv_ring, shared->rq_head)) {
+		shared->rq_head++;
+		any = true;
+		flush_completion(last, shared->rq_head, ARNICA_HW_RECV);
+	}
+	for (; shared->rq_head != producer; shared->rq_head++) {
+		flush_completion(last, shared->rq_head, ARNICA_HW_RECV);
+		adev_completion_publish(&qp->recv_ring, shared->rq_head, last);
+		any = true;
+	}
+	return any;
+}
+
+void adev_qp_flush(struct adev_qp *qp)
+{
+	struct adev_completion last;
+	bool any;
+
+	flush_send(qp);
+	if (adev_qp_lock_owner(qp->fn, qp->shared, FLUSH_LOCK_MS)) {
+		qp->flush_pending = true;
+		return;
+	}
+	qp->flush_pending = false;
+	any = flush_receive(qp, &last);
+	adev_qp_unlock(qp->shared);
+	if (any)
+		adev_completion_notify(&qp->recv_ring, &last);
+}
+
+void adev_qp_enter_error(struct adev_qp *qp)
+{
+	/* The message under way is flushed with the rest: its entry is the one
+	 * at the head. */
+	qp->active = false;
+	qp->wait = ADEV_WAIT_NOT;
+	atomic_store(&qp->shared->state, ARNICA_HW_QPS_ERR);
+	adev_link_drop(qp);
+	adev_qp_flush(qp);
+	/* A peer that was killed may have left a ring on no ready list. */
+	adev_completion_rescan(&qp->recv_ring);
+	adev_function_left_work(qp->fn, 0);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * A queue pair, as its own process executes it: the requester's half. The
+ * responder's half is struct adev_qp_shared in the segment.
+ *
+ * Lock role `send_queue` (sq_lock): the thread that executes the send queue.
+ * Others that have work for it store what they want and leave; the executor
+ * looks again after it let go (P6, C6 in exec.c).
+ */
+#ifndef ADEV_TRANSPORT_QP_H
+#define ADEV_TRANSPORT_QP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "comp/completion.h"
+#include "core/function.h"
+#include "gather/gather.h"
+#include "link/link.h"
+
+/* One message under way. Stays as it is while the queue pair waits. */
+struct adev_message {
+	uint32_t opcode; /* enum arnica_hw_opcode */
+	uint32_t flags;  /* enum arnica_hw_wqe_flags */
+	uint32_t index;
+	uint32_t immediate; /* raw */
+	uint64_t remote_address;
+	uint32_t rkey;
+	uint64_t swap_or_add;
+	uint64_t compare;
+	uint64_t bytes;
+	uint64_t done;       /* bytes transferred already */
+	int inbox_slot;      /* in the peer's inbox; -1: none */
+	uint32_t inbox_bytes; /* of the transfer under way there */
+	bool is_inline;
+	uint8_t inline_data[ARNICA_HW_MAX_INLINE];
+	struct adev_gather gather;
+};
+
+enum adev_wait {
+	ADEV_WAIT_NOT = 0,
+	ADEV_WAIT_RNR,   /* no receive posted */
+	ADEV_WAIT_RETRY, /* the peer does not answer */
+	ADEV_WAIT_BUSY,  /* the peer's side is locked, or its inbox works */
+};
+
+struct adev_qp {
+	struct adev_function *fn;
+	struct adev_qp_shared *shared;
+	uint32_t index;
+	uint32_t qpn;
+	uint32_t type;
+
+	_Atomic uint32_t sq_lock;
+	_Atomic uint32_t producer; /* announced by doorbells */
+	uint32_t head;             /* next entry to execute */
+	bool active;               /* `message` is under way */
+	char *sq;
+	uint32_t sq_stride;
+	uint32_t sq_mask;
+	uint32_t sq_depth;
+	struct adev_ring send_ring;
+	uint32_t send_ring_head;
+	struct adev_ring recv_ring; /* own receive queue's, for flushing */
+
+	uint32_t send_psn; /* 24 bits */
+	uint32_t path_mtu_bytes;
+	uint32_t service_level;
+	struct adev_link link;
+	struct adev_message message;
+
+	enum adev_wait wait;
+	uint64_t deadline_ns; /* UINT64_MAX: none */
+	uint64_t retry_at_ns;
+	struct adev_qp *next_waiting;
+	bool on_waiting;
+
+	/* scheduling queue of the service level */
+	struct adev_qp *next_scheduled;
+	bool scheduled;
+	uint32_t scheduled_class;
+
+	_Atomic bool peer_died; /* its process ended without leaving */
+	bool flush_pending;     /* the receive queue could not be flushed yet */
+
+	struct arnica_hw_qp_attributes attributes; /* as modified */
+	struct arnica_hw_res_qp resources;         /* answer to CREATE_QP */
+	uint32_t pd;
+	uint32_t send_cq;
+	uint32_t recv_cq;
+	uint64_t memory_offset;
+	uint64_t memory_bytes;
+};
+
+/* Lock role `send_queue`. */
+static inline bool adev_qp_try_lock_send(struct adev_qp *qp)
+{
+	return !atomic_load_explicit(&qp->sq_lock, memory_order_relaxed) &&
+	       !atomic_exchange_explicit(&qp->sq_lock, 1,
+					 memory_order_acquire);
+}
+void adev_qp_lock_send(struct adev_qp *qp); /* waits */
+static inline void adev_qp_unlock_send(struct adev_qp *qp)
+{
+	/* P6: pairs with C6 in adev_exec_submit(). */
+	(void)atomic_exchange_explicit(&qp->sq_lock, 0, memory_order_seq_cst);
+}
+
+/* Moves the QP to ERR and flushes both queues, the message under way included;
+ * `sq_lock` held. */
+void adev_qp_enter_error(struct adev_qp *qp);
+
+/* Flushes what was posted since; `sq_lock` held, state ERR. */
+void adev_qp_flush(struct adev_qp *qp);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Requester: delivery, retries, completion. */
+#include "transport/requester.h"
+
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/fault_point.h"
+#include "transport/responder.h"
+
+/* Times of the RNR NAK timer codes, in units of 10 us (IBTA table 45). */
+static const uint32_t rnr_timer_10us[32] = {
+	65536, 1,   2,	 3,   4,   6,	 8,    12,   16,   24,	 32,
+	48,    64,  96,	 128, 192, 256,	 384,  512,  768,  1024, 1536,
+	2048,  3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768, 49152
+};
+
+/* How soon a waiting QP is looked at again when nobody polls. */
+#define RETRY_AFTER_NS (1 * ADEV_MS_NS)
+#define BUSY_AFTER_NS 50000ull
+
+uint64_t adev_rnr_timer_ns(uint32_t code)
+{
+	return (uint64_t)rnr_timer_10us[code & 31] * 10000u;
+}
+
+static void publish_send(struct adev_qp *qp, enum arnica_hw_status status,
+			 uint32_t vendor_error)
+{
+	struct adev_message *message = &qp->message;
+	struct adev_completion completion;
+	bool returns_data = message->opcode == ARNICA_HW_OP_READ ||
+			    arnica_hw_opcode_is_atomic(message->opcode);
+
+	memset(&completion, 0, sizeof(completion));
+	completion.wqe_index = message->index;
+	completion.byte_len = returns_data ? (uint32_t)message->bytes : 0;
+	completion.opcode = (uint8_t)message->opcode;
+	completion.status = (uint8_t)status;
+	completion.vendor_error = vendor_error;
+	adev_completion_publish(&qp->send_ring, qp->send_ring_head++,
+				&completion);
+	atomic_thread_fence(memory_order_seq_cst);
+	adev_completion_notify(&qp->send_ring, &completion);
+}
+
+static enum adev_progress succeed(struct adev_qp *qp)
+{
+	struct adev_message *message = &qp->message;
+
+	qp->send_psn = (qp->send_psn + adev_psn_count(message->bytes,
+						      qp->path_mtu_bytes)) &
+		       0xffffff;
+	qp->active = false;
+	qp->head++;
+	qp->wait = ADEV_WAIT_NOT;
+	adev_count(&qp->fn->counters, messages);
+	adev_count_add(&qp->fn->counters, bytes, message->bytes);
+	/* Unsignaled work retires with the next completion: it stays in the
+	 * send queue until the host learns of a later index. */
+	if (message->flags & ARNICA_HW_WQE_SIGNALED)
+		publish_send(qp, ARNICA_HW_STATUS_SUCCESS, 0);
+	return ADEV_PROGRESS_DONE;
+}
+
+void adev_requester_fail(struct adev_qp *qp, enum arnica_hw_status status,
+			 uint32_t vendor_error)
+{
+	if (qp->active) {
+		publish_send(qp, status, vendor_error);
+		qp->active = false;
+		qp->head++;
+	}
+	adev_qp_enter_error(qp);
+}
+
+static enum adev_progress fail(struct adev_qp *qp, enum arnica_hw_status status,
+			       uint32_t vendor_error)
+{
+	adev_requester_fail(qp, status, vendor_error);
+	return ADEV_PROGRESS_ERROR;
+}
+
+/* Begins or goes on with a wait; the deadline is that of the first time. */
+static enum adev_progress wait(struct adev_qp *qp, enum adev_wait why,
+			       uint64_t patience_ns, uint64_t again_ns)
+{
+	uint64_t now = adev_now_ns();
+
+	if (qp->wait != why) {
+		qp->wait = why;
+		qp->deadline_ns = patience_ns == ADEV_NEVER_NS ?
+					  ADEV_NEVER_NS :
+					  now + patience_ns;
+	}
+	qp->retry_at_ns = now + again_ns;
+	return ADEV_PROGRESS_WAIT;
+}
+
+static bool overdue(struct adev_qp *qp, enum adev_wait why)
+{
+	return qp->wait == why && qp->deadline_ns != ADEV_NEVER_NS &&
+	       adev_now_ns() >= qp->deadline_ns;
+}
+
+static enum adev_progress wait_for_receive(struct adev_qp *qp)
+{
+	uint32_t retries = arnica_from_le32(qp->attributes.rnr_retry);
+	uint64_t timer = adev_rnr_timer_ns(qp->link.qp->min_rnr_timer);
+
+	if (qp->wait != ADEV_WAIT_RNR)
+		adev_count(&qp->fn->counters, rnr);
+	if (overdue(qp, ADEV_WAIT_RNR) || !retries)
+		return fail(qp, ARNICA_HW_STATUS_RNR_RETRY_EXC_ERR, 0);
+	return wait(qp, ADEV_WAIT_RNR,
+		    retries == 7 ? ADEV_NEVER_NS : retries * timer,
+		    RETRY_AFTER_NS);
+}
+
+/* The peer does not answer: local ACK timeout, retry_cnt times more. */
+static enum adev_progress wait_for_answer(struct adev_qp *qp)
+{
+	uint32_t code = arnica_from_le32(qp->attributes.timeout) & 31;
+	uint64_t tries = arnica_from_le32(qp->attributes.retry_cnt) + 1u;
+	uint64_t patience = code ? tries * (4096ull << code) : ADEV_NEVER_NS;
+
+	if (qp->wait != ADEV_WAIT_RETRY)
+		adev_count(&qp->fn->counters, retries);
+	if (overdue(qp, ADEV_WAIT_RETRY))
+		return fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR, 0);
+	return wait(qp, ADEV_WAIT_RETRY, patience, RETRY_AFTER_NS);
+}
+
+static enum adev_progress answer(struct adev_qp *qp, enum adev_verdict verdict)
+{
+	switch (verdict) {
+	case ADEV_VERDICT_ACK:
+		return succeed(qp);
+	case ADEV_VERDICT_MORE:
+		return ADEV_PROGRESS_MORE;
+	case ADEV_VERDICT_LATER:
+		return wait(qp, ADEV_WAIT_BUSY, ADEV_NEVER_NS, BUSY_AFTER_NS);
+	case ADEV_VERDICT_RNR:
+		return wait_for_receive(qp);
+	case ADEV_VERDICT_STALE:
+	case ADEV_VERDICT_SILENT:
+		qp->link.resolved = false;
+		return wait_for_answer(qp);
+	case ADEV_VERDICT_NAK_INVALID:
+		return fail(qp, ARNICA_HW_STATUS_REM_INV_REQ_ERR, 0);
+	case ADEV_VERDICT_NAK_ACCESS:
+		return fail(qp, ARNICA_HW_STATUS_REM_ACCESS_ERR, 0);
+	case ADEV_VERDICT_NAK_OPERATION:
+		return fail(qp, ARNICA_HW_STATUS_REM_OP_ERR, 0);
+	case ADEV_VERDICT_LOCAL_PROTECTION:
+		return fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
+	case ADEV_VERDICT_GONE:
+		break;
+	}
+	return fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR, 0);
+}
+
+enum adev_progress adev_requester_run(struct adev_qp *qp)
+{
+	enum adev_verdict verdict;
+
+	switch (adev_link_resolve(qp)) {
+	case ADEV_LINK_UP:
+		break;
+	case ADEV_LINK_ABSENT:
+		return wait_for_answer(qp);
+	case ADEV_LINK_DEAD:
+		return fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR, 0);
+	}
+	verdict = adev_responder_deliver(qp);
+	if (verdict == ADEV_VERDICT_STALE) {
+		/* Once more with what the QP is now. */
+		qp->link.resolved = false;
+		if (adev_link_resolve(qp) == ADEV_LINK_UP)
+			verdict = adev_responder_deliver(qp);
+	}
+	return answer(qp, verdict);
+}
