@@ -8,9 +8,8 @@
 #include "front/command.h"
 #include "front/objects.h"
 
-#ifndef ARNICA_VERSION
-#define ARNICA_VERSION "0.1.0"
-#endif
+/* Of the adapter, not of the package; sysfs has it in fw_ver, too. */
+#define FIRMWARE_VERSION "1.0.0"
 
 #define LOCAL_CA_ACK_DELAY 15u /* 4.096 us * 2^15 = 134 ms */
 
@@ -61,7 +60,7 @@ static void fill_identity(const struct arnica_bus_identity *identity,
 	caps->vendor_part_id = arnica_to_le32(identity->vendor_part_id);
 	caps->hw_version = arnica_to_le32(ARNICA_HW_VERSION);
 	snprintf(caps->firmware_version, sizeof(caps->firmware_version), "%s",
-		 ARNICA_VERSION);
+		 FIRMWARE_VERSION);
 }
 
 ADEV_COMMAND_HANDLER(query_device)

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Events of CQs: none lost, none doubled, also where there is no room. */
+#include <poll.h>
+#include <unistd.h>
+
+#include "fake_function.h"
+
+#include "comp/channel.h"
+#include "front/command.h"
+
+static int channel_fd;
+static uint32_t channel;
+
+static int setup(void **state)
+{
+	struct adev_function *fn;
+
+	if (fake_function_setup(state))
+		return -1;
+	fn = *state;
+	return adev_channel_open(fn, &channel_fd) ||
+	       adev_channel_index(fn, channel_fd, &channel);
+}
+
+static int teardown(void **state)
+{
+	close(channel_fd);
+	return fake_function_teardown(state);
+}
+
+static bool has_record(int fd)
+{
+	struct pollfd end = { .fd = fd, .events = POLLIN };
+
+	return poll(&end, 1, 0) == 1;
+}
+
+static uint64_t next_record(void)
+{
+	uint64_t user_data;
+
+	assert_true(has_record(channel_fd));
+	assert_int_equal(read(channel_fd, &user_data, sizeof(user_data)), 8);
+	return user_data;
+}
+
+static uint32_t armed(struct adev_function *fn, uint32_t cq)
+{
+	return arnica_load32(&fn->view.cqs[cq].record.armed,
+			     memory_order_relaxed);
+}
+
+static void each_event_is_one_record(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t cq = fake_create_cq(fn, 1, channel, 0x1111);
+
+	assert_false(adev_channels_deliver(fn));
+	assert_false(has_record(channel_fd));
+	fake_fire(fn, cq);
+	fake_fire(fn, cq);
+	arnica_store32(&fn->view.cqs[cq].record.armed,
+		       armed(fn, cq) | ARNICA_HW_ARM_NEXT,
+		       memory_order_relaxed);
+	assert_false(adev_channels_deliver(fn));
+	assert_int_equal(next_record(), 0x1111);
+	assert_int_equal(next_record(), 0x1111);
+	assert_false(has_record(channel_fd));
+	assert_int_equal(armed(fn, cq), ARNICA_HW_ARM_NEXT);
+	assert_false(adev_channels_deliver(fn));
+	assert_false(has_record(channel_fd));
+}
+
+static void events_reach_far_queues(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t cq = 0, i;
+
+	for (i = 0; i < 200; i++)
+		cq = fake_create_cq(fn, 1, channel, i + 1);
+	fake_fire(fn, 3);
+	fake_fire(fn, cq);
+	fake_fire(fn, 70);
+	assert_false(adev_channels_deliver(fn));
+	assert_int_equal(next_record(), 4);
+	assert_int_equal(next_record(), 71);
+	assert_int_equal(next_record(), 200);
+}
+
+/* A mark without an event, and marks of queues that never were. */
+static void false_marks_do_no_harm(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t word;
+
+	fake_create_cq(fn, 1, channel, 1);
+	for (word = 0; word < ADEV_CQ_WORDS; word++)
+		atomic_store(&fn->view.shared->cq_events[word], UINT64_MAX);
+	for (word = 0; word < ADEV_CQ_WORDS / 64; word++)
+		atomic_store(&fn->view.shared->cq_events_summary[word],
+			     UINT64_MAX);
+	assert_false(adev_channels_deliver(fn));
+	assert_false(has_record(channel_fd));
+}
+
+static uint32_t fill(struct adev_function *fn, uint32_t cq)
+{
+	uint32_t fired = 0;
+
+	do {
+		fake_fire(fn, cq);
+		fired++;
+	} while (!adev_channels_deliver(fn));
+	return fired;
+}
+
+static void what_does_not_fit_comes_later(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t cq = fake_create_cq(fn, 1, channel, 1);
+	uint32_t other = fake_create_cq(fn, 1, channel, 2);
+	uint32_t fired = fill(fn, cq), i;
+
+	fake_fire(fn, other);
+	fake_fire(fn, cq);
+	assert_true(adev_channels_deliver(fn));
+	assert_true(adev_channels_deliver(fn));
+	assert_int_equal(fn->counters.events_deferred, 3);
+	for (i = 0; i < fired - 1; i++)
+		assert_int_equal(next_record(), 1);
+	assert_false(has_record(channel_fd));
+	assert_false(adev_channels_deliver(fn));
+	assert_int_equal(next_record(), 1);
+	assert_int_equal(next_record(), 1);
+	assert_int_equal(next_record(), 2);
+	assert_false(has_record(channel_fd));
+	assert_int_equal(fn->counters.events_deferred, 3);
+}
+
+static void a_destroyed_queue_says_nothing_more(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t cq = fake_create_cq(fn, 1, channel, 1);
+	uint32_t other = fake_create_cq(fn, 1, channel, 2);
+	uint32_t fired;
+
+	fake_fire(fn, other);
+	fired = fill(fn, cq);
+	assert_ok(fake_command_object(fn, ARNICA_HW_CMD_DESTROY_CQ, cq));
+	assert_int_equal(adev_channel_purge(fn, channel, 1), fired - 1);
+	assert_false(adev_channels_deliver(fn));
+	assert_int_equal(next_record(), 2);
+	assert_false(has_record(channel_fd));
+}
+
+static void without_readers_events_are_dropped(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t deaf = fake_create_cq(fn, 1, ARNICA_HW_NO_CHANNEL, 1);
+	uint32_t cq = fake_create_cq(fn, 1, channel, 2);
+
+	close(channel_fd);
+	fake_fire(fn, cq);
+	fake_fire(fn, deaf);
+	assert_false(adev_channels_deliver(fn));
+	assert_int_equal(armed(fn, cq), 0);
+	assert_int_equal(armed(fn, deaf), 0);
+}
+
+static void an_overrun_is_told_once(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t cq = fake_create_cq(fn, 1, ARNICA_HW_NO_CHANNEL, 0x77);
+	struct {
+		uint64_t user_data;
+		uint32_t type, reserved0;
+	} event;
+	int fd, i;
+
+	assert_ok(adev_async_open(fn, &fd));
+	arnica_store32(&fn->view.cqs[cq].record.state, ARNICA_HW_CQ_OVERRUN,
+		       memory_order_relaxed);
+	for (i = 0; i < 3; i++) {
+		adev_channels_rescan(fn);
+		assert_false(adev_channels_deliver(fn));
+	}
+	assert_int_equal(read(fd, &event, sizeof(event)), 16);
+	assert_int_equal(event.user_data, 0x77);
+	assert_int_equal(event.type, 0);
+	assert_false(has_record(fd));
+	close(fd);
+}
+
+/* A writer that died between counting and marking. */
+static void a_rescan_finds_what_was_not_marked(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t cq = fake_create_cq(fn, 1, channel, 9);
+
+	arnica_store32(&fn->view.cqs[cq].record.armed,
+		       ARNICA_HW_ARMED_FIRED_ONE, memory_order_relaxed);
+	assert_false(adev_channels_deliver(fn));
+	assert_false(has_record(channel_fd));
+	adev_channels_rescan(fn);
+	assert_false(adev_channels_deliver(fn));
+	assert_int_equal(next_record(), 9);
+}
+
+#define deliver_test(function)                                                 \
+	cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		deliver_test(each_event_is_one_record),
+		deliver_test(events_reach_far_queues),
+		deliver_test(false_marks_do_no_harm),
+		deliver_test(what_does_not_fit_comes_later),
+		deliver_test(a_destroyed_queue_says_nothing_more),
+		deliver_test(without_readers_events_are_dropped),
+		deliver_test(an_overrun_is_told_once),
+		deliver_test(a_rescan_finds_what_was_not_marked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Completion queues: checks, references, and when entries are counted. */
+#include <unistd.h>
+
+#include "fake_function.h"
+
+#include "comp/channel.h"
+#include "front/command.h"
+
+static struct arnica_hw_command create_command(uint32_t cqe, uint32_t channel,
+					       uint32_t vector, uint32_t flags)
+{
+	return (struct arnica_hw_command){
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_CREATE_CQ),
+		.create_cq = {
+			.cqe = arnica_to_le32(cqe),
+			.channel = arnica_to_le32(channel),
+			.vector = arnica_to_le32(vector),
+			.flags = arnica_to_le32(flags),
+		},
+	};
+}
+
+static uint32_t create(struct adev_function *fn, uint32_t cqe, uint32_t channel,
+		       uint32_t vector, uint32_t flags)
+{
+	const struct arnica_hw_command command = create_command(cqe, channel,
+								vector, flags);
+
+	return fake_command(fn, &command, NULL);
+}
+
+static void wrong_queues_are_refused(void **state)
+{
+	struct adev_function *fn = *state;
+	const uint32_t none = ARNICA_HW_NO_CHANNEL;
+
+	assert_int_equal(create(fn, 0, none, 0, 0), ARNICA_HW_COMMAND_INVALID);
+	assert_int_equal(create(fn, ARNICA_HW_MAX_CQE + 1, none, 0, 0),
+			 ARNICA_HW_COMMAND_INVALID);
+	assert_int_equal(create(fn, 1, none, ARNICA_HW_COMP_VECTORS, 0),
+			 ARNICA_HW_COMMAND_INVALID);
+	assert_int_equal(create(fn, 1, none, 0, 4), ARNICA_HW_COMMAND_INVALID);
+	assert_int_equal(create(fn, 1, 0, 0, 0), ARNICA_HW_COMMAND_INVALID);
+	assert_ok(create(fn, ARNICA_HW_MAX_CQE, none, 7, 3));
+	assert_int_equal(fn->num_cqs, 1);
+}
+
+static void a_record_starts_clean(void **state)
+{
+	struct adev_function *fn = *state;
+	const struct arnica_hw_command command = create_command(
+		100, ARNICA_HW_NO_CHANNEL, 0, 0);
+	struct arnica_hw_completion completion;
+	struct arnica_hw_cq_record *record;
+	uint32_t round;
+
+	for (round = 0; round < 2; round++) {
+		assert_ok(fake_command(fn, &command, &completion));
+		assert_int_equal(arnica_from_le32(completion.cq.cqe), 100);
+		record = adev_view_at(
+			&fn->view,
+			arnica_from_le64(completion.cq.record_offset),
+			sizeof(*record));
+		assert_non_null(record);
+		assert_int_equal(
+			arnica_load32(&record->ready, memory_order_relaxed), 0);
+		assert_int_equal(
+			arnica_load32(&record->limit, memory_order_relaxed),
+			100);
+		arnica_store32(&record->ready, 5, memory_order_relaxed);
+		assert_ok(fake_command_object(
+			fn, ARNICA_HW_CMD_DESTROY_CQ,
+			arnica_from_le32(completion.cq.handle)));
+	}
+}
+
+static void a_used_queue_is_not_destroyed(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t cq = fake_create_cq(fn, 10, ARNICA_HW_NO_CHANNEL, 1);
+
+	adev_cq_attach(fn, cq, 4);
+	assert_int_equal(fake_command_object(fn, ARNICA_HW_CMD_DESTROY_CQ, cq),
+			 ARNICA_HW_COMMAND_BUSY);
+	adev_cq_detach(fn, cq, 4);
+	assert_ok(fake_command_object(fn, ARNICA_HW_CMD_DESTROY_CQ, cq));
+	assert_false(adev_cq_valid(fn, cq));
+	assert_int_equal(fake_command_object(fn, ARNICA_HW_CMD_DESTROY_CQ, cq),
+			 ARNICA_HW_COMMAND_NO_OBJECT);
+	assert_int_equal(
+		fake_command_object(fn, ARNICA_HW_CMD_DESTROY_CQ, UINT32_MAX),
+		ARNICA_HW_COMMAND_NO_OBJECT);
+}
+
+static uint32_t counted(struct adev_function *fn, uint32_t cq)
+{
+	return arnica_load32(&fn->view.cqs[cq].record.counted,
+			     memory_order_relaxed);
+}
+
+static void only_queues_that_can_overrun_are_counted(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t cq = fake_create_cq(fn, 10, ARNICA_HW_NO_CHANNEL, 1);
+
+	adev_cq_attach(fn, cq, 10);
+	assert_int_equal(counted(fn, cq), 0);
+	adev_cq_attach(fn, cq, 1);
+	assert_int_equal(counted(fn, cq), 1);
+	adev_cq_detach(fn, cq, 1);
+	assert_int_equal(counted(fn, cq), 0);
+}
+
+static void overrun_can_be_ignored(void **state)
+{
+	struct adev_function *fn = *state;
+
+	assert_ok(create(fn, 10, ARNICA_HW_NO_CHANNEL, 0,
+			 ARNICA_HW_CQ_IGNORE_OVERRUN));
+	adev_cq_attach(fn, 0, 100);
+	assert_int_equal(counted(fn, 0), 0);
+}
+
+static uint32_t resize(struct adev_function *fn, uint32_t cq, uint32_t cqe)
+{
+	const struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_RESIZE_CQ),
+		.create_cq = { .handle = arnica_to_le32(cq),
+			       .cqe = arnica_to_le32(cqe) },
+	};
+
+	return fake_command(fn, &command, NULL);
+}
+
+static void resizing_decides_anew(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t cq = fake_create_cq(fn, 10, ARNICA_HW_NO_CHANNEL, 1);
+	struct arnica_hw_cq_record *record = &fn->view.cqs[cq].record;
+
+	adev_cq_attach(fn, cq, 20);
+	assert_int_equal(counted(fn, cq), 1);
+	arnica_store32(&record->outstanding, 6, memory_order_relaxed);
+	assert_int_equal(resize(fn, cq, 5), ARNICA_HW_COMMAND_INVALID);
+	assert_ok(resize(fn, cq, 6));
+	assert_int_equal(
+		arnica_load32(&record->outstanding, memory_order_relaxed), 6);
+	assert_ok(resize(fn, cq, 20));
+	assert_int_equal(counted(fn, cq), 0);
+	assert_int_equal(resize(fn, cq, 0), ARNICA_HW_COMMAND_INVALID);
+	assert_int_equal(resize(fn, cq + 1, 5), ARNICA_HW_COMMAND_NO_OBJECT);
+}
+
+static void a_channel_is_kept_for_its_queues(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t first, second, cq;
+	int fd, other;
+
+	assert_ok(adev_channel_open(fn, &fd));
+	assert_ok(adev_channel_index(fn, fd, &first));
+	cq = fake_create_cq(fn, 1, first, 1);
+	close(fd);
+	assert_ok(adev_channel_open(fn, &fd));
+	assert_ok(adev_channel_index(fn, fd, &second));
+	assert_int_not_equal(first, second);
+	assert_ok(fake_command_object(fn, ARNICA_HW_CMD_DESTROY_CQ, cq));
+	assert_ok(adev_channel_open(fn, &other));
+	assert_ok(adev_channel_index(fn, other, &second));
+	assert_int_equal(first, second);
+	close(fd);
+	close(other);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		function_test(wrong_queues_are_refused),
+		function_test(a_record_starts_clean),
+		function_test(a_used_queue_is_not_destroyed),
+		function_test(only_queues_that_can_overrun_are_counted),
+		function_test(overrun_can_be_ignored),
+		function_test(resizing_decides_anew),
+		function_test(a_channel_is_kept_for_its_queues),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
