@@ -75,6 +75,20 @@ int standin_attrs_get(const struct standin_attrs *attrs, size_t rule,
 	return 0;
 }
 
+int standin_attrs_get_number(const struct standin_attrs *attrs, size_t rule,
+			     uint64_t *value)
+{
+	const struct ib_uverbs_attr *attr = attrs->found[rule];
+	uint32_t narrow;
+	int error;
+
+	if (!attr || attr->len != sizeof(narrow))
+		return standin_attrs_get(attrs, rule, value, sizeof(*value));
+	error = standin_attrs_get(attrs, rule, &narrow, sizeof(narrow));
+	*value = narrow;
+	return error;
+}
+
 /* Tells the program that it has been written to; tools like valgrind look. */
 static int standin_attrs_mark(const struct standin_attrs *attrs,
 			      const struct ib_uverbs_attr *attr)

@@ -45,6 +45,11 @@ int standin_attrs_parse(struct standin_attrs *attrs, uint64_t address,
 int standin_attrs_get(const struct standin_attrs *attrs, size_t rule,
 		      void *value, size_t length) ARNICA_MUST_CHECK;
 
+/* An input that is a number of 4 or 8 bytes: libraries differ in how wide they
+ * send the constants that the kernel takes as 64 bits. */
+int standin_attrs_get_number(const struct standin_attrs *attrs, size_t rule,
+			     uint64_t *value);
+
 /* Writes an output attribute: at most what it has room for, the rest of its
  * room zero. */
 int standin_attrs_put(const struct standin_attrs *attrs, size_t rule,

@@ -18,11 +18,11 @@ enum {
 const struct standin_attr_rule standin_gid_entry_rules[4] = {
 	[STANDIN_ENTRY_PORT] = { .id = UVERBS_ATTR_QUERY_GID_ENTRY_PORT,
 				 .min_length = 4,
-				 .max_length = 4,
+				 .max_length = 8,
 				 .required = true },
 	[STANDIN_ENTRY_INDEX] = { .id = UVERBS_ATTR_QUERY_GID_ENTRY_GID_INDEX,
 				  .min_length = 4,
-				  .max_length = 4,
+				  .max_length = 8,
 				  .required = true },
 	[STANDIN_ENTRY_FLAGS] = { .id = UVERBS_ATTR_QUERY_GID_ENTRY_FLAGS,
 				  .min_length = 4,
@@ -84,15 +84,13 @@ static void standin_gid_fill(const struct arnica_bus_identity *identity,
 static int standin_gid_check_flags(const struct standin_attrs *attrs,
 				   size_t rule)
 {
-	const struct ib_uverbs_attr *attr = attrs->found[rule];
+	uint64_t flags;
+	int error;
 
-	if (!attr)
+	if (!attrs->found[rule])
 		return 0;
-	if (attr->len != 4 && attr->len != 8)
-		return EINVAL;
-	if (attr->len == 4)
-		return (uint32_t)attr->data ? EINVAL : 0;
-	return attr->data ? EINVAL : 0;
+	error = standin_attrs_get_number(attrs, rule, &flags);
+	return error || !flags ? error : EINVAL;
 }
 
 int standin_gid_entry(const struct standin_adapter *adapter, int fd,
@@ -100,25 +98,25 @@ int standin_gid_entry(const struct standin_adapter *adapter, int fd,
 {
 	const struct arnica_bus_identity *identity = &adapter->identity;
 	struct ib_uverbs_gid_entry entry;
-	uint32_t port;
-	uint32_t index;
+	uint64_t port;
+	uint64_t index;
 	int error;
 
 	(void)fd;
 	error = standin_gid_check_flags(attrs, STANDIN_ENTRY_FLAGS);
 	if (!error)
-		error = standin_attrs_get(attrs, STANDIN_ENTRY_PORT, &port,
-					  sizeof(port));
+		error = standin_attrs_get_number(attrs, STANDIN_ENTRY_PORT,
+						 &port);
 	if (!error)
-		error = standin_attrs_get(attrs, STANDIN_ENTRY_INDEX, &index,
-					  sizeof(index));
+		error = standin_attrs_get_number(attrs, STANDIN_ENTRY_INDEX,
+						 &index);
 	if (error)
 		return error;
 	if (port != STANDIN_GID_PORT || index >= ARNICA_HW_GID_TABLE_LEN)
 		return EINVAL;
-	if (standin_gid_is_empty(identity, index))
+	if (standin_gid_is_empty(identity, (uint32_t)index))
 		return ENODATA;
-	standin_gid_fill(identity, index, &entry);
+	standin_gid_fill(identity, (uint32_t)index, &entry);
 	return standin_attrs_put(attrs, STANDIN_ENTRY_ANSWER, &entry,
 				 sizeof(entry));
 }

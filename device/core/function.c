@@ -174,10 +174,17 @@ bool adev_function_serve(struct adev_function *fn)
 	return left;
 }
 
-static void end_connection(struct adev_qp *qp)
+static bool leads_to(struct adev_qp *qp, uint32_t function, uint64_t generation)
 {
-	atomic_store(&qp->peer_died, true);
-	adev_exec_submit(qp, NULL);
+	bool leads;
+
+	adev_qp_lock_send(qp);
+	leads = qp->link.view && qp->link.view->function == function &&
+		qp->link.view->generation == generation;
+	if (leads)
+		atomic_store(&qp->peer_died, true);
+	adev_qp_unlock_send(qp);
+	return leads;
 }
 
 void adev_function_peer_died(struct adev_function *fn, uint32_t function,
@@ -196,10 +203,10 @@ void adev_function_peer_died(struct adev_function *fn, uint32_t function,
 	for (index = 0; index < fn->qp_scan_end; index++) {
 		struct adev_qp *qp = fn->qps[index];
 
-		if (qp && qp->link.view &&
-		    qp->link.view->function == function &&
-		    qp->link.view->generation == generation)
-			end_connection(qp);
+		if (qp && leads_to(qp, function, generation))
+			adev_exec_submit(qp, NULL);
 	}
 	pthread_mutex_unlock(&fn->command_lock);
+	/* It may have fired a CQ and not said so. */
+	adev_channels_rescan(fn);
 }

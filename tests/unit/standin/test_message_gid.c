@@ -26,8 +26,9 @@ static int query_entry(uint32_t port, uint32_t index, uint32_t flags,
 
 	message_start(&message, UVERBS_OBJECT_DEVICE,
 		      UVERBS_METHOD_QUERY_GID_ENTRY);
-	message_add(&message, UVERBS_ATTR_QUERY_GID_ENTRY_PORT, 4, port);
-	message_add(&message, UVERBS_ATTR_QUERY_GID_ENTRY_GID_INDEX, 4, index);
+	/* Port and index as wide as libibverbs sends them, flags narrower. */
+	message_add(&message, UVERBS_ATTR_QUERY_GID_ENTRY_PORT, 8, port);
+	message_add(&message, UVERBS_ATTR_QUERY_GID_ENTRY_GID_INDEX, 8, index);
 	message_add(&message, UVERBS_ATTR_QUERY_GID_ENTRY_FLAGS, 4, flags);
 	message_add_output(&message, UVERBS_ATTR_QUERY_GID_ENTRY_RESP_ENTRY,
 			   entry, bytes);
