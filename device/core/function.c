@@ -104,7 +104,7 @@ static void serve_error(struct adev_qp *qp)
 		shared->async_event = 0;
 		adev_qp_enter_error(qp);
 	}
-	adev_qp_unlock_send(qp);
+	adev_exec_release(qp);
 	if (event)
 		adev_async_raise(qp->fn, event, shared->user_data);
 }
@@ -183,7 +183,7 @@ static bool leads_to(struct adev_qp *qp, uint32_t function, uint64_t generation)
 		qp->link.view->generation == generation;
 	if (leads)
 		atomic_store(&qp->peer_died, true);
-	adev_qp_unlock_send(qp);
+	adev_exec_release(qp);
 	return leads;
 }
 

@@ -34,8 +34,11 @@ static bool is_due(struct adev_qp *qp, const void *descriptor)
 }
 
 /* Begins the next message. False when there is none, or the QP may not. */
-static bool begin(struct adev_qp *qp, uint32_t producer, const void **area)
+static bool begin(struct adev_qp *qp, const void **area)
 {
+	/* Entries are complete before they are announced. */
+	uint32_t producer = atomic_load_explicit(&qp->producer,
+						 memory_order_acquire);
 	uint32_t state = atomic_load_explicit(&qp->shared->state,
 					      memory_order_relaxed);
 	enum arnica_hw_status status;
@@ -82,24 +85,20 @@ static bool end_dead_connection(struct adev_qp *qp)
 	return true;
 }
 
-/* With sq_lock held. *seen is the producer that was worked up to. */
-static enum turn run(struct adev_qp *qp, const void *area, uint32_t *seen)
+/* With sq_lock held. */
+static enum turn run(struct adev_qp *qp, const void *area)
 {
 	uint64_t bytes = 0;
 	uint32_t messages = 0;
 
-	if (end_dead_connection(qp)) {
-		*seen = atomic_load(&qp->producer);
+	if (end_dead_connection(qp))
 		return TURN_IDLE;
-	}
 	if (qp->flush_pending)
 		adev_qp_flush(qp);
-	/* P3 of the host: entries are complete before they are announced. */
-	*seen = atomic_load_explicit(&qp->producer, memory_order_acquire);
 	for (;;) {
 		uint64_t before;
 
-		if (!qp->active && !begin(qp, *seen, &area))
+		if (!qp->active && !begin(qp, &area))
 			return qp->flush_pending ? TURN_WAITING : TURN_IDLE;
 		before = qp->message.done;
 		ADEV_POINT("message_begun");
@@ -120,17 +119,29 @@ static enum turn run(struct adev_qp *qp, const void *area, uint32_t *seen)
 	}
 }
 
+/* Takes the QP, or leaves word for the one who has it. */
+static bool take(struct adev_qp *qp)
+{
+	if (adev_qp_try_lock_send(qp))
+		return true;
+	/* P6: the wish is stored before the lock is tried again; the holder
+	 * (C6) looks for it after it let go. One of the two succeeds. */
+	atomic_store(&qp->again, true);
+	return adev_qp_try_lock_send(qp);
+}
+
 void adev_exec_submit(struct adev_qp *qp, const void *area)
 {
 	struct adev_function *fn = qp->fn;
 
-	for (;;) {
+	do {
 		enum turn turn;
-		uint32_t seen;
 
-		if (!adev_qp_try_lock_send(qp))
-			return; /* the holder looks again: C6 */
-		turn = run(qp, area, &seen);
+		if (!take(qp))
+			return;
+		if (atomic_load_explicit(&qp->again, memory_order_relaxed))
+			(void)atomic_exchange(&qp->again, false);
+		turn = run(qp, area);
 		area = NULL;
 		if (turn == TURN_WAITING)
 			adev_function_wait(fn, qp);
@@ -140,12 +151,14 @@ void adev_exec_submit(struct adev_qp *qp, const void *area)
 			adev_function_left_work(fn, 0);
 			return;
 		}
-		/* C6: whoever announced work while the lock was held stored
-		 * the producer before it tried the lock. */
-		if (atomic_load(&qp->producer) == seen &&
-		    !atomic_load(&qp->peer_died))
-			return;
-	}
+	} while (atomic_load(&qp->again)); /* C6 */
+}
+
+void adev_exec_release(struct adev_qp *qp)
+{
+	adev_qp_unlock_send(qp);
+	if (atomic_load(&qp->again)) /* C6 */
+		adev_exec_submit(qp, NULL);
 }
 
 bool adev_exec_scheduled(struct adev_function *fn)

@@ -18,6 +18,10 @@
  */
 void adev_exec_submit(struct adev_qp *qp, const void *area);
 
+/* Lets go of a QP's send queue, and executes what was wanted meanwhile. For
+ * everybody but adev_exec_submit() itself. */
+void adev_exec_release(struct adev_qp *qp);
+
 /* Runs the scheduling queues for a turn; true when QPs are left on them. */
 bool adev_exec_scheduled(struct adev_function *fn);
 

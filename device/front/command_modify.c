@@ -245,7 +245,7 @@ static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
 	if (to == ARNICA_HW_QPS_RTR && from == ARNICA_HW_QPS_INIT) {
 		adev_qp_lock_send(qp);
 		(void)!adev_link_resolve(qp);
-		adev_qp_unlock_send(qp);
+		adev_exec_release(qp);
 	}
 	if (to == ARNICA_HW_QPS_RTS && from != ARNICA_HW_QPS_RTS)
 		adev_exec_submit(qp, NULL);
@@ -285,7 +285,7 @@ ADEV_COMMAND_HANDLER(modify_qp)
 		status = ARNICA_HW_COMMAND_INVALID;
 	else
 		status = change_state(qp, new, mask, from, to);
-	adev_qp_unlock_send(qp);
+	adev_exec_release(qp);
 	if (!status)
 		follow_up(qp, from, to);
 	return status;
@@ -311,6 +311,6 @@ ADEV_COMMAND_HANDLER(query_qp)
 	answer->sq_psn = arnica_to_le32(qp->send_psn);
 	answer->rq_psn = arnica_to_le32(qp->shared->expected_psn);
 	answer->mask = arnica_to_le32(0);
-	adev_qp_unlock_send(qp);
+	adev_exec_release(qp);
 	return ARNICA_HW_COMMAND_OK;
 }

@@ -84,7 +84,7 @@ static void ring_receive(struct adev_function *fn, uint64_t value)
 		adev_qp_lock_send(qp);
 		if (atomic_load(&qp->shared->state) == ARNICA_HW_QPS_ERR)
 			adev_qp_flush(qp);
-		adev_qp_unlock_send(qp);
+		adev_exec_release(qp);
 		return;
 	}
 	arnica_store32(&qp->recv_ring.record->waiting, 0,

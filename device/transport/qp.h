@@ -54,6 +54,7 @@ struct adev_qp {
 
 	_Atomic uint32_t sq_lock;
 	_Atomic uint32_t producer; /* announced by doorbells */
+	_Atomic bool again; /* somebody wanted to execute it meanwhile */
 	uint32_t head;             /* next entry to execute */
 	bool active;               /* `message` is under way */
 	char *sq;
@@ -103,7 +104,7 @@ static inline bool adev_qp_try_lock_send(struct adev_qp *qp)
 void adev_qp_lock_send(struct adev_qp *qp); /* waits */
 static inline void adev_qp_unlock_send(struct adev_qp *qp)
 {
-	/* P6: pairs with C6 in adev_exec_submit(). */
+	/* A full barrier: `again` is looked at after it (C6 in exec.c). */
 	(void)atomic_exchange_explicit(&qp->sq_lock, 0, memory_order_seq_cst);
 }
 

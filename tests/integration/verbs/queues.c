@@ -289,29 +289,25 @@ static void reads_beyond_the_limit_wait_their_turn(void)
 /* The sum of a list may not pass the largest message of the port. */
 static void message_that_is_too_long_is_an_error(void)
 {
+	enum { PIECES = 29 };
 	struct vt_wish wish = vt_defaults();
 	struct ibv_send_wr wr, *bad;
+	struct ibv_sge sge[PIECES];
 	struct ibv_port_attr port;
-	struct ibv_sge sge[2];
+	uint32_t piece;
 	int status;
 
-	wish.buffer_bytes = 3ull << 30;
-	vt_end_open(&a, &wish);
-	wish.buffer_bytes = 4096;
-	vt_end_open(&b, &wish);
-	{
-		struct vt_address to_a = vt_address_of(&a);
-		struct vt_address to_b = vt_address_of(&b);
-
-		vt_connect(&a, &to_b);
-		vt_connect(&b, &to_a);
-	}
+	wish.send_sge = PIECES;
+	wish.buffer_bytes = 80u << 20;
+	vt_pair_open(&a, &b, &wish, false);
 	VT_EQUAL(ibv_query_port(a.context, 1, &port), 0);
 	VT_CHECK(port.max_msg_sz >= 1u << 30);
-	sge[0] = vt_sge(&a, 0, port.max_msg_sz);
-	sge[1] = vt_sge(&a, 0, 1);
+	piece = port.max_msg_sz / PIECES + 1;
+	VT_CHECK(piece <= wish.buffer_bytes);
+	for (int i = 0; i < PIECES; i++)
+		sge[i] = vt_sge(&a, 0, piece);
 	wr = vt_send_wr(1, IBV_WR_SEND, sge);
-	wr.num_sge = 2;
+	wr.num_sge = PIECES;
 	vt_recv(&b, 2, 0, 4096);
 	status = ibv_post_send(a.qp, &wr, &bad);
 	if (status == 0)
