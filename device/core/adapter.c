@@ -11,6 +11,9 @@
 #include "dma/dma.h"
 #include "domain/directory.h"
 
+/* How often the life words of attached peers are looked at. */
+#define LIFE_CHECK_NS (100 * ADEV_MS_NS)
+
 struct adev_adapter adev_adapter = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static struct adev_peer_entry *find_peer(uint32_t function, uint64_t generation)
@@ -54,6 +57,7 @@ static int new_peer(struct adev_function *fn, uint32_t function,
 		goto err_detach;
 	adev_view_init(&entry->view, entry->peer.base, entry->peer.size,
 		       &layout);
+	entry->directory = fn->directory;
 	entry->view.function = function;
 	entry->view.generation = generation;
 	entry->view.pid = entry->peer.pid;
@@ -172,9 +176,13 @@ bool adev_adapter_serve(void)
 uint64_t adev_adapter_deadline(void)
 {
 	uint64_t deadline = ADEV_NEVER_NS;
+	struct adev_peer_entry *entry;
 	struct adev_function *fn;
 
 	pthread_mutex_lock(&adev_adapter.lock);
+	for (entry = adev_adapter.peers; entry; entry = entry->next)
+		if (!entry->peer.own_process && !entry->death_seen)
+			deadline = adev_now_ns() + LIFE_CHECK_NS;
 	for (fn = adev_adapter.functions; fn; fn = fn->next) {
 		uint64_t own = adev_function_deadline(fn);
 
@@ -199,7 +207,19 @@ uint32_t adev_adapter_pid_fds(int *fds, uint32_t max)
 	return count;
 }
 
-/* A peer whose process has ended, not reported yet. */
+/* exec ends a function without ending its process, which no pidfd tells. */
+static bool has_ended(struct adev_peer_entry *entry)
+{
+	struct pollfd ended = { .fd = entry->peer.pid_fd, .events = POLLIN };
+
+	if (entry->peer.own_process)
+		return false;
+	return !adev_directory_alive(entry->directory, entry->view.function,
+				     entry->view.generation) ||
+	       (ended.fd >= 0 && poll(&ended, 1, 0) == 1);
+}
+
+/* A peer whose function has ended, not reported yet. */
 static bool next_dead(uint32_t *function, uint64_t *generation)
 {
 	struct adev_peer_entry *entry;
@@ -207,11 +227,7 @@ static bool next_dead(uint32_t *function, uint64_t *generation)
 
 	pthread_mutex_lock(&adev_adapter.lock);
 	for (entry = adev_adapter.peers; entry && !found; entry = entry->next) {
-		struct pollfd ended = { .fd = entry->peer.pid_fd,
-					.events = POLLIN };
-
-		if (entry->death_seen || ended.fd < 0 ||
-		    poll(&ended, 1, 0) != 1)
+		if (entry->death_seen || !has_ended(entry))
 			continue;
 		entry->death_seen = true;
 		*function = entry->view.function;

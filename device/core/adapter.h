@@ -17,6 +17,7 @@
 struct adev_peer_entry {
 	struct adev_view view; /* first: a view leads to its entry */
 	struct adev_peer peer;
+	const struct adev_directory *directory;
 	uint32_t references;
 	bool death_seen;
 	struct adev_peer_entry *next;

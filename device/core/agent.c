@@ -107,15 +107,9 @@ static void sleep_until(uint64_t deadline, struct pollfd *fds, int *watched)
 		fds[i + 1].fd = watched[i];
 		fds[i + 1].events = POLLIN;
 	}
-	if (poll(fds, count + 1, timeout_ms(deadline)) <= 0)
-		return;
-	adev_wake_drain(agent.read_fd);
-	for (i = 0; i < count; i++) {
-		if (fds[i + 1].revents) {
-			adev_adapter_check_peers();
-			break;
-		}
-	}
+	if (poll(fds, count + 1, timeout_ms(deadline)) > 0)
+		adev_wake_drain(agent.read_fd);
+	adev_adapter_check_peers();
 }
 
 static void *run(void *unused)

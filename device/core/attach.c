@@ -17,6 +17,7 @@
 #include "comp/channel.h"
 #include "core/adapter.h"
 #include "core/agent.h"
+#include "dma/guard.h"
 #include "domain/directory.h"
 #include "domain/log.h"
 #include "domain/proc.h"
@@ -204,6 +205,7 @@ static int attach_locked(int device_fd, struct adev_function *fn)
 	int error;
 
 	pthread_once(&once, install_fork_handlers);
+	adev_guard_install();
 	error = inode_of(device_fd, &fn->segment_inode);
 	if (error)
 		return error;

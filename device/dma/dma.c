@@ -3,38 +3,30 @@
 #include "dma/dma.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "dma/guard.h"
 
 #define VM_CHUNK_BYTES (1u << 20) /* of one process_vm call */
 #define TAIL_BYTES 8u
 
 /* Copies so that whoever watches the last bytes sees the others first. */
-static void copy_tail_last(char *to, const char *from, uint64_t bytes)
+static bool copy_tail_last(char *to, const char *from, uint64_t bytes)
 {
 	uint64_t head = bytes > TAIL_BYTES ? bytes - TAIL_BYTES : 0;
 
-	if (head)
-		memcpy(to, from, head);
+	if (head && !adev_guard_copy(to, from, head))
+		return false;
 	/* P7: the head is visible before the tail; the application that spins
 	 * on the last byte is the observer. */
 	atomic_thread_fence(memory_order_release);
-	if (bytes - head == TAIL_BYTES && !((uintptr_t)(to + head) & 7)) {
-		uint64_t word;
-
-		memcpy(&word, from + head, sizeof(word));
-		atomic_store_explicit((_Atomic uint64_t *)(to + head), word,
-				      memory_order_release);
-		return;
-	}
-	for (; head < bytes; head++)
-		*(volatile char *)(to + head) = from[head];
+	return adev_guard_copy(to + head, from + head, bytes - head);
 }
 
 /* Both sides are this process's. */
-static void copy_local(const struct adev_gather *to_list,
+static bool copy_local(const struct adev_gather *to_list,
 		       const struct adev_gather *from_list, uint64_t offset,
 		       uint64_t bytes)
 {
@@ -46,12 +38,14 @@ static void copy_local(const struct adev_gather *to_list,
 				       &to_bytes) ||
 		    !adev_gather_slice(from_list, offset, bytes, &from, 1,
 				       &from_bytes))
-			return;
+			return false;
 		part = to_bytes < from_bytes ? to_bytes : from_bytes;
-		copy_tail_last(to.iov_base, from.iov_base, part);
+		if (!copy_tail_last(to.iov_base, from.iov_base, part))
+			return false;
 		offset += part;
 		bytes -= part;
 	}
+	return true;
 }
 
 /* Is this process's own side of the transfer accessible? Only asked after a
@@ -143,6 +137,24 @@ static enum adev_dma_result transfer_vm(struct adev_transfer *transfer,
 						   ADEV_DMA_MORE;
 }
 
+/* A copy within the process faulted: which side is it? */
+static enum adev_dma_result own_fault(const struct adev_transfer *transfer)
+{
+	uint64_t done = 0;
+
+	while (done < transfer->bytes) {
+		char byte[64];
+		uint64_t part = transfer->bytes - done;
+
+		if (part > sizeof(byte))
+			part = sizeof(byte);
+		if (!adev_gather_read(transfer->local, done, byte, part))
+			return ADEV_DMA_LOCAL_FAULT;
+		done += part;
+	}
+	return ADEV_DMA_FAULT;
+}
+
 static enum adev_dma_result transfer(struct adev_transfer *transfer, bool write)
 {
 	if (transfer->done == transfer->bytes)
@@ -150,9 +162,11 @@ static enum adev_dma_result transfer(struct adev_transfer *transfer, bool write)
 	switch ((enum adev_dma_method)atomic_load_explicit(
 		&transfer->view->method, memory_order_relaxed)) {
 	case ADEV_DMA_LOCAL:
-		copy_local(write ? transfer->remote : transfer->local,
-			   write ? transfer->local : transfer->remote,
-			   transfer->done, transfer->bytes - transfer->done);
+		if (!copy_local(write ? transfer->remote : transfer->local,
+				write ? transfer->local : transfer->remote,
+				transfer->done,
+				transfer->bytes - transfer->done))
+			return own_fault(transfer);
 		transfer->done = transfer->bytes;
 		return ADEV_DMA_DONE;
 	case ADEV_DMA_PROCESS_VM:

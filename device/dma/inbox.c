@@ -103,6 +103,14 @@ static const struct adev_piece *find_piece(const struct adev_gather *gather,
 	return NULL;
 }
 
+static void release_slot(struct adev_transfer *transfer)
+{
+	atomic_store_explicit(
+		&transfer->view->inbox[transfer->inbox_slot].owner, 0,
+		memory_order_release);
+	transfer->inbox_slot = -1;
+}
+
 static enum adev_dma_result start_transfer(struct adev_transfer *transfer,
 					   bool write)
 {
@@ -127,21 +135,16 @@ static enum adev_dma_result start_transfer(struct adev_transfer *transfer,
 	slot->stag = piece->stag;
 	slot->iova = piece->iova + inside;
 	slot->length = (uint32_t)part;
-	if (write)
-		adev_gather_read(transfer->local, transfer->done,
-				 slot_buffer(transfer->view, number), part);
 	transfer->inbox_slot = number;
+	if (write && !adev_gather_read(transfer->local, transfer->done,
+				       slot_buffer(transfer->view, number),
+				       part)) {
+		release_slot(transfer);
+		return ADEV_DMA_LOCAL_FAULT;
+	}
 	transfer->inbox_bytes = (uint32_t)part;
 	post(transfer, slot);
 	return ADEV_DMA_LATER;
-}
-
-static void release_slot(struct adev_transfer *transfer)
-{
-	atomic_store_explicit(
-		&transfer->view->inbox[transfer->inbox_slot].owner, 0,
-		memory_order_release);
-	transfer->inbox_slot = -1;
 }
 
 enum adev_dma_result adev_inbox_transfer(struct adev_transfer *transfer,
@@ -149,6 +152,7 @@ enum adev_dma_result adev_inbox_transfer(struct adev_transfer *transfer,
 {
 	struct adev_inbox_slot *slot;
 	uint32_t result;
+	bool placed;
 
 	if (transfer->inbox_slot < 0)
 		return start_transfer(transfer, write);
@@ -156,12 +160,14 @@ enum adev_dma_result adev_inbox_transfer(struct adev_transfer *transfer,
 	if (slot_state(slot) != ADEV_INBOX_DONE)
 		return ADEV_DMA_LATER;
 	result = slot->result;
-	if (!result && !write)
-		adev_gather_write(transfer->local, transfer->done,
-				  slot_buffer(transfer->view,
-					      transfer->inbox_slot),
-				  transfer->inbox_bytes);
+	placed = result || write ||
+		 adev_gather_write(transfer->local, transfer->done,
+				   slot_buffer(transfer->view,
+					       transfer->inbox_slot),
+				   transfer->inbox_bytes);
 	release_slot(transfer);
+	if (!placed)
+		return ADEV_DMA_LOCAL_FAULT;
 	if (result)
 		return ADEV_DMA_FAULT;
 	transfer->done += transfer->inbox_bytes;

@@ -6,6 +6,7 @@
 
 #include "comp/channel.h"
 #include "core/attach.h"
+#include "dma/guard.h"
 #include "domain/identity.h"
 #include "front/doorbell.h"
 
@@ -71,6 +72,11 @@ EXPORT void arnica_bus_poll(struct arnica_bus *bus)
 
 	if (adev_function_alive(fn))
 		(void)adev_function_serve(fn);
+}
+
+EXPORT bool arnica_bus_place(void *to, const void *from, size_t bytes)
+{
+	return adev_guard_copy(to, from, bytes);
 }
 
 EXPORT bool arnica_bus_alive(struct arnica_bus *bus)

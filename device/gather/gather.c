@@ -2,8 +2,7 @@
 /* Gather lists: checked pieces of memory. */
 #include "gather/gather.h"
 
-#include <string.h>
-
+#include "dma/guard.h"
 #include "tpt/tpt.h"
 
 enum arnica_hw_status
@@ -68,7 +67,7 @@ uint32_t adev_gather_slice(const struct adev_gather *gather, uint64_t offset,
 	return count;
 }
 
-void adev_gather_read(const struct adev_gather *gather, uint64_t offset,
+bool adev_gather_read(const struct adev_gather *gather, uint64_t offset,
 		      void *to, uint64_t bytes)
 {
 	struct iovec iov[ARNICA_HW_MAX_SGE];
@@ -79,12 +78,14 @@ void adev_gather_read(const struct adev_gather *gather, uint64_t offset,
 	count = adev_gather_slice(gather, offset, bytes, iov,
 				  ARNICA_HW_MAX_SGE, &covered);
 	for (i = 0; i < count; i++) {
-		memcpy(out, iov[i].iov_base, iov[i].iov_len);
+		if (!adev_guard_copy(out, iov[i].iov_base, iov[i].iov_len))
+			return false;
 		out += iov[i].iov_len;
 	}
+	return true;
 }
 
-void adev_gather_write(const struct adev_gather *gather, uint64_t offset,
+bool adev_gather_write(const struct adev_gather *gather, uint64_t offset,
 		       const void *from, uint64_t bytes)
 {
 	struct iovec iov[ARNICA_HW_MAX_SGE];
@@ -95,7 +96,9 @@ void adev_gather_write(const struct adev_gather *gather, uint64_t offset,
 	count = adev_gather_slice(gather, offset, bytes, iov,
 				  ARNICA_HW_MAX_SGE, &covered);
 	for (i = 0; i < count; i++) {
-		memcpy(iov[i].iov_base, in, iov[i].iov_len);
+		if (!adev_guard_copy(iov[i].iov_base, in, iov[i].iov_len))
+			return false;
 		in += iov[i].iov_len;
 	}
+	return true;
 }

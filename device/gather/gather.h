@@ -48,10 +48,12 @@ uint32_t adev_gather_slice(const struct adev_gather *gather, uint64_t offset,
 			   uint64_t bytes, struct iovec *iov, uint32_t max,
 			   uint64_t *covered);
 
-/* Copies bytes out of, or into, a gather list of this process's memory. */
-void adev_gather_read(const struct adev_gather *gather, uint64_t offset,
-		      void *to, uint64_t bytes);
-void adev_gather_write(const struct adev_gather *gather, uint64_t offset,
-		       const void *from, uint64_t bytes);
+/* Copies bytes out of, or into, a gather list of this process's memory. False
+ * when some of it is not accessible. */
+bool adev_gather_read(const struct adev_gather *gather, uint64_t offset,
+		      void *to, uint64_t bytes) ARNICA_MUST_CHECK;
+bool adev_gather_write(const struct adev_gather *gather, uint64_t offset,
+		       const void *from, uint64_t bytes)
+	ARNICA_MUST_CHECK;
 
 #endif

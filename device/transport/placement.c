@@ -191,14 +191,16 @@ static enum adev_verdict place_payload(struct adev_qp *qp,
 	if (!message->bytes)
 		return ADEV_VERDICT_ACK;
 	if (message->bytes <= ARNICA_HW_CQE_INLINE_BYTES) {
-		adev_gather_read(&message->gather, 0, cqe->data, bytes);
+		if (!adev_gather_read(&message->gather, 0, cqe->data, bytes))
+			return ADEV_VERDICT_LOCAL_PROTECTION;
 		*flags = ARNICA_HW_CQE_DATA;
 		return ADEV_VERDICT_ACK;
 	}
 	if (message->bytes <= EAGER_MAX_BYTES && message->inbox_slot < 0 &&
 	    !message->done && eager_room(link, bytes, &offset, &end)) {
-		adev_gather_read(&message->gather, 0, link->eager + offset,
-				 bytes);
+		if (!adev_gather_read(&message->gather, 0,
+				      link->eager + offset, bytes))
+			return ADEV_VERDICT_LOCAL_PROTECTION;
 		cqe->eager_offset = arnica_to_le32(offset);
 		cqe->eager_end = arnica_to_le32(end);
 		link->qp->eager_head = end;
@@ -345,10 +347,11 @@ static enum adev_verdict place_atomic(struct adev_qp *qp,
 				 message->swap_or_add, message->compare,
 				 &original);
 	end_transfer(qp, &transfer);
-	if (result == ADEV_DMA_DONE)
-		adev_gather_write(&message->gather, 0, &original,
-				  sizeof(original));
 	verdict = of_dma(result);
+	if (result == ADEV_DMA_DONE &&
+	    !adev_gather_write(&message->gather, 0, &original,
+			       sizeof(original)))
+		return ADEV_VERDICT_LOCAL_PROTECTION;
 	if (verdict == ADEV_VERDICT_NAK_OPERATION)
 		return refuse(qp, placement, verdict, IBV_EVENT_QP_FATAL);
 	return verdict;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "arnica/hw/bus.h"
 #include "arnica/hw/wqe.h"
 #include "context.h"
 #include "cq.h"
@@ -39,7 +40,8 @@ static bool copy_to_segments(struct arnica_ring *ring, uint32_t index,
 			continue;
 		target = arnica_mr_translate(ring->qp->context, lkey,
 					     arnica_from_le64(segment.address));
-		memcpy(target, payload, part);
+		/* A buffer that the application has unmapped gets nothing. */
+		(void)arnica_bus_place(target, payload, part);
 		payload += part;
 		length -= part;
 	}

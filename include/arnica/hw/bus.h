@@ -89,6 +89,13 @@ void arnica_bus_area(struct arnica_bus *bus, uint32_t page, uint32_t offset,
 void arnica_bus_poll(struct arnica_bus *bus);
 
 /*
+ * Stores payload that the adapter left for the host to place, as DMA would:
+ * memory that the application has unmapped meanwhile is not written, and does
+ * not fault. False when that happened.
+ */
+bool arnica_bus_place(void *to, const void *from, size_t bytes);
+
+/*
  * True while the function is alive and belongs to this process; false in a
  * forked child, where every verb but closing fails with EIO.
  */
