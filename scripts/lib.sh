@@ -39,7 +39,7 @@ run() {
 quietly() {
 	local log=$LOGS/$1.log
 	shift
-	printf '    $ %s\n' "$*"
+	printf '    $ %s\n' "${*#as_root }"
 	"$@" >"$log" 2>&1 || {
 		tail -n 30 "$log" >&2
 		return 1
