@@ -411,10 +411,12 @@ int arnica_qp_destroy(struct ibv_qp *ibv_qp)
 	if (atomic_load_explicit(&context->dead, memory_order_relaxed))
 		return EIO;
 	pthread_mutex_lock(&context->objects);
+	/* The adapter takes the rings back; what has arrived is placed before,
+	 * while it still stands there. */
+	arnica_scatter_ring(&qp->receive_ring);
 	error = arnica_command_object(&context->commands,
 				      ARNICA_HW_CMD_DESTROY_QP, ibv_qp->handle);
 	if (!error) {
-		arnica_scatter_ring(&qp->receive_ring);
 		arnica_ring_detach(&qp->send_ring);
 		arnica_ring_detach(&qp->receive_ring);
 		unlink_qp(qp);

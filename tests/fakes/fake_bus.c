@@ -184,6 +184,11 @@ static void execute(struct arnica_bus *bus,
 	case ARNICA_HW_CMD_CREATE_QP:
 		create_qp(bus, &command->create_qp, &answer->qp);
 		break;
+	case ARNICA_HW_CMD_DESTROY_QP:
+		if (bus->wipe_on_destroy)
+			memset(bus->wipe_on_destroy, 0, bus->wipe_bytes);
+		bus->wipe_on_destroy = NULL;
+		break;
 	case ARNICA_HW_CMD_REG_MR:
 	case ARNICA_HW_CMD_REREG_MR:
 		answer->mr.handle = arnica_to_le32(bus->next_handle++);

@@ -43,6 +43,10 @@ struct arnica_bus {
 	struct fake_doorbell doorbells[FAKE_BUS_MAX_DOORBELLS];
 	uint32_t num_doorbells; /* SQ, RQ and area, not CQP */
 
+	/* Memory that the adapter takes back, and clears, at DESTROY_QP. */
+	void *wipe_on_destroy;
+	uint32_t wipe_bytes;
+
 	uint32_t purge_answer;
 	uint64_t purged; /* user_data of the last purge */
 };

@@ -153,6 +153,22 @@ static void change_to_error_places_what_stands_unpolled(void **state)
 	assert_string_equal(buffer, "early");
 }
 
+/* The rings belong to the adapter again when the command is answered. */
+static void destruction_places_what_stands_unpolled(void **state)
+{
+	struct fixture *fixture = *state;
+	struct arnica_qp *qp = fixture_add_qp(fixture);
+	char buffer[8] = "";
+
+	fixture_set_state(qp, IBV_QPS_RTS);
+	assert_int_equal(fixture_post_receive(qp, 1, buffer, 8), 0);
+	fixture_complete(fixture, &qp->receive_ring, 0, data_entry("last", 0));
+	fixture->bus->wipe_on_destroy = qp->receive_ring.entries;
+	fixture->bus->wipe_bytes = sizeof(struct arnica_hw_cqe);
+	assert_int_equal(ibv_destroy_qp(&qp->verbs.base), 0);
+	assert_string_equal(buffer, "last");
+}
+
 static void addresses_of_zero_based_regions_are_translated(void **state)
 {
 	struct fixture *fixture = *state;
@@ -185,6 +201,7 @@ int main(void)
 		WITH_RTS(entries_outside_their_memory_are_refused),
 		WITH_RTS(deregistration_places_what_stands_unpolled),
 		WITH_RTS(change_to_error_places_what_stands_unpolled),
+		WITH_RTS(destruction_places_what_stands_unpolled),
 		WITH_RTS(addresses_of_zero_based_regions_are_translated),
 	};
 
