@@ -92,6 +92,8 @@ bool arnica_cq_take(struct arnica_cq *cq, struct arnica_completion *completion);
 void arnica_cq_settle(struct arnica_cq *cq, uint32_t num_taken);
 /* Makes every ring on the ready stack hot; the caller holds the lock. */
 void arnica_cq_take_ready(struct arnica_cq *cq);
+/* Looks at every ring, for the stack cannot be relied on; likewise. */
+void arnica_cq_rescan(struct arnica_cq *cq);
 /* Takes a ring off the hot list, if it is on it; the caller holds the lock. */
 void arnica_cq_cool(struct arnica_cq *cq, struct arnica_ring *ring);
 /* Where the queues could overrun the CQ: entries that are free again. */

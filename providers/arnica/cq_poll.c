@@ -71,8 +71,7 @@ static void claim(struct arnica_cq *cq, struct arnica_ring *ring)
 	make_hot(cq, ring);
 }
 
-/* Looks at every ring: the stack cannot be relied on. */
-static void rescan(struct arnica_cq *cq)
+void arnica_cq_rescan(struct arnica_cq *cq)
 {
 	struct arnica_ring *ring;
 
@@ -97,7 +96,7 @@ void arnica_cq_take_ready(struct arnica_cq *cq)
 		/* A stack that leads elsewhere or in a circle is broken. What
 		 * it held is found by looking everywhere. */
 		if (!ring || left-- == 0) {
-			rescan(cq);
+			arnica_cq_rescan(cq);
 			return;
 		}
 		next = arnica_load32(&ring->record->next, memory_order_relaxed);
@@ -114,7 +113,7 @@ static void find_work(struct arnica_cq *cq)
 					   memory_order_relaxed) != 0,
 			     0) &&
 	    arnica_exchange32(&cq->record->rescan, 0, memory_order_acquire))
-		rescan(cq);
+		arnica_cq_rescan(cq);
 }
 
 /*

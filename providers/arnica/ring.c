@@ -59,9 +59,11 @@ void arnica_ring_detach(struct arnica_ring *ring)
 		return;
 	slot = &cq->context->rings[ring->number];
 	arnica_spinlock_lock(&cq->lock);
-	/* The ready stack runs through the record of this ring, which the next
-	 * queue of this number will use: empty the stack while it is whole. */
+	/* The ready stack runs through the record of this ring, which the
+	 * adapter may have cleared and will use again: empties the stack, and
+	 * looks for the rings that stood behind this one. */
 	arnica_cq_take_ready(cq);
+	arnica_cq_rescan(cq);
 	arnica_cq_cool(cq, ring);
 	if (cq->dirty == ring)
 		cq->dirty = NULL;

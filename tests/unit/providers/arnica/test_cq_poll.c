@@ -263,6 +263,29 @@ static void rescan_finds_what_a_dead_writer_left(void **state)
 			 0);
 }
 
+/* The adapter clears the record of a destroyed queue, through which the ready
+ * stack may run. */
+static void destroyed_ring_does_not_hide_those_behind_it(void **state)
+{
+	struct fixture *fixture = *state;
+	struct arnica_qp *other = fixture_add_qp(fixture);
+	struct ibv_wc wc;
+
+	fixture_set_state(other, IBV_QPS_RTS);
+	assert_int_equal(fixture_post_send(fixture->qp, 7), 0);
+	assert_int_equal(fixture_post_send(other, 8), 0);
+	fixture_complete(fixture, &fixture->qp->send_ring, 0,
+			 fixture_entry(0, 0x01, 0, 0));
+	fixture_complete(fixture, &other->send_ring, 0,
+			 fixture_entry(0, 0x01, 0, 0));
+	fixture->bus->wipe_on_destroy = other->send_ring.record;
+	fixture->bus->wipe_bytes = sizeof(struct arnica_hw_queue_record);
+	assert_int_equal(ibv_destroy_qp(&other->verbs.base), 0);
+	assert_int_equal(poll_one(fixture, &wc), 1);
+	assert_int_equal(wc.wr_id, 7);
+	assert_int_equal(poll_one(fixture, &wc), 0);
+}
+
 static void leave_work(struct arnica_bus *bus)
 {
 	arnica_store32(&fake_bus_header(bus)->attention, 0,
@@ -405,6 +428,7 @@ int main(void)
 		WITH_RTS(no_ring_starves_another),
 		WITH_RTS(hostile_ready_stack_does_no_harm),
 		WITH_RTS(rescan_finds_what_a_dead_writer_left),
+		WITH_RTS(destroyed_ring_does_not_hide_those_behind_it),
 		WITH_RTS(attention_enters_the_adapter_once_per_poll),
 		WITH_RTS(counted_queue_gives_entries_back),
 		WITH_RTS(reset_discards_what_was_not_polled),
