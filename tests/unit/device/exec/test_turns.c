@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Turns: a long queue lets others in between, and everything gets done. */
+#include "two_functions.h"
+
+#define HALF (TWO_BUFFER_BYTES / 2)
+
+static void work_that_takes_several_turns_is_done_in_order(void **state)
+{
+	struct two *two = *state;
+	struct two_request request = two_request(ARNICA_HW_OP_WRITE, &two->a, 0,
+						 HALF, &two->b, 0);
+	uint32_t i;
+
+	two_fill(two->a.buffer, HALF, 1);
+	for (i = 0; i < 16; i++)
+		(void)two_post(&two->qp_a, &request);
+	two_ring(&two->qp_a);
+	for (i = 0; i < 16; i++)
+		assert_int_equal(two_expect(&two->qp_a, TWO_SEND,
+					    ARNICA_HW_STATUS_SUCCESS)
+					 .wqe_index,
+				 i);
+	two_check(two->b.buffer, HALF, 1);
+	two_expect_none(&two->qp_a, TWO_SEND);
+}
+
+/* The doorbell returns after a turn; the rest is on the scheduler. */
+static void one_doorbell_does_no_more_than_a_turn(void **state)
+{
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->a);
+	struct two_request request = two_request(ARNICA_HW_OP_WRITE, &two->a, 0,
+						 HALF, &two->b, 0);
+	uint32_t i;
+
+	/* Nobody else serves meanwhile. */
+	while (atomic_flag_test_and_set(&fn->serving))
+		;
+	for (i = 0; i < 16; i++)
+		(void)two_post(&two->qp_a, &request);
+	two_ring(&two->qp_a);
+	assert_false(adev_sched_idle(&fn->scheduler));
+	assert_true(fn->counters.messages < 16);
+	assert_int_not_equal(arnica_load32(&fn->view.header->attention,
+					   memory_order_relaxed),
+			     0);
+	atomic_flag_clear(&fn->serving);
+	for (i = 0; i < 16; i++)
+		(void)two_expect(&two->qp_a, TWO_SEND,
+				 ARNICA_HW_STATUS_SUCCESS);
+	assert_true(adev_sched_idle(&fn->scheduler));
+}
+
+static void a_waiting_queue_does_not_hold_up_another(void **state)
+{
+	struct two *two = *state;
+	const struct two_wish wish = two_defaults();
+	struct two_request send = two_request(ARNICA_HW_OP_SEND, &two->a, 0, 8,
+					      &two->b, 0);
+	struct two_request write = two_request(ARNICA_HW_OP_WRITE, &two->a, 0,
+					       8, &two->b, 0);
+	struct two_qp other_a, other_b;
+
+	two_create(&other_a, &two->a, &wish);
+	two_create(&other_b, &two->b, &wish);
+	two_connect(&other_a, &other_b, &wish);
+	(void)two_send(&two->qp_a, &send); /* no receive is posted */
+	(void)two_send(&other_a, &write);
+	(void)two_expect(&other_a, TWO_SEND, ARNICA_HW_STATUS_SUCCESS);
+	two_expect_none(&two->qp_a, TWO_SEND);
+	(void)two_receive(&two->qp_b, 0, 8);
+	(void)two_expect(&two->qp_a, TWO_SEND, ARNICA_HW_STATUS_SUCCESS);
+}
+
+static void more_messages_than_a_turn_allows_are_all_done(void **state)
+{
+	struct two *two = *state;
+	struct two_wish wish = two_defaults();
+	struct two_request request = two_request(ARNICA_HW_OP_FETCH_ADD,
+						 &two->a, 0, 8, &two->b, 0);
+	struct two_qp a, b;
+	uint32_t i;
+
+	wish.send_depth = 4096;
+	two_create(&a, &two->a, &wish);
+	two_create(&b, &two->b, &wish);
+	two_connect(&a, &b, &wish);
+	request.swap_or_add = 1;
+	request.flags = 0;
+	for (i = 0; i < 4095; i++)
+		(void)two_post(&a, &request);
+	request.flags = ARNICA_HW_WQE_SIGNALED;
+	(void)two_send(&a, &request);
+	assert_int_equal(
+		two_expect(&a, TWO_SEND, ARNICA_HW_STATUS_SUCCESS).wqe_index,
+		4095);
+	assert_int_equal(*(uint64_t *)(void *)two->b.buffer, 4096);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		two_connected_test(
+			work_that_takes_several_turns_is_done_in_order),
+		two_connected_test(one_doorbell_does_no_more_than_a_turn),
+		two_connected_test(a_waiting_queue_does_not_hold_up_another),
+		two_connected_test(
+			more_messages_than_a_turn_allows_are_all_done),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
