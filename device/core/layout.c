@@ -3,7 +3,7 @@
 #include "core/layout.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <string.h>
 
 static uint64_t align_up(uint64_t value)
 {
@@ -63,11 +63,7 @@ int adev_layout_check(const struct adev_layout *layout, uint64_t size_bytes)
 
 	/* The layout follows from the size alone, so there is one right one. */
 	adev_layout_compute(size_bytes, &expected);
-	if (layout->size_bytes != size_bytes ||
-	    layout->max_qp != expected.max_qp ||
-	    layout->max_cq != expected.max_cq ||
-	    layout->max_mr != expected.max_mr ||
-	    layout->heap_offset != expected.heap_offset ||
+	if (memcmp(layout, &expected, sizeof(expected)) ||
 	    expected.heap_offset >= size_bytes)
 		return EPROTO;
 	return 0;
