@@ -37,11 +37,14 @@ static struct {
 	pthread_t thread;
 	int read_fd, write_fd;
 	struct request *requests;
-	_Atomic uint64_t sleeps_until_ns; /* zero: awake */
+	/* Zero: awake, and it will look for work before it sleeps. */
+	_Atomic uint64_t sleeps_until_ns;
 } agent = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	    .answered = PTHREAD_COND_INITIALIZER,
 	    .read_fd = -1,
 	    .write_fd = -1 };
+
+static __thread bool is_agent;
 
 static void set_state(uint32_t state)
 {
@@ -119,12 +122,15 @@ static void *run(void *unused)
 	bool stop = false;
 
 	(void)unused;
+	is_agent = true;
 	while (!stop && fds && watched) {
 		uint64_t deadline;
 		bool left;
 
 		stop = answer_request();
-		/* C4: the sleep is announced before the last look for work. */
+		/* C4: the sleep is announced before the last look for work.
+		 * What comes after that look knocks at the pipe. */
+		atomic_store(&agent.sleeps_until_ns, ADEV_NEVER_NS);
 		set_state(ADEV_AGENT_SLEEPING);
 		left = adev_adapter_serve();
 		deadline = left ? adev_now_ns() + ADEV_MS_NS :
@@ -218,9 +224,8 @@ void adev_agent_expect(uint64_t when_ns)
 {
 	uint64_t until = atomic_load(&agent.sleeps_until_ns);
 
-	/* Awake: it looks for work once more before it sleeps. A millisecond
-	 * later than wished is not worth a system call. */
-	if (until && until > when_ns + ADEV_MS_NS)
+	/* A millisecond later than wished is not worth a system call. */
+	if (!is_agent && until > when_ns + ADEV_MS_NS)
 		adev_wake_signal(agent.write_fd);
 }
 

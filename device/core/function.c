@@ -86,8 +86,11 @@ uint64_t adev_function_deadline(struct adev_function *fn)
 		return deadline;
 	pthread_mutex_lock(&fn->waiting_lock);
 	for (qp = fn->waiting; qp; qp = qp->next_waiting) {
-		if (qp->retry_at_ns < deadline)
-			deadline = qp->retry_at_ns;
+		uint64_t at = atomic_load_explicit(&qp->retry_at_ns,
+						   memory_order_relaxed);
+
+		if (at < deadline)
+			deadline = at;
 	}
 	pthread_mutex_unlock(&fn->waiting_lock);
 	return deadline;

@@ -133,6 +133,24 @@ static bool take_area(struct adev_function *fn, uint32_t page, uint32_t offset,
 		       arnica_hw_area_seal(value, copy, length);
 }
 
+/* Bytes that the descriptor says it has; more than were written is no
+ * descriptor. */
+static uint64_t needed_bytes(const uint64_t *descriptor)
+{
+	const struct arnica_hw_wqe_control *control = (const void *)descriptor;
+	uint64_t operation = arnica_from_le32(control->operation);
+	uint32_t opcode = (uint32_t)arnica_field_get(
+		operation, ARNICA_HW_WQE_OPCODE_MASK);
+	bool has_inline =
+		arnica_field_get(operation, ARNICA_HW_WQE_FLAGS_MASK) &
+		ARNICA_HW_WQE_INLINE;
+
+	return arnica_hw_wqe_data_offset(opcode) +
+	       (has_inline ? arnica_from_le32(control->inline_bytes) :
+			     16 * arnica_field_get(operation,
+						   ARNICA_HW_WQE_NUM_SGE_MASK));
+}
+
 /* Was everything before this descriptor executed, so that it is the next? */
 static bool is_next(struct adev_function *fn, uint64_t value,
 		    const uint64_t *descriptor)
@@ -165,6 +183,7 @@ void adev_doorbell_area(struct adev_function *fn, uint32_t page,
 	whole = length >= ARNICA_HW_WQE_HEADER_BYTES && !(length & 15) &&
 		length <= ARNICA_HW_AREA_DESCRIPTOR_BYTES &&
 		take_area(fn, page, offset, length, value, copy) &&
+		needed_bytes(copy) <= length &&
 		is_next(fn, value, copy);
 	if (!whole)
 		adev_count(&fn->counters, bf_fallback);

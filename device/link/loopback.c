@@ -67,7 +67,8 @@ static bool fill(struct adev_link *link, const struct shape *shape,
 	    shape->rq_slots > ARNICA_HW_MAX_QUEUE_DEPTH ||
 	    !power_of_two(shape->rq_stride) || shape->rq_stride < 16 ||
 	    shape->rq_stride > ARNICA_HW_MAX_RQE_BYTES ||
-	    shape->rq_max_sge > shape->rq_stride / 16)
+	    shape->rq_max_sge > shape->rq_stride / 16 ||
+	    shape->rq_max_sge > ARNICA_HW_MAX_SGE)
 		return false;
 	link->rq = adev_view_at(view, shape->rq_offset,
 				slots * shape->rq_stride);

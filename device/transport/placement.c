@@ -99,6 +99,7 @@ static enum adev_verdict not_ready(struct adev_qp *qp)
 {
 	struct adev_link *link = &qp->link;
 
+	qp->peer_rnr_timer = link->qp->min_rnr_timer;
 	atomic_store(&link->qp->waiter, qp->fn->view.function + 1);
 	arnica_store32(&link->record->waiting, 1, memory_order_seq_cst);
 	/* The host does not fence between posting and looking at `waiting`; a

@@ -73,7 +73,8 @@ struct adev_qp {
 
 	enum adev_wait wait;
 	uint64_t deadline_ns; /* UINT64_MAX: none */
-	uint64_t retry_at_ns;
+	_Atomic uint64_t retry_at_ns;
+	uint32_t peer_rnr_timer; /* code, from the last RNR NAK */
 	struct adev_qp *next_waiting;
 	bool on_waiting;
 

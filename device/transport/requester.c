@@ -93,7 +93,8 @@ static enum adev_progress wait(struct adev_qp *qp, enum adev_wait why,
 					  ADEV_NEVER_NS :
 					  now + patience_ns;
 	}
-	qp->retry_at_ns = now + again_ns;
+	atomic_store_explicit(&qp->retry_at_ns, now + again_ns,
+			      memory_order_relaxed);
 	return ADEV_PROGRESS_WAIT;
 }
 
@@ -106,7 +107,7 @@ static bool overdue(struct adev_qp *qp, enum adev_wait why)
 static enum adev_progress wait_for_receive(struct adev_qp *qp)
 {
 	uint32_t retries = arnica_from_le32(qp->attributes.rnr_retry);
-	uint64_t timer = adev_rnr_timer_ns(qp->link.qp->min_rnr_timer);
+	uint64_t timer = adev_rnr_timer_ns(qp->peer_rnr_timer);
 
 	if (qp->wait != ADEV_WAIT_RNR)
 		adev_count(&qp->fn->counters, rnr);
