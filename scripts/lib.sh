@@ -142,8 +142,10 @@ free_port() {
 # client under arnica, and shows the output of both. The program must take
 # -p PORT and a host name.
 pair() {
-	local name=$1 limit=$2 server client=0 port i
+	local name=$1 limit=$2 host=localhost server client=0 port i
 	shift 2
+	# A bare chroot has no /etc/hosts.
+	getent hosts localhost >/dev/null || host=127.0.0.1
 	port=$(free_port)
 	printf '    $ arnica run -- %s -p %s\n' "$*" "$port"
 	timeout "$limit" "$ARNICA" run -- "$@" -p "$port" >"$LOGS/$name-server" 2>&1 &
@@ -154,15 +156,16 @@ pair() {
 		kill -0 "$server" 2>/dev/null || break
 		sleep 0.1
 	done
-	printf '    $ arnica run -- %s -p %s localhost\n' "$*" "$port"
-	timeout "$limit" "$ARNICA" run -- "$@" -p "$port" localhost \
+	printf '    $ arnica run -- %s -p %s %s\n' "$*" "$port" "$host"
+	timeout "$limit" "$ARNICA" run -- "$@" -p "$port" "$host" \
 		>"$LOGS/$name-client" 2>&1 || client=$?
+	[ "$client" -eq 0 ] || kill "$server" 2>/dev/null || true
 	i=0
 	wait "$server" || i=$?
 	sed 's/^/      server | /' "$LOGS/$name-server"
 	sed 's/^/      client | /' "$LOGS/$name-client"
-	[ "$i" -eq 0 ] || fail "$1: the server ended with status $i$(status_text "$i")"
 	[ "$client" -eq 0 ] || fail "$1: the client ended with status $client$(status_text "$client")"
+	[ "$i" -eq 0 ] || fail "$1: the server ended with status $i$(status_text "$i")"
 }
 
 status_text() {
