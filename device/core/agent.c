@@ -18,6 +18,7 @@
 #include "domain/wake.h"
 
 #define MAX_WATCHED 1024u
+#define LIFE_CHECK_NS (100 * ADEV_MS_NS)
 
 enum request_kind { REQUEST_ENTER, REQUEST_LEAVE, REQUEST_STOP };
 
@@ -54,6 +55,16 @@ static void set_state(uint32_t state)
 	for (fn = adev_adapter.functions; fn; fn = fn->next)
 		atomic_store(&fn->view.shared->agent_state, state);
 	pthread_mutex_unlock(&adev_adapter.lock);
+}
+
+static bool have_request(void)
+{
+	bool have;
+
+	pthread_mutex_lock(&agent.lock);
+	have = agent.requests != NULL;
+	pthread_mutex_unlock(&agent.lock);
+	return have;
 }
 
 /* One request; true when it was the one to stop. */
@@ -100,9 +111,11 @@ static int timeout_ms(uint64_t deadline)
 }
 
 /* Sleeps until there is a reason not to. */
-static void sleep_until(uint64_t deadline, struct pollfd *fds, int *watched)
+static void sleep_until(uint64_t deadline, struct pollfd *fds, int *watched,
+			uint64_t *next_check)
 {
 	uint32_t count = adev_adapter_pid_fds(watched, MAX_WATCHED), i;
+	bool ended = false;
 
 	fds[0].fd = agent.read_fd;
 	fds[0].events = POLLIN;
@@ -110,15 +123,24 @@ static void sleep_until(uint64_t deadline, struct pollfd *fds, int *watched)
 		fds[i + 1].fd = watched[i];
 		fds[i + 1].events = POLLIN;
 	}
-	if (poll(fds, count + 1, timeout_ms(deadline)) > 0)
+	if (poll(fds, count + 1, timeout_ms(deadline)) > 0) {
 		adev_wake_drain(agent.read_fd);
-	adev_adapter_check_peers();
+		for (i = 0; i < count && !ended; i++)
+			ended = fds[i + 1].revents;
+	}
+	/* A look at every life word costs; exec ends a function without ending
+	 * its process, and may be noticed a little later. */
+	if (ended || adev_now_ns() >= *next_check) {
+		adev_adapter_check_peers();
+		*next_check = adev_now_ns() + LIFE_CHECK_NS;
+	}
 }
 
 static void *run(void *unused)
 {
 	struct pollfd *fds = calloc(MAX_WATCHED + 1, sizeof(*fds));
 	int *watched = calloc(MAX_WATCHED, sizeof(*watched));
+	uint64_t next_check = 0;
 	bool stop = false;
 
 	(void)unused;
@@ -127,7 +149,8 @@ static void *run(void *unused)
 		uint64_t deadline;
 		bool left;
 
-		stop = answer_request();
+		while (!stop && have_request())
+			stop = answer_request();
 		/* C4: the sleep is announced before the last look for work.
 		 * What comes after that look knocks at the pipe. */
 		atomic_store(&agent.sleeps_until_ns, ADEV_NEVER_NS);
@@ -137,7 +160,7 @@ static void *run(void *unused)
 				  adev_adapter_deadline();
 		atomic_store(&agent.sleeps_until_ns, deadline);
 		if (!stop)
-			sleep_until(deadline, fds, watched);
+			sleep_until(deadline, fds, watched, &next_check);
 		atomic_store(&agent.sleeps_until_ns, 0);
 		set_state(ADEV_AGENT_AWAKE);
 	}
@@ -155,6 +178,13 @@ static int start_thread(void)
 	if (error)
 		return error;
 	sigfillset(&all);
+	/* Faults of the thread itself: blocked they would be fatal, and a
+	 * guarded copy (dma/guard.h) handles its own. */
+	sigdelset(&all, SIGSEGV);
+	sigdelset(&all, SIGBUS);
+	sigdelset(&all, SIGFPE);
+	sigdelset(&all, SIGILL);
+	sigdelset(&all, SIGTRAP);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
 	error = pthread_create(&agent.thread, NULL, run, NULL);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -101,6 +101,8 @@ static int lay_out(struct adev_function *fn, void *base, uint64_t size)
 		return error;
 	adev_view_init(view, base, size, &layout);
 	view->shared->layout = layout;
+	/* So that the first kick reaches an agent that sleeps already. */
+	atomic_init(&view->shared->agent_state, ADEV_AGENT_SLEEPING);
 	view->generation = adev_proc_random() | 1;
 	view->pid = getpid();
 	view->wake_fd = adev_agent_wake_fd();
@@ -130,8 +132,10 @@ static int init_tables(struct adev_function *fn)
 	adev_sched_init(&fn->scheduler);
 	shuffle(fn->qp_order);
 	fn->qps = calloc(layout->max_qp, sizeof(*fn->qps));
-	if (!fn->qps)
-		return ENOMEM;
+	fn->quarantined = calloc(layout->max_qp, sizeof(*fn->quarantined));
+	error = ENOMEM;
+	if (!fn->qps || !fn->quarantined)
+		goto err_qps;
 	error = adev_objects_init(fn);
 	if (error)
 		goto err_qps;
@@ -149,6 +153,7 @@ err_heap:
 err_objects:
 	adev_objects_fini(fn);
 err_qps:
+	free(fn->quarantined);
 	free(fn->qps);
 	return error;
 }
@@ -161,6 +166,7 @@ static void fini_tables(struct adev_function *fn)
 	adev_sched_fini(&fn->scheduler);
 	pthread_mutex_destroy(&fn->command_lock);
 	pthread_mutex_destroy(&fn->waiting_lock);
+	free(fn->quarantined);
 	free(fn->qps);
 }
 
@@ -204,7 +210,6 @@ static int attach_locked(int device_fd, struct adev_function *fn)
 	void *base;
 	int error;
 
-	pthread_once(&once, install_fork_handlers);
 	adev_guard_install();
 	error = inode_of(device_fd, &fn->segment_inode);
 	if (error)
@@ -219,6 +224,9 @@ static int attach_locked(int device_fd, struct adev_function *fn)
 	error = adev_directory_open(&fn->directory);
 	if (error)
 		goto err_release;
+	/* After the directory's own handlers: before a fork they run in the
+	 * reverse order, so these locks are taken first, as elsewhere. */
+	pthread_once(&once, install_fork_handlers);
 	error = adev_agent_start();
 	if (error)
 		goto err_directory;

@@ -26,27 +26,43 @@ void adev_function_wait(struct adev_function *fn, struct adev_qp *qp)
 	pthread_mutex_lock(&fn->waiting_lock);
 	if (!qp->on_waiting) {
 		qp->on_waiting = true;
-		qp->next_waiting = fn->waiting;
-		fn->waiting = qp;
+		qp->next_waiting = NULL;
+		if (fn->last_waiting)
+			fn->last_waiting->next_waiting = qp;
+		else
+			fn->waiting = qp;
+		fn->last_waiting = qp;
 		atomic_fetch_add(&fn->num_waiting, 1);
 	}
 	pthread_mutex_unlock(&fn->waiting_lock);
-	adev_function_left_work(fn, qp->retry_at_ns);
+	adev_function_left_work(fn, atomic_load(&qp->retry_at_ns));
+}
+
+/* With waiting_lock held; `previous` is NULL for the oldest. */
+static void unlink_waiting(struct adev_function *fn, struct adev_qp *previous,
+			   struct adev_qp *qp)
+{
+	if (previous)
+		previous->next_waiting = qp->next_waiting;
+	else
+		fn->waiting = qp->next_waiting;
+	if (fn->last_waiting == qp)
+		fn->last_waiting = previous;
+	qp->next_waiting = NULL;
+	qp->on_waiting = false;
+	atomic_fetch_sub(&fn->num_waiting, 1);
 }
 
 void adev_function_unwait(struct adev_function *fn, struct adev_qp *qp)
 {
-	struct adev_qp **link;
+	struct adev_qp *previous = NULL, *other;
 
 	pthread_mutex_lock(&fn->waiting_lock);
-	for (link = &fn->waiting; *link && *link != qp;
-	     link = &(*link)->next_waiting)
-		;
-	if (*link) {
-		*link = qp->next_waiting;
-		qp->on_waiting = false;
-		atomic_fetch_sub(&fn->num_waiting, 1);
-	}
+	for (other = fn->waiting; other && other != qp;
+	     other = other->next_waiting)
+		previous = other;
+	if (other)
+		unlink_waiting(fn, previous, qp);
 	pthread_mutex_unlock(&fn->waiting_lock);
 }
 
@@ -57,19 +73,11 @@ static void serve_waiting(struct adev_function *fn)
 
 	while (count--) {
 		struct adev_qp *qp;
-		struct adev_qp **link;
 
-		/* Oldest first: the list is a stack. */
 		pthread_mutex_lock(&fn->waiting_lock);
-		for (link = &fn->waiting; *link && (*link)->next_waiting;
-		     link = &(*link)->next_waiting)
-			;
-		qp = *link;
-		if (qp) {
-			*link = NULL;
-			qp->on_waiting = false;
-			atomic_fetch_sub(&fn->num_waiting, 1);
-		}
+		qp = fn->waiting;
+		if (qp)
+			unlink_waiting(fn, NULL, qp);
 		pthread_mutex_unlock(&fn->waiting_lock);
 		if (!qp)
 			return;
@@ -197,6 +205,8 @@ void adev_function_peer_died(struct adev_function *fn, uint32_t function,
 
 	(void)adev_directory_reap(fn->directory);
 	adev_inbox_reclaim(fn, function, generation);
+	/* It may have fired a CQ and not said so. */
+	adev_channels_rescan(fn);
 	/* An orderly exit makes no error. */
 	if (adev_directory_life(fn->directory, function, generation) ==
 	    ADEV_LIFE_CLOSED)
@@ -210,6 +220,4 @@ void adev_function_peer_died(struct adev_function *fn, uint32_t function,
 			adev_exec_submit(qp, NULL);
 	}
 	pthread_mutex_unlock(&fn->command_lock);
-	/* It may have fired a CQ and not said so. */
-	adev_channels_rescan(fn);
 }

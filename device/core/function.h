@@ -51,6 +51,7 @@ struct adev_function {
 	uint16_t lease_used[ADEV_MAX_LEASES]; /* QPs of each lease */
 	uint8_t qp_order[ADEV_LEASE_QPNS]; /* random order within a lease */
 	uint32_t next_qp;                  /* where the search goes on */
+	uint8_t *quarantined; /* by index: a stopped peer has it in its hands */
 	uint32_t qps_quarantined; /* destroyed while a stopped peer held them */
 
 	uint32_t *pd_references; /* zero: free; else references + 1 */
@@ -79,7 +80,8 @@ struct adev_function {
 
 	/* Lock role `waiting`: QPs that cannot go on now. */
 	pthread_mutex_t waiting_lock;
-	struct adev_qp *waiting;
+	struct adev_qp *waiting; /* oldest first */
+	struct adev_qp *last_waiting;
 	_Atomic uint32_t num_waiting;
 
 	/* One thread at a time serves what peers left here. */

@@ -168,6 +168,7 @@ enum adev_inbox_state {
 	ADEV_INBOX_POSTED = 2,
 	ADEV_INBOX_RUNNING = 3, /* a thread of the owner works on it */
 	ADEV_INBOX_DONE = 4,    /* the peer takes the result and frees it */
+	ADEV_INBOX_ABANDONED = 5, /* running, but nobody waits: owner frees */
 };
 
 enum adev_inbox_operation {

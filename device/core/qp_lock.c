@@ -67,16 +67,15 @@ int adev_qp_lock_owner(struct adev_function *fn, struct adev_qp_shared *qp,
 }
 
 static int wait_for_holder(struct adev_function *fn, struct adev_qp_shared *qp,
-			   uint32_t timeout_ms)
+			   uint64_t *until, uint32_t timeout_ms)
 {
 	uint64_t first = atomic_load(&qp->lock), word = first;
-	uint64_t until = 0;
 	uint32_t spins = 0;
 
 	while (ADEV_LOCK_HOLDER(word) && word == first) {
 		if (!holder_alive(fn, word))
 			return 0;
-		if (!wait_turn(&spins, &until, timeout_ms))
+		if (!wait_turn(&spins, until, timeout_ms))
 			return EBUSY;
 		word = atomic_load(&qp->lock);
 	}
@@ -85,6 +84,7 @@ static int wait_for_holder(struct adev_function *fn, struct adev_qp_shared *qp,
 
 int adev_qp_lock_quiesce(struct adev_function *fn, uint32_t timeout_ms)
 {
+	uint64_t until = 0; /* one limit for all of them */
 	uint32_t index;
 	int error = 0;
 
@@ -93,7 +93,8 @@ int adev_qp_lock_quiesce(struct adev_function *fn, uint32_t timeout_ms)
 	atomic_thread_fence(memory_order_seq_cst);
 	for (index = 0; index < fn->qp_scan_end; index++)
 		if (fn->qps[index] &&
-		    wait_for_holder(fn, &fn->view.qps[index], timeout_ms))
+		    wait_for_holder(fn, &fn->view.qps[index], &until,
+				    timeout_ms))
 			error = EBUSY;
 	return error;
 }

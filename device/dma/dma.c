@@ -9,7 +9,7 @@
 
 #include "dma/guard.h"
 
-#define VM_CHUNK_BYTES (1u << 20) /* of one process_vm call */
+#define CHUNK_BYTES (1u << 20) /* of one call */
 #define TAIL_BYTES 8u
 
 /* Copies so that whoever watches the last bytes sees the others first. */
@@ -111,7 +111,7 @@ static enum adev_dma_result transfer_vm(struct adev_transfer *transfer,
 	struct iovec local[ARNICA_HW_MAX_SGE + 1];
 	struct iovec remote[ARNICA_HW_MAX_SGE + 1];
 	uint64_t left = transfer->bytes - transfer->done;
-	uint64_t part = left < VM_CHUNK_BYTES ? left : VM_CHUNK_BYTES;
+	uint64_t part = left < CHUNK_BYTES ? left : CHUNK_BYTES;
 	uint64_t covered;
 	uint32_t num_local, num_remote;
 	ssize_t moved;
@@ -157,18 +157,23 @@ static enum adev_dma_result own_fault(const struct adev_transfer *transfer)
 
 static enum adev_dma_result transfer(struct adev_transfer *transfer, bool write)
 {
+	uint64_t part;
+
 	if (transfer->done == transfer->bytes)
 		return ADEV_DMA_DONE;
 	switch ((enum adev_dma_method)atomic_load_explicit(
 		&transfer->view->method, memory_order_relaxed)) {
 	case ADEV_DMA_LOCAL:
+		part = transfer->bytes - transfer->done;
+		if (part > CHUNK_BYTES)
+			part = CHUNK_BYTES;
 		if (!copy_local(write ? transfer->remote : transfer->local,
 				write ? transfer->local : transfer->remote,
-				transfer->done,
-				transfer->bytes - transfer->done))
+				transfer->done, part))
 			return own_fault(transfer);
-		transfer->done = transfer->bytes;
-		return ADEV_DMA_DONE;
+		transfer->done += part;
+		return transfer->done == transfer->bytes ? ADEV_DMA_DONE :
+							   ADEV_DMA_MORE;
 	case ADEV_DMA_PROCESS_VM:
 		/* A transfer that began in the inbox ends there. */
 		if (transfer->inbox_slot < 0)
@@ -195,6 +200,7 @@ int adev_dma_atomic_here(uint64_t address, bool compare_and_swap,
 			 uint64_t *original)
 {
 	_Atomic uint64_t *word = (_Atomic uint64_t *)(uintptr_t)address;
+	jmp_buf escape;
 	uintptr_t page = address & ~(uintptr_t)(ARNICA_HW_PAGE_BYTES - 1);
 
 #ifdef MADV_POPULATE_WRITE
@@ -202,6 +208,11 @@ int adev_dma_atomic_here(uint64_t address, bool compare_and_swap,
 	    errno != EINVAL)
 		return EFAULT;
 #endif
+	if (_setjmp(escape)) {
+		adev_guard_escape = NULL;
+		return EFAULT;
+	}
+	adev_guard_escape = &escape;
 	if (compare_and_swap) {
 		*original = compare;
 		(void)atomic_compare_exchange_strong(word, original,
@@ -209,6 +220,7 @@ int adev_dma_atomic_here(uint64_t address, bool compare_and_swap,
 	} else {
 		*original = atomic_fetch_add(word, swap_or_add);
 	}
+	adev_guard_escape = NULL;
 	return 0;
 }
 

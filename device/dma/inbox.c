@@ -10,10 +10,10 @@
 #include "dma/dma.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "core/fault_point.h"
-#include "core/qp_lock.h"
 #include "domain/segment.h"
 #include "tpt/tpt.h"
 
@@ -215,19 +215,14 @@ void adev_dma_abandon(struct adev_view *view, int inbox_slot)
 {
 	struct adev_inbox_slot *slot = &view->inbox[inbox_slot];
 	uint64_t word = atomic_load(&slot->owner);
-	uint32_t tries;
+	uint64_t next;
 
-	/* Posted: taken back. Running: it is over in a moment, unless the owner
-	 * is stopped; the slot is then lost to it until this function ends. */
-	for (tries = 0; tries < 100000; tries++) {
-		if ((uint32_t)word == ADEV_INBOX_RUNNING) {
-			adev_pause();
-			word = atomic_load(&slot->owner);
-		} else if (atomic_compare_exchange_strong(&slot->owner, &word,
-							  0)) {
-			return;
-		}
-	}
+	/* What is under way at the owner is freed by the owner. */
+	do {
+		next = (uint32_t)word == ADEV_INBOX_RUNNING ?
+			       (word & ~0xffffffffull) | ADEV_INBOX_ABANDONED :
+			       0;
+	} while (!atomic_compare_exchange_strong(&slot->owner, &word, next));
 }
 
 /*
@@ -303,9 +298,14 @@ static void serve_slot(struct adev_function *fn, int number)
 		    slot_word(ADEV_INBOX_RUNNING, function)))
 		return;
 	slot->result = (uint32_t)execute(fn, number, slot);
-	atomic_store_explicit(&slot->owner,
-			      slot_word(ADEV_INBOX_DONE, function),
-			      memory_order_release);
+	word = slot_word(ADEV_INBOX_RUNNING, function);
+	if (!atomic_compare_exchange_strong(
+		    &slot->owner, &word,
+		    slot_word(ADEV_INBOX_DONE, function))) {
+		/* Abandoned meanwhile. */
+		atomic_store(&slot->owner, 0);
+		return;
+	}
 	adev_count(&fn->counters, inbox_served);
 	adev_function_kick_peer(fn, function, slot->generation);
 }
@@ -343,6 +343,9 @@ void adev_inbox_reclaim(struct adev_function *fn, uint32_t function,
 
 	if (!atomic_load(&fn->view.shared->inbox_ready))
 		return;
+	/* Nobody serves a slot while it changes hands. */
+	while (atomic_flag_test_and_set(&fn->serving))
+		sched_yield();
 	for (i = 0; i < ADEV_INBOX_SLOTS; i++) {
 		struct adev_inbox_slot *slot = &fn->view.inbox[i];
 		uint64_t word = atomic_load(&slot->owner);
@@ -356,4 +359,5 @@ void adev_inbox_reclaim(struct adev_function *fn, uint32_t function,
 			continue;
 		(void)atomic_compare_exchange_strong(&slot->owner, &word, 0);
 	}
+	atomic_flag_clear(&fn->serving);
 }

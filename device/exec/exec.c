@@ -71,17 +71,25 @@ static bool begin(struct adev_qp *qp, const void **area)
 /* The peer's process died: what is under way cannot be answered any more. */
 static bool end_dead_connection(struct adev_qp *qp)
 {
-	uint32_t state;
+	uint32_t state, event = IBV_EVENT_QP_FATAL;
 
 	if (!atomic_load_explicit(&qp->peer_died, memory_order_relaxed) ||
 	    !atomic_exchange(&qp->peer_died, false))
 		return false;
 	state = atomic_load(&qp->shared->state);
-	if (state == ARNICA_HW_QPS_RESET || state == ARNICA_HW_QPS_INIT ||
-	    state == ARNICA_HW_QPS_ERR)
+	if (state == ARNICA_HW_QPS_RESET || state == ARNICA_HW_QPS_INIT)
 		return false;
-	adev_requester_fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR, 0);
-	adev_async_raise(qp->fn, IBV_EVENT_QP_FATAL, qp->shared->user_data);
+	if (state == ARNICA_HW_QPS_ERR) {
+		/* Perhaps it was the dead peer who said so, and had no time to
+		 * call for what follows. */
+		event = qp->shared->async_event;
+		qp->shared->async_event = 0;
+		adev_qp_enter_error(qp);
+	} else {
+		adev_requester_fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR, 0);
+	}
+	if (event)
+		adev_async_raise(qp->fn, event, qp->shared->user_data);
 	return true;
 }
 
@@ -145,9 +153,10 @@ void adev_exec_submit(struct adev_qp *qp, const void *area)
 		area = NULL;
 		if (turn == TURN_WAITING)
 			adev_function_wait(fn, qp);
+		else if (turn == TURN_USED_UP)
+			adev_sched_enqueue(&fn->scheduler, qp);
 		adev_qp_unlock_send(qp);
 		if (turn == TURN_USED_UP) {
-			adev_sched_enqueue(&fn->scheduler, qp);
 			adev_function_left_work(fn, 0);
 			return;
 		}

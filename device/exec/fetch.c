@@ -80,6 +80,7 @@ static enum arnica_hw_status read_segments(struct adev_qp *qp, const char *data,
 			0;
 	enum arnica_hw_status status;
 
+	message->local_access = access;
 	if (count > ARNICA_HW_MAX_SGE || offset + count * 16 > qp->sq_stride)
 		return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
 	status = adev_gather_segments(&qp->fn->view, qp->pd, (const void *)data,

@@ -94,7 +94,9 @@ EXPORT int arnica_bus_channel_open(int device_fd, int *fd)
 EXPORT int arnica_bus_channel_index(struct arnica_bus *bus, int fd,
 				    uint32_t *index)
 {
-	return adev_channel_index(function_of(bus), fd, index);
+	struct adev_function *fn = function_of(bus);
+
+	return adev_function_alive(fn) ? adev_channel_index(fn, fd, index) : EIO;
 }
 
 EXPORT uint32_t arnica_bus_channel_purge(struct arnica_bus *bus, uint32_t index,

@@ -227,6 +227,11 @@ change_state(struct adev_qp *qp, const struct arnica_hw_qp_attributes *new,
 	}
 	if (adev_qp_lock_owner(qp->fn, shared, MODIFY_LOCK_MS))
 		return ARNICA_HW_COMMAND_BUSY;
+	/* The peer may have ended the connection since `from` was read. */
+	if (atomic_load(&shared->state) != from && to != ARNICA_HW_QPS_RESET) {
+		adev_qp_unlock(shared);
+		return ARNICA_HW_COMMAND_INVALID;
+	}
 	if (to == ARNICA_HW_QPS_RESET) {
 		reset(qp);
 	} else {

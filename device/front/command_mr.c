@@ -7,8 +7,10 @@
  * and the one before it on the same entry is never the same.
  */
 #include <errno.h>
+#include <sched.h>
 
 #include "core/qp_lock.h"
+#include "exec/exec.h"
 #include "domain/proc.h"
 #include "domain/segment.h"
 #include "front/command.h"
@@ -199,6 +201,28 @@ static bool mr_valid(const struct adev_function *fn, uint32_t index)
 	return index < fn->view.layout.max_mr && fn->mr_pd[index];
 }
 
+/*
+ * Waits for what this process itself does with regions: requests of peers that
+ * it serves, and its own messages. A message that goes on later checks its
+ * regions again.
+ */
+static void wait_for_own_work(struct adev_function *fn)
+{
+	uint32_t index;
+
+	while (atomic_flag_test_and_set(&fn->serving))
+		sched_yield();
+	atomic_flag_clear(&fn->serving);
+	for (index = 0; index < fn->qp_scan_end; index++) {
+		struct adev_qp *qp = fn->qps[index];
+
+		if (!qp)
+			continue;
+		adev_qp_lock_send(qp);
+		adev_exec_release(qp);
+	}
+}
+
 /* No access is under way when this returns OK. BUSY: as if never tried. */
 static enum arnica_hw_command_status invalidate(struct adev_function *fn,
 						uint32_t index)
@@ -207,8 +231,10 @@ static enum arnica_hw_command_status invalidate(struct adev_function *fn,
 	uint32_t stag = index << 8 | fn->mr_instance[index];
 
 	adev_tpt_invalidate(entry);
-	if (!adev_qp_lock_quiesce(fn, QUIESCE_MS))
+	if (!adev_qp_lock_quiesce(fn, QUIESCE_MS)) {
+		wait_for_own_work(fn);
 		return ARNICA_HW_COMMAND_OK;
+	}
 	adev_tpt_publish(entry, stag);
 	return ARNICA_HW_COMMAND_BUSY;
 }

@@ -138,7 +138,7 @@ static int take_number(struct adev_function *fn, uint32_t *index, uint32_t *qpn)
 						    ADEV_LEASE_QPNS];
 
 			*index = lease * ADEV_LEASE_QPNS + low;
-			if (fn->qps[*index])
+			if (fn->qps[*index] || fn->quarantined[*index])
 				continue;
 			*qpn = fn->leases[lease] << 8 | low;
 			return 0;
@@ -196,6 +196,7 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 	qp->sq_stride = sizes->send_stride;
 	qp->sq_mask = sizes->send_slots ? sizes->send_slots - 1 : 0;
 	qp->sq_depth = arnica_from_le32(cmd->send_depth);
+	qp->rq_depth = arnica_from_le32(cmd->recv_depth);
 	qp->path_mtu_bytes = 1024;
 	qp->message.inbox_slot = -1;
 	init_ring(qp, &qp->send_ring, false, base + sizes->send_ring,
@@ -287,8 +288,7 @@ static void register_qp(struct adev_function *fn, struct adev_qp *qp)
 		fn->qp_scan_end = qp->index + 1;
 	adev_pd_get(fn, qp->pd);
 	adev_cq_attach(fn, qp->send_cq, qp->sq_depth);
-	adev_cq_attach(fn, qp->recv_cq,
-		       qp->recv_ring.entries ? qp->recv_ring.mask + 1 : 0);
+	adev_cq_attach(fn, qp->recv_cq, qp->rq_depth);
 }
 
 ADEV_COMMAND_HANDLER(create_qp)
@@ -343,6 +343,25 @@ static void withdraw(struct adev_function *fn, struct adev_qp *qp)
  * middle of a message still has the rings in its hands: they are then not used
  * again until the function ends, and the caller need not wait for it.
  */
+/* Entries that nobody will poll any more do not fill a CQ that counts. */
+static void uncount(const struct adev_ring *ring, uint32_t written)
+{
+	struct arnica_hw_cq_record *record = &ring->cq->record;
+	uint32_t unpolled = written - arnica_load32(&ring->record->polled,
+						    memory_order_acquire);
+	uint32_t old = arnica_load32(&record->outstanding,
+				     memory_order_relaxed);
+	uint32_t new;
+
+	if (!ring->entries || unpolled > ring->mask + 1 ||
+	    !arnica_load32(&record->counted, memory_order_relaxed))
+		return;
+	do {
+		new = (int32_t)old > (int32_t)unpolled ? old - unpolled : 0;
+	} while (!arnica_compare_exchange32(&record->outstanding, &old, new,
+					    memory_order_relaxed));
+}
+
 static bool make_unreachable(struct adev_function *fn, struct adev_qp *qp)
 {
 	struct adev_qp_shared *shared = qp->shared;
@@ -362,13 +381,16 @@ void adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 
 	withdraw(fn, qp);
 	reachable = !make_unreachable(fn, qp);
+	uncount(&qp->send_ring, qp->send_ring_head);
+	uncount(&qp->recv_ring, qp->shared->rq_head);
 	adev_cq_detach(fn, qp->send_cq, qp->sq_depth);
-	adev_cq_detach(fn, qp->recv_cq,
-		       qp->recv_ring.entries ? qp->recv_ring.mask + 1 : 0);
+	adev_cq_detach(fn, qp->recv_cq, qp->rq_depth);
 	adev_pd_put(fn, qp->pd);
 	fn->num_qps--;
 	if (reachable) {
-		/* The number stays used: lease_used is not given back. */
+		/* Number, index and memory stay used: lease_used is not given
+		 * back either. */
+		fn->quarantined[qp->index] = 1;
 		fn->qps_quarantined++;
 	} else {
 		fn->lease_used[qp->index / ADEV_LEASE_QPNS]--;

@@ -5,11 +5,13 @@
 #include <sched.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/qp_lock.h"
 
 /* A live peer that keeps the responder lock delays the flush of the receive
  * queue, not the caller: it is tried again later. */
 #define FLUSH_LOCK_MS 2u
+#define FLUSH_AGAIN_NS (10 * ADEV_MS_NS)
 
 void adev_qp_lock_send(struct adev_qp *qp)
 {
@@ -95,6 +97,10 @@ void adev_qp_flush(struct adev_qp *qp)
 	flush_send(qp);
 	if (adev_qp_lock_owner(qp->fn, qp->shared, FLUSH_LOCK_MS)) {
 		qp->flush_pending = true;
+		atomic_store_explicit(&qp->retry_at_ns,
+				      adev_now_ns() + FLUSH_AGAIN_NS,
+				      memory_order_relaxed);
+		adev_function_wait(qp->fn, qp);
 		return;
 	}
 	qp->flush_pending = false;
@@ -115,5 +121,4 @@ void adev_qp_enter_error(struct adev_qp *qp)
 	adev_qp_flush(qp);
 	/* A peer that was killed may have left a ring on no ready list. */
 	adev_completion_rescan(&qp->recv_ring);
-	adev_function_left_work(qp->fn, 0);
 }

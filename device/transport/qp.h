@@ -33,7 +33,7 @@ struct adev_message {
 	uint64_t done;       /* bytes transferred already */
 	int inbox_slot;      /* in the peer's inbox; -1: none */
 	uint32_t inbox_bytes; /* of the transfer under way there */
-	bool is_inline;
+	uint32_t local_access; /* right that the local pieces need */
 	uint8_t inline_data[ARNICA_HW_MAX_INLINE];
 	struct adev_gather gather;
 };
@@ -61,6 +61,7 @@ struct adev_qp {
 	uint32_t sq_stride;
 	uint32_t sq_mask;
 	uint32_t sq_depth;
+	uint32_t rq_depth;
 	struct adev_ring send_ring;
 	uint32_t send_ring_head;
 	struct adev_ring recv_ring; /* own receive queue's, for flushing */
@@ -74,6 +75,7 @@ struct adev_qp {
 	enum adev_wait wait;
 	uint64_t deadline_ns; /* UINT64_MAX: none */
 	_Atomic uint64_t retry_at_ns;
+	uint64_t again_ns; /* how long the last wait was */
 	uint32_t peer_rnr_timer; /* code, from the last RNR NAK */
 	struct adev_qp *next_waiting;
 	bool on_waiting;

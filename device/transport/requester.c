@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "core/fault_point.h"
+#include "dma/dma.h"
+#include "tpt/tpt.h"
 #include "transport/responder.h"
 
 /* Times of the RNR NAK timer codes, in units of 10 us (IBTA table 45). */
@@ -15,8 +16,10 @@ static const uint32_t rnr_timer_10us[32] = {
 	2048,  3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768, 49152
 };
 
-/* How soon a waiting QP is looked at again when nobody polls. */
+/* How soon a waiting QP is looked at again when nobody polls: at first, and
+ * at most. It is doubled each time. */
 #define RETRY_AFTER_NS (1 * ADEV_MS_NS)
+#define RETRY_AT_MOST_NS (16 * ADEV_MS_NS)
 #define BUSY_AFTER_NS 50000ull
 
 uint64_t adev_rnr_timer_ns(uint32_t code)
@@ -54,6 +57,7 @@ static enum adev_progress succeed(struct adev_qp *qp)
 	qp->active = false;
 	qp->head++;
 	qp->wait = ADEV_WAIT_NOT;
+	qp->again_ns = 0;
 	adev_count(&qp->fn->counters, messages);
 	adev_count_add(&qp->fn->counters, bytes, message->bytes);
 	/* Unsignaled work retires with the next completion: it stays in the
@@ -88,12 +92,20 @@ static enum adev_progress wait(struct adev_qp *qp, enum adev_wait why,
 	uint64_t now = adev_now_ns();
 
 	if (qp->wait != why) {
+		qp->again_ns = 0;
 		qp->wait = why;
 		qp->deadline_ns = patience_ns == ADEV_NEVER_NS ?
 					  ADEV_NEVER_NS :
 					  now + patience_ns;
 	}
-	atomic_store_explicit(&qp->retry_at_ns, now + again_ns,
+	qp->again_ns = qp->again_ns ? 2 * qp->again_ns : again_ns;
+	if (qp->again_ns > RETRY_AT_MOST_NS)
+		qp->again_ns = RETRY_AT_MOST_NS;
+	if (qp->deadline_ns <= now)
+		qp->again_ns = 0;
+	else if (qp->again_ns > qp->deadline_ns - now)
+		qp->again_ns = qp->deadline_ns - now;
+	atomic_store_explicit(&qp->retry_at_ns, now + qp->again_ns,
 			      memory_order_relaxed);
 	return ADEV_PROGRESS_WAIT;
 }
@@ -161,9 +173,36 @@ static enum adev_progress answer(struct adev_qp *qp, enum adev_verdict verdict)
 	return fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR, 0);
 }
 
+/* A message that waited may have lost its regions meanwhile. */
+static bool regions_hold(struct adev_qp *qp)
+{
+	const struct adev_message *message = &qp->message;
+	const struct adev_gather *gather = &message->gather;
+	uint64_t address;
+	uint32_t i;
+
+	for (i = 0; i < gather->num_pieces; i++) {
+		const struct adev_piece *piece = &gather->pieces[i];
+
+		if (piece->stag &&
+		    (adev_tpt_check(&qp->fn->view, piece->stag, qp->pd,
+				    piece->iova, piece->bytes,
+				    message->local_access,
+				    &address) != ADEV_TPT_OK ||
+		     address != piece->address))
+			return false;
+	}
+	return true;
+}
+
 enum adev_progress adev_requester_run(struct adev_qp *qp)
 {
 	enum adev_verdict verdict;
+
+	if ((qp->wait || qp->message.done) && !regions_hold(qp)) {
+		adev_count(&qp->fn->counters, local_protection);
+		return fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
+	}
 
 	switch (adev_link_resolve(qp)) {
 	case ADEV_LINK_UP:
@@ -175,8 +214,13 @@ enum adev_progress adev_requester_run(struct adev_qp *qp)
 	}
 	verdict = adev_responder_deliver(qp);
 	if (verdict == ADEV_VERDICT_STALE) {
-		/* Once more with what the QP is now. */
+		/* Once more with what the QP is now, from the first byte. */
 		qp->link.resolved = false;
+		qp->message.done = 0;
+		if (qp->message.inbox_slot >= 0)
+			adev_dma_abandon(qp->link.view,
+					 qp->message.inbox_slot);
+		qp->message.inbox_slot = -1;
 		if (adev_link_resolve(qp) == ADEV_LINK_UP)
 			verdict = adev_responder_deliver(qp);
 	}
