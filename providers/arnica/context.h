@@ -33,10 +33,12 @@ struct arnica_ring;
 /*
  * Entry of the table of rings. `cq` is compared before `ring` is followed, so
  * that a wrong number from shared memory never reaches a ring that another CQ
- * may be tearing down.
+ * may be tearing down. `record` is that of the CQ; it stands in the segment and
+ * may be written to whatever becomes of the CQ.
  */
 struct arnica_ring_slot {
 	_Atomic(struct arnica_cq *) cq;
+	_Atomic(struct arnica_hw_cq_record *) record;
 	struct arnica_ring *ring;
 };
 

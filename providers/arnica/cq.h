@@ -36,6 +36,7 @@ struct arnica_cq {
 	struct arnica_spinlock lock __attribute__((aligned(64)));
 	uint32_t num_hot;
 	uint32_t next_hot; /* where the next poll starts */
+	uint32_t next_cool; /* likewise, for letting go */
 	uint32_t hot_capacity;
 	struct arnica_ring **hot;
 	struct arnica_hw_cq_record *record;

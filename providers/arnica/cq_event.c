@@ -33,7 +33,12 @@ int arnica_cq_req_notify(struct ibv_cq *ibv_cq, int solicited_only)
 	return 0;
 }
 
-/* The library has read one event of the CQ and is about to return it. */
+/*
+ * The library has read one event of the CQ and is about to return it. A thread
+ * that reads an event while another destroys the CQ is not waited for between
+ * its read() and this call: the adapter does not say how many it wrote. An
+ * application that destroys a CQ must have stopped waiting for it.
+ */
 void arnica_cq_event(struct ibv_cq *ibv_cq)
 {
 	atomic_fetch_add_explicit(&arnica_cq_of(ibv_cq)->completion_events, 1,

@@ -15,6 +15,7 @@
  */
 #define HOT_RINGS 8u
 #define EMPTY_POLLS 128u
+#define COOLED_PER_POLL 8u
 
 #define SAME_STATUS(name, number, text)                                        \
 	_Static_assert(ARNICA_HW_STATUS_##name == (int)IBV_WC_##name,          \
@@ -45,17 +46,26 @@ void arnica_cq_cool(struct arnica_cq *cq, struct arnica_ring *ring)
 		cq->next_hot = 0;
 }
 
-/* The ring of this CQ with a number that was read from shared memory. */
+/*
+ * The ring of this CQ with a number that was read from shared memory; NULL if
+ * it is not one. A number of another CQ was pushed by a writer that slept while
+ * its queue was destroyed and the number given to a new one: it wrote into the
+ * new queue's link, so that one's ready stack cannot be relied on, either.
+ */
 static struct arnica_ring *find_ring(struct arnica_cq *cq, uint32_t number)
 {
+	struct arnica_hw_cq_record *record;
 	struct arnica_ring_slot *slot;
 
 	if (number >= ARNICA_NUM_RINGS)
 		return NULL;
 	slot = &cq->context->rings[number];
-	if (atomic_load_explicit(&slot->cq, memory_order_relaxed) != cq)
-		return NULL;
-	return slot->ring;
+	if (atomic_load_explicit(&slot->cq, memory_order_relaxed) == cq)
+		return slot->ring;
+	record = atomic_load_explicit(&slot->record, memory_order_acquire);
+	if (record)
+		arnica_store32(&record->rescan, 1, memory_order_release);
+	return NULL;
 }
 
 /*
@@ -133,6 +143,22 @@ static void cool_quiet(struct arnica_cq *cq, struct arnica_ring *ring)
 	claim(cq, ring);
 }
 
+/* Looks at the next few hot rings for some to let go. */
+static void cool_some(struct arnica_cq *cq)
+{
+	uint32_t left = COOLED_PER_POLL;
+
+	while (left-- > 0 && cq->num_hot > HOT_RINGS) {
+		struct arnica_ring *ring;
+
+		if (++cq->next_cool >= cq->num_hot)
+			cq->next_cool = 0;
+		ring = cq->hot[cq->next_cool];
+		if (ring->empty_polls > EMPTY_POLLS && !ring->expected)
+			cool_quiet(cq, ring);
+	}
+}
+
 void arnica_cq_count_polled(struct arnica_cq *cq, uint32_t num_polled)
 {
 	uint32_t outstanding;
@@ -204,6 +230,10 @@ static inline void take_receive(struct arnica_ring *ring,
 		 !arnica_scatter_entry(ring, index, entry, flags,
 				       completion->byte_len))
 		completion->status = IBV_WC_GENERAL_ERR;
+	/* Kept level with the head, or it would count as ahead half a turn of
+	 * the index later. */
+	if ((int32_t)(ring->scattered - index) <= 0)
+		ring->scattered = index + 1;
 	atomic_store_explicit(&ring->tail, index + 1, memory_order_release);
 }
 
@@ -275,15 +305,11 @@ void arnica_cq_settle(struct arnica_cq *cq, uint32_t num_taken)
 	arnica_cq_count_polled(cq, num_taken);
 	if (cq->num_hot < 2)
 		return;
+	if (cq->num_hot > HOT_RINGS)
+		cool_some(cq);
 	/* The next poll starts with the next ring: none starves. */
 	if (++cq->next_hot >= cq->num_hot)
 		cq->next_hot = 0;
-	if (cq->num_hot > HOT_RINGS) {
-		struct arnica_ring *ring = cq->hot[cq->next_hot];
-
-		if (ring->empty_polls > EMPTY_POLLS && !ring->expected)
-			cool_quiet(cq, ring);
-	}
 }
 
 static inline void fill_wc(struct ibv_wc *wc,

@@ -44,6 +44,7 @@ bool arnica_ring_attach(struct arnica_ring *ring, struct arnica_cq *cq)
 	cq->rings = ring;
 	cq->num_rings++;
 	slot->ring = ring;
+	atomic_store_explicit(&slot->record, cq->record, memory_order_release);
 	atomic_store_explicit(&slot->cq, cq, memory_order_release);
 	arnica_spinlock_unlock(&cq->lock);
 	return true;
@@ -68,6 +69,7 @@ void arnica_ring_detach(struct arnica_ring *ring)
 	if (cq->dirty == ring)
 		cq->dirty = NULL;
 	atomic_store_explicit(&slot->cq, NULL, memory_order_relaxed);
+	atomic_store_explicit(&slot->record, NULL, memory_order_relaxed);
 	slot->ring = NULL;
 	for (link = &cq->rings; *link != ring; link = &(*link)->next_of_cq)
 		;

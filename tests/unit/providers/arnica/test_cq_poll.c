@@ -244,6 +244,24 @@ static void hostile_ready_stack_does_no_harm(void **state)
 	assert_int_equal(wc.wr_id, 3);
 }
 
+/* A writer slept over the end of its queue; the number has a new owner. */
+static void alien_number_lets_its_owner_rescan(void **state)
+{
+	struct fixture *fixture = *state;
+	struct arnica_cq *other = arnica_cq_of(
+		ibv_create_cq(fixture->ibv, 16, NULL, NULL, 0));
+	struct ibv_wc wc;
+
+	arnica_store32(&other->record->ready, fixture->qp->send_ring.number + 1,
+		       memory_order_release);
+	assert_int_equal(ibv_poll_cq(ibv_cq_ex_to_cq(&other->verbs), 1, &wc),
+			 0);
+	assert_int_equal(arnica_load32(&fixture->cq->record->rescan,
+				       memory_order_acquire),
+			 1);
+	assert_int_equal(ibv_destroy_cq(ibv_cq_ex_to_cq(&other->verbs)), 0);
+}
+
 static void rescan_finds_what_a_dead_writer_left(void **state)
 {
 	struct fixture *fixture = *state;
@@ -427,6 +445,7 @@ int main(void)
 		WITH_RTS(many_rings_get_hot_and_quiet_ones_cool),
 		WITH_RTS(no_ring_starves_another),
 		WITH_RTS(hostile_ready_stack_does_no_harm),
+		WITH_RTS(alien_number_lets_its_owner_rescan),
 		WITH_RTS(rescan_finds_what_a_dead_writer_left),
 		WITH_RTS(destroyed_ring_does_not_hide_those_behind_it),
 		WITH_RTS(attention_enters_the_adapter_once_per_poll),

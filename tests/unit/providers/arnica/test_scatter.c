@@ -138,6 +138,45 @@ static void deregistration_places_what_stands_unpolled(void **state)
 	assert_string_equal(buffer + 8, "second");
 }
 
+/* Half a turn of the index after the last early placement. */
+static void placing_goes_on_where_the_index_wraps(void **state)
+{
+	struct fixture *fixture = *state;
+	struct arnica_ring *ring = &fixture->qp->receive_ring;
+	struct ibv_wc wc;
+	uint32_t index;
+
+	arnica_scatter_ring(ring);
+	for (index = 0; index < 2; index++) {
+		char buffer[8] = "";
+
+		assert_int_equal(
+			fixture_post_receive(fixture->qp, 1, buffer, 8), 0);
+		fixture_complete(fixture, ring, index,
+				 data_entry("placed", index));
+		assert_int_equal(poll_one(fixture, &wc), 1);
+		assert_string_equal(buffer, "placed");
+		assert_int_equal(ring->scattered, index + 1);
+	}
+	for (index = 0x7ffffff0; index != 0x80000010; index++) {
+		char buffer[8] = "";
+
+		if (index == 0x7ffffff0) {
+			ring->head = index;
+			ring->scattered = index;
+			ring->tail = index;
+			fixture->qp->receive.head = index;
+		}
+		assert_int_equal(
+			fixture_post_receive(fixture->qp, 1, buffer, 8), 0);
+		fixture_complete(fixture, ring, index,
+				 data_entry("placed", index));
+		assert_int_equal(poll_one(fixture, &wc), 1);
+		assert_string_equal(buffer, "placed");
+		assert_int_equal(ring->scattered, index + 1);
+	}
+}
+
 static void change_to_error_places_what_stands_unpolled(void **state)
 {
 	struct fixture *fixture = *state;
@@ -200,6 +239,7 @@ int main(void)
 		WITH_RTS(eager_payload_is_copied_and_given_back),
 		WITH_RTS(entries_outside_their_memory_are_refused),
 		WITH_RTS(deregistration_places_what_stands_unpolled),
+		WITH_RTS(placing_goes_on_where_the_index_wraps),
 		WITH_RTS(change_to_error_places_what_stands_unpolled),
 		WITH_RTS(destruction_places_what_stands_unpolled),
 		WITH_RTS(addresses_of_zero_based_regions_are_translated),
