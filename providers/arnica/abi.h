@@ -81,8 +81,7 @@ _Static_assert(sizeof(struct ibv_cq_ex) == 288, "completion queue");
 #define ARNICA_ABI_QP_BYTES 512u
 #define ARNICA_ABI_OPS_SLOTS 256u
 
-#define ARNICA_ABI_QP_EX_BIT                                                   \
-	2u /* of the word at calibration.qp_mask_offset                        \
-	    */
+/* Of the word at calibration.qp_mask_offset. */
+#define ARNICA_ABI_QP_EX_BIT 2u
 
 #endif
