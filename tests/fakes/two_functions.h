@@ -195,6 +195,15 @@ int two_async(struct two_function *function, bool wait);
 /* True as long as a test may wait for what must come; fails the test after. */
 bool two_patience(uint64_t *until_ns);
 
+/*
+ * For tests that take memory away. The test program has fault handlers of its
+ * own, before which the adapter's stand back: the first, called before the
+ * tests run, lets the adapter install its handlers, and the second puts them in
+ * place for one test, or skips it where a sanitizer has them.
+ */
+void two_faults_prepare(void);
+void two_faults_expected(void);
+
 /* Recognisable bytes. */
 void two_fill(void *memory, size_t bytes, uint32_t seed);
 void two_check(const void *memory, size_t bytes, uint32_t seed);
