@@ -41,7 +41,10 @@ quietly() {
 	shift
 	printf '    $ %s\n' "${*#as_root }"
 	"$@" >"$log" 2>&1 || {
-		tail -n 30 "$log" >&2
+		{
+			grep -E 'error|undefined reference|FAILED' "$log" | head -n 20
+			tail -n 10 "$log"
+		} | cut -c 1-200 >&2
 		return 1
 	}
 }
@@ -115,10 +118,8 @@ build() {
 	fi
 	quietly "configure-$preset" cmake --preset "$preset" "$@" ||
 		fail "cmake could not configure the preset '$preset'"
-	quietly "build-$preset" cmake --build --preset "$preset" -j "$JOBS" || {
-		grep -E -A5 'error|FAILED' "$LOGS/build-$preset.log" | head -n 40 >&2
+	quietly "build-$preset" cmake --build --preset "$preset" -j "$JOBS" ||
 		fail "the preset '$preset' does not build"
-	}
 	tail -n 1 "$LOGS/build-$preset.log" | sed 's/^/    /'
 }
 
