@@ -150,6 +150,23 @@ void adev_function_kick_peer(struct adev_function *fn, uint32_t function,
 	pthread_mutex_unlock(&adev_adapter.lock);
 }
 
+void adev_function_nudge_peer(struct adev_function *fn, uint32_t function)
+{
+	struct adev_peer_entry *entry;
+
+	pthread_mutex_lock(&adev_adapter.lock);
+	for (entry = adev_adapter.peers; entry; entry = entry->next)
+		if (entry->view.function == function)
+			break;
+	if (entry)
+		arnica_store32(&entry->view.header->attention, 1,
+			       memory_order_release);
+	else if (function == fn->view.function)
+		arnica_store32(&fn->view.header->attention, 1,
+			       memory_order_release);
+	pthread_mutex_unlock(&adev_adapter.lock);
+}
+
 bool adev_adapter_serve(void)
 {
 	struct adev_function *fn;

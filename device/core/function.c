@@ -15,13 +15,15 @@
 #include "domain/directory.h"
 #include "exec/exec.h"
 
+#define LOOKS_BEFORE_TRY 32u
+
 void adev_function_left_work(struct adev_function *fn, uint64_t when_ns)
 {
 	arnica_store32(&fn->view.header->attention, 1, memory_order_seq_cst);
 	adev_agent_expect(when_ns);
 }
 
-void adev_function_wait(struct adev_function *fn, struct adev_qp *qp)
+static void put_back(struct adev_function *fn, struct adev_qp *qp)
 {
 	pthread_mutex_lock(&fn->waiting_lock);
 	if (!qp->on_waiting) {
@@ -35,6 +37,11 @@ void adev_function_wait(struct adev_function *fn, struct adev_qp *qp)
 		atomic_fetch_add(&fn->num_waiting, 1);
 	}
 	pthread_mutex_unlock(&fn->waiting_lock);
+}
+
+void adev_function_wait(struct adev_function *fn, struct adev_qp *qp)
+{
+	put_back(fn, qp);
 	adev_function_left_work(fn, atomic_load(&qp->retry_at_ns));
 }
 
@@ -66,6 +73,27 @@ void adev_function_unwait(struct adev_function *fn, struct adev_qp *qp)
 	pthread_mutex_unlock(&fn->waiting_lock);
 }
 
+/*
+ * Has nothing happened that a QP without a receive waits for? One look at the
+ * peer's index, without its lock; now and then the QP is tried anyhow, for the
+ * sake of its deadline. Only the serving thread looks.
+ */
+static bool nothing_posted(struct adev_qp *qp)
+{
+	bool nothing = false;
+
+	if (!adev_qp_try_lock_send(qp))
+		return false;
+	if (qp->wait == ADEV_WAIT_RNR && qp->link.resolved &&
+	    !atomic_load(&qp->peer_died) && !atomic_load(&qp->again))
+		nothing = arnica_load32(&qp->link.record->producer,
+					memory_order_relaxed) ==
+				  qp->rnr_producer &&
+			  ++qp->rnr_looks % LOOKS_BEFORE_TRY;
+	adev_qp_unlock_send(qp);
+	return nothing && !atomic_load(&qp->again);
+}
+
 /* Looks at each waiting QP once. Those that go on waiting come back. */
 static void serve_waiting(struct adev_function *fn)
 {
@@ -81,7 +109,10 @@ static void serve_waiting(struct adev_function *fn)
 		pthread_mutex_unlock(&fn->waiting_lock);
 		if (!qp)
 			return;
-		adev_exec_submit(qp, NULL);
+		if (nothing_posted(qp))
+			put_back(fn, qp);
+		else
+			adev_exec_submit(qp, NULL);
 	}
 }
 

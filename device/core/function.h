@@ -114,6 +114,10 @@ void adev_function_wait(struct adev_function *fn, struct adev_qp *qp);
 /* Takes it off, before it is destroyed. */
 void adev_function_unwait(struct adev_function *fn, struct adev_qp *qp);
 
+/* A peer's poll shall look at what it waits for. Does not wake its agent, who
+ * looks by itself after a while: it is the peer's RNR timer. */
+void adev_function_nudge_peer(struct adev_function *fn, uint32_t function);
+
 /* Tells a peer that something it waits for is done. */
 void adev_function_kick_peer(struct adev_function *fn, uint32_t function,
 			     uint64_t generation);

@@ -91,7 +91,7 @@ static void ring_receive(struct adev_function *fn, uint64_t value)
 		       memory_order_seq_cst);
 	waiter = atomic_exchange(&qp->shared->waiter, 0);
 	if (waiter)
-		adev_function_kick_peer(fn, waiter - 1, 0);
+		adev_function_nudge_peer(fn, waiter - 1);
 }
 
 void adev_doorbell_write(struct adev_function *fn, uint32_t page,

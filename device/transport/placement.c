@@ -100,8 +100,13 @@ static enum adev_verdict not_ready(struct adev_qp *qp)
 	struct adev_link *link = &qp->link;
 
 	qp->peer_rnr_timer = link->qp->min_rnr_timer;
-	atomic_store(&link->qp->waiter, qp->fn->view.function + 1);
-	arnica_store32(&link->record->waiting, 1, memory_order_seq_cst);
+	qp->rnr_producer = link->qp->rq_producer_seen;
+	/* Stored once for each wait: the host reads this line at every post. */
+	if (!arnica_load32(&link->record->waiting, memory_order_relaxed)) {
+		atomic_store(&link->qp->waiter, qp->fn->view.function + 1);
+		arnica_store32(&link->record->waiting, 1,
+			       memory_order_seq_cst);
+	}
 	/* The host does not fence between posting and looking at `waiting`; a
 	 * wake-up lost that way is made up for by the requester's own timer. */
 	return receive_posted(link) ? ADEV_VERDICT_LATER : ADEV_VERDICT_RNR;

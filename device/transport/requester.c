@@ -19,7 +19,7 @@ static const uint32_t rnr_timer_10us[32] = {
 /* How soon a waiting QP is looked at again when nobody polls: at first, and
  * at most. It is doubled each time. */
 #define RETRY_AFTER_NS (1 * ADEV_MS_NS)
-#define RETRY_AT_MOST_NS (16 * ADEV_MS_NS)
+#define RETRY_AT_MOST_NS (4 * ADEV_MS_NS)
 #define BUSY_AFTER_NS 50000ull
 
 uint64_t adev_rnr_timer_ns(uint32_t code)
