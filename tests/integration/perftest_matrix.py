@@ -23,16 +23,16 @@ PROGRAMS = [f"ib_{verb}_{kind}" for verb in ("send", "write", "read", "atomic")
 # Label, options, iterations. The iterations are divisible by the list size.
 PLAIN = "(none)"
 OPTIONS = {
-    PLAIN: ([], 400),
-    "-a": (["-a"], 48),
-    "-b": (["-b"], 400),
-    "-q 16": (["-q", "16"], 160),
-    "-e": (["-e"], 400),
-    "-I 64": (["-I", "64"], 400),
-    "-I 64 -s 64": (["-I", "64", "-s", "64"], 400),
-    "-t 1": (["-t", "1"], 400),
-    "-l 8": (["-l", "8"], 400),
-    "--use_old_post_send": (["--use_old_post_send"], 400),
+    PLAIN: ([], 200),
+    "-a": (["-a"], 16),
+    "-b": (["-b"], 200),
+    "-q 16": (["-q", "16"], 80),
+    "-e": (["-e"], 200),
+    "-I 64": (["-I", "64"], 200),
+    "-I 64 -s 64": (["-I", "64", "-s", "64"], 200),
+    "-t 1": (["-t", "1"], 200),
+    "-l 8": (["-l", "8"], 200),
+    "--use_old_post_send": (["--use_old_post_send"], 200),
 }
 
 # The part id by which perftest takes the device for one that has inline data
