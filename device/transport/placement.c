@@ -107,8 +107,8 @@ static enum adev_verdict not_ready(struct adev_qp *qp)
 		arnica_store32(&link->record->waiting, 1,
 			       memory_order_seq_cst);
 	}
-	/* The host does not fence between posting and looking at `waiting`; a
-	 * wake-up lost that way is made up for by the requester's own timer. */
+	/* The host stores its index and then looks at `waiting`, both
+	 * sequentially consistent: one of us sees the other. */
 	return receive_posted(link) ? ADEV_VERDICT_LATER : ADEV_VERDICT_RNR;
 }
 
