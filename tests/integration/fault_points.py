@@ -5,10 +5,12 @@
 The connections of the eight share one completion queue in a server. The names
 of the points are learnt by one run that lists what it passes. Then each name is
 taken in turn: the client is killed there, or stopped, at its first hit (during
-set-up) and at later ones (in the data path). The other seven clients and the
-server must go on each time. Needs a build with fault points (preset dev).
+set-up) and at later ones (in the data path), while the server polls, or sleeps
+until an event comes. The other seven clients and the server must go on each
+time. Needs a build with fault points (preset dev).
 """
 
+import itertools
 import os
 import tempfile
 
@@ -16,11 +18,13 @@ import harness
 from harness import Failure, Skip, check
 
 NOT_REACHED = 2
+SERVERS = ("poll", "sleep")
 
 
-def shared_cq(environment, fault, rounds, variables=None):
+def shared_cq(environment, fault, rounds, how, variables=None):
     done = environment.run([harness.test_program("shared_cq"), fault,
-                            str(rounds)], timeout=120, variables=variables)
+                            str(rounds), how], timeout=120,
+                           variables=variables)
     if done.status not in (0, NOT_REACHED):
         raise Failure(f"status {done.status}\n{done.tail(20)}")
     return done.status
@@ -29,9 +33,10 @@ def shared_cq(environment, fault, rounds, variables=None):
 def learn_points(environment):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "points")
-        status = shared_cq(environment, "none", 3,
-                           {"ARNICA_FAULT_LIST": path})
-        check(status == NOT_REACHED, f"status {status} without a fault")
+        for how in SERVERS:
+            status = shared_cq(environment, "none", 3, how,
+                               {"ARNICA_FAULT_LIST": path})
+            check(status == NOT_REACHED, f"status {status} without a fault")
         if not os.path.exists(path):
             raise Skip("this build has no fault points")
         with open(path) as listed:
@@ -53,19 +58,18 @@ def main():
 
     report.case("list of points", learn)
     reached = 0
-    for name in names:
-        for action in ("kill", "stop"):
-            for count in args.counts.split(","):
-                fault = f"{name}:{count}:{action}"
-                if args.only and args.only not in fault:
-                    continue
+    for name, action, count, how in itertools.product(
+            names, ("kill", "stop"), args.counts.split(","), SERVERS):
+        fault = f"{name}:{count}:{action}"
+        label = f"{fault}, server {how}s"
+        if args.only and args.only not in label:
+            continue
 
-                def run(fault=fault):
-                    nonlocal reached
-                    reached += shared_cq(environment, fault,
-                                         args.rounds) == 0
+        def run(fault=fault, how=how):
+            nonlocal reached
+            reached += shared_cq(environment, fault, args.rounds, how) == 0
 
-                report.case(fault, run)
+        report.case(label, run)
     print(f"{len(names)} points; acted in {reached} runs")
     return report.finish()
 

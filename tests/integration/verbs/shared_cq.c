@@ -4,7 +4,11 @@
  * client, the victim, is killed or stopped at a fault point inside the adapter;
  * the other seven must go on.
  *
- *   shared_cq FAULT ROUNDS      FAULT as in ARNICA_FAULT_POINT, or "none"
+ *   shared_cq FAULT ROUNDS poll|sleep
+ *
+ * FAULT is as in ARNICA_FAULT_POINT, or "none". The server polls its CQ all the
+ * time, or sleeps on its completion channel whenever the CQ is empty: an event
+ * that is lost with the victim then stops all.
  *
  * Every client sends messages of several lengths, which the server checks and
  * sends back, and reads, writes and adds to a slice of the server's memory. The
@@ -43,6 +47,7 @@ struct board {
 };
 
 static struct board *board;
+static bool sleeps;
 
 /* Server: one end for each client, all with the first end's CQ. */
 static struct vt_end ends[CLIENTS];
@@ -67,6 +72,7 @@ static void server_open(int *fds)
 	struct vt_wish wish = vt_defaults();
 
 	wish.common_cq = true;
+	wish.channel = true;
 	wish.cqe = 1024;
 	wish.buffer_bytes = SLICE_BYTES;
 	vt_end_open(&ends[0], &wish);
@@ -74,6 +80,7 @@ static void server_open(int *fds)
 		vt_end_open_in(&ends[i], &ends[0], &wish);
 		VT_EQUAL(ibv_destroy_qp(ends[i].qp), 0);
 		VT_EQUAL(ibv_destroy_cq(ends[i].send_cq), 0);
+		VT_EQUAL(ibv_destroy_comp_channel(ends[i].channel), 0);
 		ends[i].send_cq = ends[i].recv_cq = ends[0].send_cq;
 		{
 			struct ibv_qp_init_attr attr = {
@@ -159,32 +166,65 @@ static bool others_finished(int *fds, bool *left)
 	return all && (left[VICTIM] || atomic_load(&board->victim_down));
 }
 
-static void server(int *fds)
+static int take_all(uint32_t *echoed)
+{
+	struct ibv_wc wc[16];
+	int got = ibv_poll_cq(ends[0].send_cq, 16, wc);
+
+	VT_CHECK(got >= 0);
+	for (int k = 0; k < got; k++)
+		server_completion(&wc[k], echoed);
+	return got;
+}
+
+/* The CQ is armed and empty: only an event leads back to it. True when all is
+ * over. */
+static bool sleep_for_event(int *fds, bool *left)
+{
+	struct ibv_cq *cq;
+	void *cookie;
+
+	while (!vt_readable(ends[0].channel->fd, 20))
+		if (others_finished(fds, left))
+			return true;
+	VT_EQUAL(ibv_get_cq_event(ends[0].channel, &cq, &cookie), 0);
+	VT_CHECK(cq == ends[0].send_cq);
+	ibv_ack_cq_events(cq, 1);
+	return false;
+}
+
+static void serve(int *fds)
 {
 	uint32_t echoed[CLIENTS] = { 0 };
 	bool left[CLIENTS] = { false };
 	uint64_t turn = 0;
 
-	server_open(fds);
 	for (;;) {
-		struct ibv_wc wc[16];
-		int got = ibv_poll_cq(ends[0].send_cq, 16, wc);
-
-		VT_CHECK(got >= 0);
-		for (int k = 0; k < got; k++)
-			server_completion(&wc[k], echoed);
-		if (got == 0 && ++turn % 256 == 0) {
+		if (take_all(echoed))
+			continue;
+		if (sleeps) {
+			VT_EQUAL(ibv_req_notify_cq(ends[0].send_cq, 0), 0);
+			if (!take_all(echoed) && sleep_for_event(fds, left))
+				return;
+		} else if (++turn % 256 == 0) {
 			if (others_finished(fds, left))
-				break;
+				return;
 			sched_yield();
 		}
 	}
+}
+
+static void server(int *fds)
+{
+	server_open(fds);
+	serve(fds);
 	/* All is destroyed in order, whatever the victim left undone. */
 	for (int i = 0; i < CLIENTS; i++) {
 		VT_EQUAL(ibv_destroy_qp(ends[i].qp), 0);
 		ends[i].qp = NULL;
 	}
 	VT_EQUAL(ibv_destroy_cq(ends[0].send_cq), 0);
+	VT_EQUAL(ibv_destroy_comp_channel(ends[0].channel), 0);
 	for (int i = CLIENTS - 1; i >= 0; i--) {
 		VT_EQUAL(ibv_dereg_mr(ends[i].mr), 0);
 		VT_EQUAL(ibv_dealloc_pd(ends[i].pd), 0);
@@ -349,11 +389,12 @@ int main(int argc, char **argv)
 	pid_t server_pid, pids[CLIENTS];
 	int victim;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: shared_cq FAULT ROUNDS\n");
+	if (argc != 4) {
+		fprintf(stderr, "usage: shared_cq FAULT ROUNDS poll|sleep\n");
 		return 1;
 	}
 	fault = argv[1];
+	sleeps = !strcmp(argv[3], "sleep");
 	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	VT_CHECK(board != MAP_FAILED);
