@@ -9,6 +9,7 @@
 #include "core/qp_lock.h"
 #include "domain/segment.h"
 #include "domain/wake.h"
+#include "exec/exec.h"
 #include "fixture.h"
 #include "front/command.h"
 #include "front/objects.h"
@@ -24,6 +25,19 @@ int adev_qp_lock_quiesce(struct adev_function *fn, uint32_t timeout_ms)
 	(void)timeout_ms;
 	fake_num_quiesces++;
 	return fake_quiesce_error;
+}
+
+/* There are no queue pairs whose work could be waited for. */
+void adev_qp_lock_send(struct adev_qp *qp)
+{
+	(void)qp;
+	abort();
+}
+
+void adev_exec_release(struct adev_qp *qp)
+{
+	(void)qp;
+	abort();
 }
 
 #define NO_QP(name)                                                            \
