@@ -290,6 +290,7 @@ static void serve_slot(struct adev_function *fn, int number)
 	uint64_t word = atomic_load_explicit(&slot->owner,
 					     memory_order_acquire);
 	uint32_t function = (uint32_t)(word >> 32) - 1u;
+	uint64_t generation;
 
 	/* C8: pairs with P8. */
 	if ((uint32_t)word != ADEV_INBOX_POSTED ||
@@ -298,6 +299,8 @@ static void serve_slot(struct adev_function *fn, int number)
 		    slot_word(ADEV_INBOX_RUNNING, function)))
 		return;
 	slot->result = (uint32_t)execute(fn, number, slot);
+	/* From DONE on the slot may be somebody else's. */
+	generation = slot->generation;
 	word = slot_word(ADEV_INBOX_RUNNING, function);
 	if (!atomic_compare_exchange_strong(
 		    &slot->owner, &word,
@@ -307,7 +310,7 @@ static void serve_slot(struct adev_function *fn, int number)
 		return;
 	}
 	adev_count(&fn->counters, inbox_served);
-	adev_function_kick_peer(fn, function, slot->generation);
+	adev_function_kick_peer(fn, function, generation);
 }
 
 static void populate(struct adev_function *fn)
