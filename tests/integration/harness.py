@@ -11,6 +11,7 @@ a summary, and gives the exit status that ctest expects (77: all skipped).
 """
 
 import argparse
+import ctypes
 import itertools
 import os
 import pathlib
@@ -131,6 +132,15 @@ def primary_group(user):
     return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
 
 
+_libc = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent():
+    """In the child: a test that is killed leaves no tool running."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Process:
     """One process group with captured output."""
 
@@ -148,7 +158,7 @@ class Process:
         self.popen = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=stdout,
             stderr=subprocess.STDOUT, env=environ, cwd=cwd,
-            start_new_session=True)
+            start_new_session=True, preexec_fn=die_with_parent)
         if use_terminal:
             os.close(stdout)
 
