@@ -14,6 +14,7 @@
 #include "dma/dma.h"
 #include "domain/directory.h"
 #include "exec/exec.h"
+#include "trace.h"
 
 #define LOOKS_BEFORE_TRY 32u
 
@@ -243,6 +244,7 @@ void adev_function_peer_died(struct adev_function *fn, uint32_t function,
 	    ADEV_LIFE_CLOSED)
 		return;
 	adev_count(&fn->counters, peers_died);
+	arnica_trace_peer_died(function, fn->num_qps);
 	pthread_mutex_lock(&fn->command_lock);
 	for (index = 0; index < fn->qp_scan_end; index++) {
 		struct adev_qp *qp = fn->qps[index];

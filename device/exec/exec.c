@@ -7,6 +7,7 @@
 #include "comp/channel.h"
 #include "core/fault_point.h"
 #include "transport/requester.h"
+#include "trace.h"
 
 /* What one turn of a QP may take before others get theirs. */
 #define TURN_BYTES (4u << 20)
@@ -55,8 +56,10 @@ static bool begin(struct adev_qp *qp, const void **area)
 	*area = NULL;
 	if (descriptor && is_due(qp, descriptor)) {
 		adev_count(&qp->fn->counters, bf_hit);
+		arnica_trace_wqe_area(qp->qpn, qp->head);
 	} else {
 		adev_count(&qp->fn->counters, wqe_fetched);
+		arnica_trace_wqe_fetch(qp->qpn, qp->head);
 		descriptor = descriptor_at(qp, qp->head);
 	}
 	qp->active = true;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "exec/exec.h"
+#include "trace.h"
 
 static void read_control(struct adev_message *message, const char *descriptor)
 {
@@ -87,6 +88,7 @@ static enum arnica_hw_status read_segments(struct adev_qp *qp, const char *data,
 				      count, access, &message->gather);
 	if (status) {
 		adev_count(&qp->fn->counters, local_protection);
+		arnica_trace_local_protection(qp->qpn, qp->head);
 		return status;
 	}
 	message->bytes = message->gather.bytes;
@@ -110,6 +112,7 @@ enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, const void *descriptor
 	if (arnica_from_le32(control->index) != qp->head ||
 	    operation >> 24 || !known(message->opcode)) {
 		adev_count(&qp->fn->counters, wqe_invalid);
+		arnica_trace_wqe_invalid(qp->qpn, operation);
 		return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
 	}
 	if (needs_remote(message->opcode))

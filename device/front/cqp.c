@@ -8,6 +8,7 @@
 
 #include "core/counters.h"
 #include "front/command.h"
+#include "trace.h"
 
 static const adev_command_handler handlers[] = {
 	[ARNICA_HW_CMD_QUERY_DEVICE] = adev_command_query_device,
@@ -84,6 +85,7 @@ static bool run_one(struct adev_function *fn)
 	status = dispatch(fn, opcode, &command, &completion);
 	if (status != ARNICA_HW_COMMAND_OK) {
 		adev_count(&fn->counters, commands_refused);
+		arnica_trace_command_refused(opcode, status);
 		memset(completion.bytes, 0, sizeof(completion.bytes));
 	}
 	answer(slot, &completion, status, ++fn->cqp_index);

@@ -12,6 +12,7 @@
 #include "core/qp_lock.h"
 #include "exec/exec.h"
 #include "front/command.h"
+#include "trace.h"
 
 /* The QP that a doorbell names, if it is this function's. */
 static struct adev_qp *find_qp(struct adev_function *fn, uint32_t queue,
@@ -58,13 +59,16 @@ static void ring_send(struct adev_function *fn, uint64_t value,
 	qp = find_qp(fn, queue, qpn);
 	if (!qp) {
 		adev_count(&fn->counters, refused_queue);
+		arnica_trace_refused_queue(queue, qpn);
 		return;
 	}
 	if (!advance_producer(qp, producer)) {
 		adev_count(&fn->counters, refused_index);
+		arnica_trace_refused_index(qpn, producer);
 		return;
 	}
 	adev_count(&fn->counters, doorbells);
+	arnica_trace_doorbell(qpn, producer);
 	adev_exec_submit(qp, area);
 }
 
@@ -78,6 +82,7 @@ static void ring_receive(struct adev_function *fn, uint64_t value)
 	qp = find_qp(fn, queue, qpn);
 	if (!qp) {
 		adev_count(&fn->counters, refused_queue);
+		arnica_trace_refused_queue(queue, qpn);
 		return;
 	}
 	if (atomic_load(&qp->shared->state) == ARNICA_HW_QPS_ERR) {
@@ -99,6 +104,7 @@ void adev_doorbell_write(struct adev_function *fn, uint32_t page,
 {
 	if (page >= ARNICA_HW_DOORBELL_PAGES) {
 		adev_count(&fn->counters, refused_offset);
+		arnica_trace_refused_offset(page, offset);
 		return;
 	}
 	switch (offset) {
@@ -113,6 +119,7 @@ void adev_doorbell_write(struct adev_function *fn, uint32_t page,
 		break;
 	default:
 		adev_count(&fn->counters, refused_offset);
+		arnica_trace_refused_offset(page, offset);
 	}
 }
 
@@ -178,6 +185,7 @@ void adev_doorbell_area(struct adev_function *fn, uint32_t page,
 	if (page >= ARNICA_HW_DOORBELL_PAGES ||
 	    (offset != ARNICA_HW_DB_AREA0 && offset != ARNICA_HW_DB_AREA1)) {
 		adev_count(&fn->counters, refused_offset);
+		arnica_trace_refused_offset(page, offset);
 		return;
 	}
 	whole = length >= ARNICA_HW_WQE_HEADER_BYTES && !(length & 15) &&
@@ -185,7 +193,9 @@ void adev_doorbell_area(struct adev_function *fn, uint32_t page,
 		take_area(fn, page, offset, length, value, copy) &&
 		needed_bytes(copy) <= length &&
 		is_next(fn, value, copy);
-	if (!whole)
+	if (!whole) {
 		adev_count(&fn->counters, bf_fallback);
+		arnica_trace_bf_fallback(offset, length);
+	}
 	ring_send(fn, value, whole ? copy : NULL);
 }

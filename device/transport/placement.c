@@ -13,8 +13,21 @@
 #include "dma/dma.h"
 #include "tpt/tpt.h"
 #include "transport/responder.h"
+#include "trace.h"
 
 #define EAGER_MAX_BYTES 8192u
+
+static void count_access(struct adev_qp *qp)
+{
+	adev_count(&qp->fn->counters, remote_access);
+	arnica_trace_remote_access(qp->qpn, qp->message.rkey);
+}
+
+static void count_invalid(struct adev_qp *qp)
+{
+	adev_count(&qp->fn->counters, remote_invalid);
+	arnica_trace_remote_invalid(qp->qpn, qp->message.opcode);
+}
 
 static enum adev_verdict refuse(struct adev_qp *qp,
 				struct adev_placement *placement,
@@ -27,9 +40,9 @@ static enum adev_verdict refuse(struct adev_qp *qp,
 			ARNICA_HW_STATUS_REM_ACCESS_ERR :
 			ARNICA_HW_STATUS_REM_INV_REQ_ERR;
 	if (verdict == ADEV_VERDICT_NAK_ACCESS)
-		adev_count(&qp->fn->counters, remote_access);
+		count_access(qp);
 	else
-		adev_count(&qp->fn->counters, remote_invalid);
+		count_invalid(qp);
 	return verdict;
 }
 

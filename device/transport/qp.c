@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "core/qp_lock.h"
+#include "trace.h"
 
 /* A live peer that keeps the responder lock delays the flush of the receive
  * queue, not the caller: it is tried again later. */
@@ -114,6 +115,7 @@ void adev_qp_enter_error(struct adev_qp *qp)
 {
 	/* The message under way is flushed with the rest: its entry is the one
 	 * at the head. */
+	arnica_trace_qp_error(qp->qpn, atomic_load(&qp->shared->state));
 	qp->active = false;
 	qp->wait = ADEV_WAIT_NOT;
 	atomic_store(&qp->shared->state, ARNICA_HW_QPS_ERR);

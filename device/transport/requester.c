@@ -8,6 +8,7 @@
 #include "dma/dma.h"
 #include "tpt/tpt.h"
 #include "transport/responder.h"
+#include "trace.h"
 
 /* Times of the RNR NAK timer codes, in units of 10 us (IBTA table 45). */
 static const uint32_t rnr_timer_10us[32] = {
@@ -59,6 +60,7 @@ static enum adev_progress succeed(struct adev_qp *qp)
 	qp->wait = ADEV_WAIT_NOT;
 	qp->again_ns = 0;
 	adev_count(&qp->fn->counters, messages);
+	arnica_trace_message_done(qp->qpn, message->index);
 	adev_count_add(&qp->fn->counters, bytes, message->bytes);
 	/* Unsignaled work retires with the next completion: it stays in the
 	 * send queue until the host learns of a later index. */
@@ -71,6 +73,7 @@ void adev_requester_fail(struct adev_qp *qp, enum arnica_hw_status status,
 			 uint32_t vendor_error)
 {
 	if (qp->active) {
+		arnica_trace_message_failed(qp->qpn, status);
 		publish_send(qp, status, vendor_error);
 		qp->active = false;
 		qp->head++;
@@ -92,6 +95,7 @@ static enum adev_progress wait(struct adev_qp *qp, enum adev_wait why,
 	uint64_t now = adev_now_ns();
 
 	if (qp->wait != why) {
+		arnica_trace_wait(qp->qpn, why);
 		qp->again_ns = 0;
 		qp->wait = why;
 		qp->deadline_ns = patience_ns == ADEV_NEVER_NS ?
@@ -201,6 +205,7 @@ enum adev_progress adev_requester_run(struct adev_qp *qp)
 
 	if ((qp->wait || qp->message.done) && !regions_hold(qp)) {
 		adev_count(&qp->fn->counters, local_protection);
+		arnica_trace_local_protection(qp->qpn, qp->head);
 		return fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
 	}
 
@@ -224,5 +229,6 @@ enum adev_progress adev_requester_run(struct adev_qp *qp)
 		if (adev_link_resolve(qp) == ADEV_LINK_UP)
 			verdict = adev_responder_deliver(qp);
 	}
+	arnica_trace_deliver(qp->qpn, verdict);
 	return answer(qp, verdict);
 }
