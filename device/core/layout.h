@@ -104,7 +104,7 @@ struct adev_qp_shared {
 	uint32_t reserved0[7];
 	/* line 2: the responder's sequence, written under `lock` */
 	ADEV_LINE _Atomic uint64_t lock; /* see core/qp_lock.h */
-	uint32_t expected_psn;           /* 24 bits */
+	_Atomic uint32_t expected_psn;   /* 24 bits; read by queries too */
 	uint32_t msn;                    /* 24 bits: messages completed */
 	uint32_t rq_head;                /* next receive entry to use */
 	uint32_t rq_producer_seen;       /* copy of the record's producer */

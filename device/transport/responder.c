@@ -33,6 +33,12 @@ void adev_responder_call_owner(struct adev_view *view, uint32_t index,
 	adev_view_kick(view);
 }
 
+static uint32_t load_psn(struct adev_qp_shared *responder)
+{
+	return atomic_load_explicit(&responder->expected_psn,
+				    memory_order_relaxed);
+}
+
 /* Is the request due? Requests that are not are dropped without an answer; the
  * requester's retries end it (IBTA 9.7.5, 9.8). */
 static enum adev_verdict admit(struct adev_qp *qp)
@@ -47,7 +53,7 @@ static enum adev_verdict admit(struct adev_qp *qp)
 	    state != ARNICA_HW_QPS_SQD)
 		return ADEV_VERDICT_SILENT;
 	if (responder->dest_qpn != qp->qpn ||
-	    responder->expected_psn != qp->send_psn)
+	    load_psn(responder) != qp->send_psn)
 		return ADEV_VERDICT_SILENT;
 	return ADEV_VERDICT_ACK;
 }
@@ -60,7 +66,9 @@ static bool advance(struct adev_qp *qp)
 					qp->path_mtu_bytes);
 	bool first = !responder->established;
 
-	responder->expected_psn = (responder->expected_psn + count) & 0xffffff;
+	atomic_store_explicit(&responder->expected_psn,
+			      (load_psn(responder) + count) & 0xffffff,
+			      memory_order_relaxed);
 	responder->msn = (responder->msn + 1) & 0xffffff;
 	ADEV_POINT("responder_advanced");
 	if (!first)
