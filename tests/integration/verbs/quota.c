@@ -185,9 +185,8 @@ static void little_address_space_is_an_error(void)
 	struct rlimit limit = { 256u << 20, 256u << 20 };
 	struct ibv_context *context;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	vt_skip("sanitizers need their address space");
-#endif
+	if (VT_SANITIZED)
+		vt_skip("sanitizers need their address space");
 	VT_CHECK(list && list[0]);
 	VT_EQUAL(setrlimit(RLIMIT_AS, &limit), 0);
 	errno = 0;

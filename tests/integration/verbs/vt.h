@@ -71,6 +71,14 @@ _Noreturn void vt_skip(const char *format, ...)
 				ibv_wc_status_str((wc)->status), #expected);   \
 	} while (0)
 
+/* Sanitizers keep the handlers of memory faults to themselves, and report what
+ * an application of RDMA does on purpose: looking at memory that is written. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define VT_SANITIZED 1
+#else
+#define VT_SANITIZED 0
+#endif
+
 #define VT_CASE(name) { #name, name, 0 }
 
 #define VT_ALL_ACCESS                                                          \
