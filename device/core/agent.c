@@ -38,6 +38,8 @@ static struct {
 	pthread_t thread;
 	int read_fd, write_fd;
 	struct request *requests;
+	struct pollfd *fds; /* what it sleeps on; owned, freed by the joiner */
+	int *watched;
 	/* Zero: awake, and it will look for work before it sleeps. */
 	_Atomic uint64_t sleeps_until_ns;
 } agent = { .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -111,16 +113,16 @@ static int timeout_ms(uint64_t deadline)
 }
 
 /* Sleeps until there is a reason not to. */
-static void sleep_until(uint64_t deadline, struct pollfd *fds, int *watched,
-			uint64_t *next_check)
+static void sleep_until(uint64_t deadline, uint64_t *next_check)
 {
-	uint32_t count = adev_adapter_pid_fds(watched, MAX_WATCHED), i;
+	struct pollfd *fds = agent.fds;
+	uint32_t count = adev_adapter_pid_fds(agent.watched, MAX_WATCHED), i;
 	bool ended = false;
 
 	fds[0].fd = agent.read_fd;
 	fds[0].events = POLLIN;
 	for (i = 0; i < count; i++) {
-		fds[i + 1].fd = watched[i];
+		fds[i + 1].fd = agent.watched[i];
 		fds[i + 1].events = POLLIN;
 	}
 	if (poll(fds, count + 1, timeout_ms(deadline)) > 0) {
@@ -138,14 +140,12 @@ static void sleep_until(uint64_t deadline, struct pollfd *fds, int *watched,
 
 static void *run(void *unused)
 {
-	struct pollfd *fds = calloc(MAX_WATCHED + 1, sizeof(*fds));
-	int *watched = calloc(MAX_WATCHED, sizeof(*watched));
 	uint64_t next_check = 0;
 	bool stop = false;
 
 	(void)unused;
 	is_agent = true;
-	while (!stop && fds && watched) {
+	while (!stop) {
 		uint64_t deadline;
 		bool left;
 
@@ -160,13 +160,19 @@ static void *run(void *unused)
 				  adev_adapter_deadline();
 		atomic_store(&agent.sleeps_until_ns, deadline);
 		if (!stop)
-			sleep_until(deadline, fds, watched, &next_check);
+			sleep_until(deadline, &next_check);
 		atomic_store(&agent.sleeps_until_ns, 0);
 		set_state(ADEV_AGENT_AWAKE);
 	}
-	free(fds);
-	free(watched);
 	return NULL;
+}
+
+static void free_lists(void)
+{
+	free(agent.fds);
+	free(agent.watched);
+	agent.fds = NULL;
+	agent.watched = NULL;
 }
 
 static int start_thread(void)
@@ -174,9 +180,17 @@ static int start_thread(void)
 	sigset_t all, old;
 	int error;
 
+	agent.fds = calloc(MAX_WATCHED + 1, sizeof(*agent.fds));
+	agent.watched = calloc(MAX_WATCHED, sizeof(*agent.watched));
+	if (!agent.fds || !agent.watched) {
+		free_lists();
+		return ENOMEM;
+	}
 	error = adev_wake_create(&agent.read_fd, &agent.write_fd);
-	if (error)
+	if (error) {
+		free_lists();
 		return error;
+	}
 	sigfillset(&all);
 	/* Faults of the thread itself: blocked they would be fatal, and a
 	 * guarded copy (dma/guard.h) handles its own. */
@@ -191,6 +205,7 @@ static int start_thread(void)
 	if (error) {
 		close(agent.read_fd);
 		close(agent.write_fd);
+		free_lists();
 	}
 	return error;
 }
@@ -231,6 +246,7 @@ void adev_agent_stop(void)
 		return;
 	ask(REQUEST_STOP, NULL);
 	pthread_join(agent.thread, NULL);
+	free_lists();
 	close(agent.read_fd);
 	close(agent.write_fd);
 }
@@ -265,6 +281,7 @@ void adev_agent_forget(void)
 	pthread_cond_init(&agent.answered, NULL);
 	agent.users = 0;
 	agent.requests = NULL;
+	free_lists();
 	if (agent.read_fd >= 0)
 		close(agent.read_fd);
 	if (agent.write_fd >= 0)

@@ -86,11 +86,15 @@ static int open_checked(const char *path, int *fd)
 		error = errno;
 		if (error == ELOOP || error == ENOTDIR)
 			error = EPERM;
-		adev_log_error("cannot use folder %s: %s; remove it, or set "
-			       "ARNICA_RUNTIME_DIR to another",
-			       path,
+		const bool ours_to_remove = error == EPERM || error == ELOOP ||
+					    error == ENOTDIR;
+
+		adev_log_error("cannot use folder %s: %s%s", path,
 			       error == EPERM ? "it is not a folder" :
-						strerror(error));
+						strerror(error),
+			       ours_to_remove ? "; remove it, or set "
+						"ARNICA_RUNTIME_DIR to another" :
+						"");
 		return error;
 	}
 	error = check_owner(opened, path);
