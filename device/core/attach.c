@@ -25,6 +25,7 @@
 #include "domain/wake.h"
 #include "front/command.h"
 #include "front/objects.h"
+#include "transport/qp.h"
 
 /* Serialises attaching and detaching; lock role `attach`. */
 static pthread_mutex_t attach_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -291,9 +292,21 @@ static void destroy_all_qps(struct adev_function *fn)
 	pthread_mutex_unlock(&fn->command_lock);
 }
 
-/* In a child that inherited the function: only what is this process's own. */
+/* In a child that inherited the function: only what is this process's own. The
+ * peers know nothing of it, and nothing shared is touched. */
 static void forget(struct adev_function *fn)
 {
+	uint32_t index;
+
+	for (index = 0; index < fn->qp_scan_end; index++) {
+		struct adev_qp *qp = fn->qps[index];
+
+		if (qp && qp->link.view)
+			adev_adapter_detach(qp->link.view);
+		free(qp);
+	}
+	fini_tables(fn);
+	adev_directory_put(fn->directory);
 	close(fn->segment_fd);
 	adev_segment_release(fn->view.base, fn->view.size);
 	free(fn);
