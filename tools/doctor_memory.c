@@ -247,14 +247,15 @@ void doctor_check_limits(struct doctor_finding *finding)
 		doctor_report(
 			finding, DOCTOR_WARN,
 			"address space limited to %" PRIu64
-			" MiB: segments take much address space (not memory), opening may fail",
+			" MiB: open devices get smaller segments, for fewer objects",
 			space / MIB);
 		doctor_advise(finding, "ulimit -v unlimited");
 	} else if (file_size != UINT64_MAX) {
-		doctor_report(finding, DOCTOR_WARN,
-			      "file size limited to %" PRIu64
-			      " MiB: segments are files, opening may fail",
-			      file_size / MIB);
+		doctor_report(
+			finding, DOCTOR_WARN,
+			"file size limited to %" PRIu64
+			" MiB: open devices get smaller segments, for fewer objects",
+			file_size / MIB);
 		doctor_advise(finding, "ulimit -f unlimited");
 	} else if (files < 256) {
 		doctor_report(
