@@ -168,7 +168,9 @@ static void exec_in_the_child_disturbs_nobody(void)
 static void child_that_looks_at_descriptors(void)
 {
 	execl("/bin/sh", "sh", "-c",
-	      "ls -l /proc/self/fd | grep -i arnica && exit 1; exit 0",
+	      "ls -l /proc/self/fd | grep -E "
+	      "'memfd:arnica|/arnica-[0-9]+-[0-9a-f]+-[0-9]+/' && exit 1; "
+	      "exit 0",
 	      (char *)NULL);
 	_exit(1);
 }
