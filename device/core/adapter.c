@@ -11,8 +11,8 @@
 #include "dma/dma.h"
 #include "domain/directory.h"
 
-/* How often the life words of attached peers are looked at. */
-#define LIFE_CHECK_NS (100 * ADEV_MS_NS)
+/* How often the life words of attached peers are looked at; see agent.c. */
+#define LIFE_CHECK_NS (1000 * ADEV_MS_NS)
 
 struct adev_adapter adev_adapter = { .lock = PTHREAD_MUTEX_INITIALIZER };
 

@@ -18,7 +18,10 @@
 #include "domain/wake.h"
 
 #define MAX_WATCHED 1024u
-#define LIFE_CHECK_NS (100 * ADEV_MS_NS)
+/* A process that ends is seen at once, by its pidfd. exec ends a function
+ * without ending the process: requesters see it at their next message, and
+ * those who only wait within this time. */
+#define LIFE_CHECK_NS (1000 * ADEV_MS_NS)
 
 enum request_kind { REQUEST_ENTER, REQUEST_LEAVE, REQUEST_STOP };
 
@@ -130,8 +133,6 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 		for (i = 0; i < count && !ended; i++)
 			ended = fds[i + 1].revents;
 	}
-	/* A look at every life word costs; exec ends a function without ending
-	 * its process, and may be noticed a little later. */
 	if (ended || adev_now_ns() >= *next_check) {
 		adev_adapter_check_peers();
 		*next_check = adev_now_ns() + LIFE_CHECK_NS;
