@@ -11,18 +11,16 @@
 #include "dma/dma.h"
 #include "domain/directory.h"
 
-/* How often the life words of attached peers are looked at; see agent.c. */
-#define LIFE_CHECK_NS (1000 * ADEV_MS_NS)
-
 struct adev_adapter adev_adapter = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
+/* Any generation when it is zero, which no function has. */
 static struct adev_peer_entry *find_peer(uint32_t function, uint64_t generation)
 {
 	struct adev_peer_entry *entry;
 
 	for (entry = adev_adapter.peers; entry; entry = entry->next)
 		if (entry->view.function == function &&
-		    entry->view.generation == generation)
+		    (!generation || entry->view.generation == generation))
 			return entry;
 	return NULL;
 }
@@ -118,51 +116,39 @@ void adev_adapter_detach(struct adev_view *view)
 	free(entry);
 }
 
-struct adev_function *adev_function_find(uint32_t function, uint64_t generation)
+/* The view of a function that is attached, or of `fn` itself; any generation
+ * when it is zero. NULL: not attached. With adev_adapter.lock held. */
+static struct adev_view *find_view(struct adev_function *fn, uint32_t function,
+				   uint64_t generation)
 {
-	struct adev_function *fn;
+	struct adev_peer_entry *entry;
 
-	pthread_mutex_lock(&adev_adapter.lock);
-	for (fn = adev_adapter.functions; fn; fn = fn->next)
-		if (fn->view.function == function &&
-		    fn->view.generation == generation)
-			break;
-	pthread_mutex_unlock(&adev_adapter.lock);
-	return fn;
+	if (function == fn->view.function)
+		return &fn->view;
+	entry = find_peer(function, generation);
+	return entry ? &entry->view : NULL;
 }
 
 void adev_function_kick_peer(struct adev_function *fn, uint32_t function,
 			     uint64_t generation)
 {
-	struct adev_peer_entry *entry;
+	struct adev_view *view;
 
-	if (function == fn->view.function) {
-		adev_view_kick(&fn->view);
-		return;
-	}
 	pthread_mutex_lock(&adev_adapter.lock);
-	for (entry = adev_adapter.peers; entry; entry = entry->next)
-		if (entry->view.function == function &&
-		    (!generation || entry->view.generation == generation))
-			break;
-	if (entry)
-		adev_view_kick(&entry->view);
+	view = find_view(fn, function, generation);
+	if (view)
+		adev_view_kick(view);
 	pthread_mutex_unlock(&adev_adapter.lock);
 }
 
 void adev_function_nudge_peer(struct adev_function *fn, uint32_t function)
 {
-	struct adev_peer_entry *entry;
+	struct adev_view *view;
 
 	pthread_mutex_lock(&adev_adapter.lock);
-	for (entry = adev_adapter.peers; entry; entry = entry->next)
-		if (entry->view.function == function)
-			break;
-	if (entry)
-		arnica_store32(&entry->view.header->attention, 1,
-			       memory_order_release);
-	else if (function == fn->view.function)
-		arnica_store32(&fn->view.header->attention, 1,
+	view = find_view(fn, function, 0);
+	if (view)
+		arnica_store32(&view->header->attention, 1,
 			       memory_order_release);
 	pthread_mutex_unlock(&adev_adapter.lock);
 }
@@ -199,7 +185,7 @@ uint64_t adev_adapter_deadline(void)
 	pthread_mutex_lock(&adev_adapter.lock);
 	for (entry = adev_adapter.peers; entry; entry = entry->next)
 		if (!entry->peer.own_process && !entry->death_seen)
-			deadline = adev_now_ns() + LIFE_CHECK_NS;
+			deadline = adev_now_ns() + ADEV_LIFE_CHECK_NS;
 	for (fn = adev_adapter.functions; fn; fn = fn->next) {
 		uint64_t own = adev_function_deadline(fn);
 

@@ -11,8 +11,14 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "core/clock.h"
 #include "core/function.h"
 #include "domain/peer.h"
+
+/* A process that ends is seen at once, by its pidfd. exec ends a function
+ * without ending the process: requesters see it at their next message, and
+ * those who only wait within this time. */
+#define ADEV_LIFE_CHECK_NS (1000 * ADEV_MS_NS)
 
 struct adev_peer_entry {
 	struct adev_view view; /* first: a view leads to its entry */

@@ -18,10 +18,6 @@
 #include "domain/wake.h"
 
 #define MAX_WATCHED 1024u
-/* A process that ends is seen at once, by its pidfd. exec ends a function
- * without ending the process: requesters see it at their next message, and
- * those who only wait within this time. */
-#define LIFE_CHECK_NS (1000 * ADEV_MS_NS)
 
 enum request_kind { REQUEST_ENTER, REQUEST_LEAVE, REQUEST_STOP };
 
@@ -135,7 +131,7 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 	}
 	if (ended || adev_now_ns() >= *next_check) {
 		adev_adapter_check_peers();
-		*next_check = adev_now_ns() + LIFE_CHECK_NS;
+		*next_check = adev_now_ns() + ADEV_LIFE_CHECK_NS;
 	}
 }
 

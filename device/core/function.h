@@ -92,10 +92,6 @@ struct adev_function {
 	struct adev_function *next; /* of the process's list */
 };
 
-/* Finds a function of this process by its directory slot. */
-struct adev_function *adev_function_find(uint32_t function,
-					 uint64_t generation);
-
 /* Does what peers left in the segment and goes on with QPs that wait. Called
  * by poll and by the agent. Returns true when work is left. */
 bool adev_function_serve(struct adev_function *fn);

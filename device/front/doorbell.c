@@ -26,6 +26,19 @@ static struct adev_qp *find_qp(struct adev_function *fn, uint32_t queue,
 	return qp && qp->qpn == qpn ? qp : NULL;
 }
 
+static void refuse_queue(struct adev_function *fn, uint32_t queue, uint32_t qpn)
+{
+	adev_count(&fn->counters, refused_queue);
+	arnica_trace_refused_queue(queue, qpn);
+}
+
+static void refuse_offset(struct adev_function *fn, uint32_t page,
+			  uint32_t offset)
+{
+	adev_count(&fn->counters, refused_offset);
+	arnica_trace_refused_offset(page, offset);
+}
+
 /*
  * Takes over a producer index of 24 bits. It may only move forward, and by no
  * more than the queue holds. Concurrent doorbells of one queue may arrive in
@@ -58,8 +71,7 @@ static void ring_send(struct adev_function *fn, uint64_t value,
 	arnica_hw_doorbell_decode(value, &queue, &qpn, &producer);
 	qp = find_qp(fn, queue, qpn);
 	if (!qp) {
-		adev_count(&fn->counters, refused_queue);
-		arnica_trace_refused_queue(queue, qpn);
+		refuse_queue(fn, queue, qpn);
 		return;
 	}
 	if (!advance_producer(qp, producer)) {
@@ -81,8 +93,7 @@ static void ring_receive(struct adev_function *fn, uint64_t value)
 	arnica_hw_doorbell_decode(value, &queue, &qpn, &producer);
 	qp = find_qp(fn, queue, qpn);
 	if (!qp) {
-		adev_count(&fn->counters, refused_queue);
-		arnica_trace_refused_queue(queue, qpn);
+		refuse_queue(fn, queue, qpn);
 		return;
 	}
 	if (atomic_load(&qp->shared->state) == ARNICA_HW_QPS_ERR) {
@@ -103,8 +114,7 @@ void adev_doorbell_write(struct adev_function *fn, uint32_t page,
 			 uint32_t offset, uint64_t value)
 {
 	if (page >= ARNICA_HW_DOORBELL_PAGES) {
-		adev_count(&fn->counters, refused_offset);
-		arnica_trace_refused_offset(page, offset);
+		refuse_offset(fn, page, offset);
 		return;
 	}
 	switch (offset) {
@@ -118,8 +128,7 @@ void adev_doorbell_write(struct adev_function *fn, uint32_t page,
 		adev_cqp_run(fn);
 		break;
 	default:
-		adev_count(&fn->counters, refused_offset);
-		arnica_trace_refused_offset(page, offset);
+		refuse_offset(fn, page, offset);
 	}
 }
 
@@ -184,8 +193,7 @@ void adev_doorbell_area(struct adev_function *fn, uint32_t page,
 
 	if (page >= ARNICA_HW_DOORBELL_PAGES ||
 	    (offset != ARNICA_HW_DB_AREA0 && offset != ARNICA_HW_DB_AREA1)) {
-		adev_count(&fn->counters, refused_offset);
-		arnica_trace_refused_offset(page, offset);
+		refuse_offset(fn, page, offset);
 		return;
 	}
 	whole = length >= ARNICA_HW_WQE_HEADER_BYTES && !(length & 15) &&

@@ -91,7 +91,6 @@ struct adev_qp {
 	bool flush_pending;     /* the receive queue could not be flushed yet */
 
 	struct arnica_hw_qp_attributes attributes; /* as modified */
-	struct arnica_hw_res_qp resources;         /* answer to CREATE_QP */
 	uint32_t pd;
 	uint32_t send_cq;
 	uint32_t recv_cq;
