@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The wire: a function's port to other hosts. Packets go out in batches, and
+ * come in when somebody drains the port: a poll, or the agent while nobody
+ * polls. Below are UDP sockets (udp.c), or in tests whatever `ops` says.
+ *
+ * Lock role `wire_receive`: one thread at a time drains. It is taken before
+ * `send_queue` and `qp_responder`, never after.
+ */
+#ifndef ADEV_LINK_WIRE_H
+#define ADEV_LINK_WIRE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <roce/icrc.h>
+#include <roce/packet.h>
+
+#include "arnica/hw/format.h"
+
+struct adev_function;
+struct adev_wire;
+
+/* What the packets of a flow have in common. Addresses are GIDs: IPv4 as
+ * ::ffff:a.b.c.d. */
+struct adev_path {
+	uint8_t source[16];
+	uint8_t destination[16];
+	uint32_t interface_index; /* that the source belongs to; 0: any */
+	uint32_t flow_label;      /* 20 bits */
+	uint16_t source_port;     /* by flow, 0xc000 and up; see adev_path_port() */
+	uint8_t traffic_class;    /* DSCP and ECN */
+	uint8_t hop_limit;        /* 0: the system's default */
+};
+
+/* Source port of a flow: the same for all packets of a QP, spread over the
+ * ports from 0xc000 up (IBTA A17.9.3 with a zero flow label: by QP numbers). */
+uint16_t adev_path_port(uint32_t flow_label, uint32_t qpn, uint32_t dest_qpn);
+
+/* A packet that came in: parsed, its ICRC right as far as can be told. */
+struct adev_arrival {
+	struct roce_packet packet; /* payload: valid during the call */
+	uint8_t source[16];
+	uint8_t destination[16];
+	uint32_t interface_index;
+	uint32_t flow_label; /* as far as known; else zero */
+	uint8_t traffic_class;
+	uint8_t hop_limit;
+	uint64_t now_ns;
+};
+
+/*
+ * Puts the function on the wire: its sockets, its share of port 4791. Once is
+ * enough; further calls return 0. EADDRINUSE: the port belongs to others in
+ * this network namespace; EACCES, EMFILE, ENOMEM. Each writes one line, once
+ * for each process. Any thread.
+ */
+int adev_wire_open(struct adev_function *fn) ARNICA_MUST_CHECK;
+void adev_wire_close(struct adev_function *fn);
+
+/* Is the function on the wire? */
+bool adev_wire_is_open(const struct adev_function *fn);
+
+/*
+ * Takes in what has arrived, up to `budget` packets, and hands each to
+ * adev_transport_receive(), then calls adev_transport_settle(). Returns true
+ * when there may be more. Does nothing when another thread drains.
+ */
+bool adev_wire_drain(struct adev_function *fn, uint32_t budget);
+
+/* Waits until no thread drains that began before the call. Not with a QP's
+ * lock held. After a QP was taken out of fn->qps, nobody has it any more. */
+void adev_wire_quiesce(struct adev_function *fn);
+
+/* Called by drain, with `wire_receive` held: see transport/receive.c. */
+void adev_transport_receive(struct adev_function *fn,
+			    const struct adev_arrival *arrival);
+/* After each burst of arrivals: coalesced acknowledgements, QPs that may send
+ * again. */
+void adev_transport_settle(struct adev_function *fn);
+
+/* Packets on their way out: one batch for each thread. Adding may send what
+ * is in it, when it is full. */
+struct adev_batch;
+
+/* The calling thread's batch for this function's wire; what it still holds for
+ * another one is sent. NULL: out of memory, or not on the wire. */
+struct adev_batch *adev_wire_batch(struct adev_function *fn);
+
+/*
+ * Adds a packet: emits its headers and returns the place of its payload
+ * (packet->payload_bytes, to be written before the next call; pad and ICRC are
+ * the batch's business).
+ */
+uint8_t *adev_batch_add(struct adev_batch *batch, const struct adev_path *path,
+			const struct roce_packet *packet);
+
+/* Takes back the packet that was added last, whose payload cannot be read. */
+void adev_batch_cancel(struct adev_batch *batch);
+
+/* Sends everything. What the kernel does not take is lost, and counted: as on
+ * any wire. */
+void adev_batch_send(struct adev_batch *batch);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Sender: the requester over the wire, for RC and UC. It turns messages into
+ * packets, remembers what is not acknowledged, and turns answers into
+ * completions. What it resends is read again from the send queue, whose entries
+ * the host does not reuse before they completed.
+ *
+ * All of it with the QP's sq_lock held.
+ */
+#ifndef ADEV_TRANSPORT_SENDER_H
+#define ADEV_TRANSPORT_SENDER_H
+
+#include "link/wire.h"
+#include "transport/requester.h"
+
+struct adev_sender; /* sender_state.h */
+
+/* For a QP that becomes connected (INIT to RTR), and before it is freed. */
+int adev_sender_create(struct adev_qp *qp) ARNICA_MUST_CHECK;
+void adev_sender_destroy(struct adev_qp *qp);
+
+/* To RTS: the first packet will be qp->send_psn. To RESET: all is forgotten. */
+void adev_sender_start(struct adev_qp *qp);
+
+/*
+ * Sends qp->message, or goes on sending it. DONE: all its packets are out (the
+ * completion follows when it is acknowledged; UC: now). WAIT: the window is
+ * closed, or a fence or the limit of reads holds it; an answer or the timer
+ * calls adev_exec_submit(). Otherwise as adev_requester_run().
+ */
+enum adev_progress adev_sender_run(struct adev_qp *qp) ARNICA_MUST_CHECK;
+
+/* Due timers and resending, at the begin of each turn of the QP. False: the
+ * new message has to wait, or the QP is in ERR now. */
+bool adev_sender_service(struct adev_qp *qp) ARNICA_MUST_CHECK;
+
+/* ACK, NAK, read response, atomic acknowledge, CNP. */
+void adev_sender_answer(struct adev_qp *qp, const struct adev_arrival *arrival);
+
+/* To ERR: qp->head goes back to the oldest entry that is not acknowledged, so
+ * that the flush begins there. */
+void adev_sender_abort(struct adev_qp *qp);
+
+#endif
