@@ -175,6 +175,12 @@ void arnica_cq_count_polled(struct arnica_cq *cq, uint32_t num_polled)
 		;
 }
 
+static inline uint32_t head_status(struct arnica_ring *ring)
+{
+	return arnica_from_le32(arnica_ring_entry(ring, ring->head)->info) &
+	       ARNICA_HW_CQE_STATUS_MASK;
+}
+
 static enum ibv_wc_opcode send_opcode(uint32_t opcode)
 {
 	static const enum ibv_wc_opcode opcodes[ARNICA_HW_OP_COUNT] = {
@@ -268,6 +274,31 @@ static inline void take_entry(struct arnica_ring *ring,
 	ring->empty_polls = 0;
 }
 
+/*
+ * The ring to take from when `ring` has an entry. Both queues of a QP may
+ * complete to one CQ: the error that ended the QP is reported before what was
+ * flushed because of it. It was published first, so it is visible by now.
+ */
+static inline struct arnica_ring *cause_first(struct arnica_cq *cq,
+					      struct arnica_ring *ring)
+{
+	struct arnica_ring_slot *slot;
+	struct arnica_ring *other;
+
+	if (__builtin_expect(head_status(ring) != IBV_WC_WR_FLUSH_ERR, 1))
+		return ring;
+	slot = &cq->context->rings[ring->number ^ 1];
+	if (atomic_load_explicit(&slot->cq, memory_order_relaxed) != cq)
+		return ring;
+	other = slot->ring;
+	if (!arnica_ring_has(other, other->head) ||
+	    head_status(other) == IBV_WC_WR_FLUSH_ERR)
+		return ring;
+	if (other->hot_index == ARNICA_RING_NOT_HOT)
+		claim(cq, other);
+	return other;
+}
+
 static inline bool take_next(struct arnica_cq *cq,
 			     struct arnica_completion *completion)
 {
@@ -277,6 +308,7 @@ static inline bool take_next(struct arnica_cq *cq,
 		struct arnica_ring *ring = cq->hot[cq->next_hot];
 
 		if (arnica_ring_has(ring, ring->head)) {
+			ring = cause_first(cq, ring);
 			if (cq->dirty && cq->dirty != ring)
 				arnica_ring_publish(cq->dirty);
 			cq->dirty = ring;

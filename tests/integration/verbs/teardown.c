@@ -389,6 +389,32 @@ static void error_state_flushes_in_order(void)
 	vt_pair_close(&a, &b);
 }
 
+/* On a CQ of both queues the error comes before what it flushed, at whichever
+ * queue it happened: that is how a program learns the reason. */
+static void cause_of_a_flush_comes_first(void)
+{
+	struct vt_wish wish = vt_defaults();
+
+	wish.common_cq = true;
+	for (unsigned int turn = 0; turn < 8; turn++) {
+		vt_pair_open(&a, &b, &wish, false);
+		for (uint64_t i = 0; i < 4 + turn; i++)
+			vt_recv(&a, 100 + i, 4096, 64);
+		vt_recv(&b, 200, 0, 8);
+		vt_recv(&b, 201, 0, 8);
+		vt_send(&b, 300, 0, 8);
+		vt_expect(b.send_cq, 300, IBV_WC_SUCCESS);
+		vt_expect(a.recv_cq, 100, IBV_WC_SUCCESS);
+		vt_send(&a, 1, 0, 64); /* too long for what b has posted */
+		vt_wait_state(a.qp, IBV_QPS_ERR);
+		vt_expect(a.send_cq, 1, IBV_WC_REM_INV_REQ_ERR);
+		vt_wait_state(b.qp, IBV_QPS_ERR);
+		vt_send(&b, 301, 0, 8);
+		vt_expect(b.recv_cq, 200, IBV_WC_LOC_LEN_ERR);
+		vt_pair_close(&a, &b);
+	}
+}
+
 /* Completions before the error are kept, those of other QPs are not touched. */
 static void error_of_one_queue_spares_its_neighbour_on_the_cq(void)
 {
@@ -469,6 +495,7 @@ static const struct vt_case cases[] = {
 	VT_CASE(read_of_an_unmapped_region),
 	VT_CASE(atomic_on_an_unmapped_region),
 	VT_CASE(error_state_flushes_in_order),
+	VT_CASE(cause_of_a_flush_comes_first),
 	VT_CASE(error_of_one_queue_spares_its_neighbour_on_the_cq),
 	VT_CASE(destruction_removes_its_completions),
 	VT_CASE(destroyed_peer_ends_the_requester),
