@@ -158,11 +158,14 @@ static void store_region(struct adev_function *fn, uint32_t index,
 	entry->references = 0;
 }
 
-static void publish(struct adev_function *fn, uint32_t index,
+static uint32_t stag_of(const struct adev_function *fn, uint32_t index)
+{
+	return index << 8 | fn->mr_instance[index];
+}
+
+static void publish(struct adev_function *fn, uint32_t index, uint32_t stag,
 		    struct arnica_hw_completion *completion)
 {
-	uint32_t stag = make_stag(fn, index);
-
 	adev_tpt_publish(&fn->view.tpt[index], stag);
 	completion->mr.handle = arnica_to_le32(index);
 	completion->mr.stag = arnica_to_le32(stag);
@@ -192,7 +195,7 @@ ADEV_COMMAND_HANDLER(reg_mr)
 	fn->mr_pd[index] = region.pd + 1;
 	fn->num_mrs++;
 	adev_pd_get(fn, region.pd);
-	publish(fn, index, completion);
+	publish(fn, index, make_stag(fn, index), completion);
 	return ARNICA_HW_COMMAND_OK;
 }
 
@@ -228,7 +231,7 @@ static enum arnica_hw_command_status invalidate(struct adev_function *fn,
 						uint32_t index)
 {
 	struct adev_tpt_entry *entry = &fn->view.tpt[index];
-	uint32_t stag = index << 8 | fn->mr_instance[index];
+	uint32_t stag = stag_of(fn, index);
 
 	adev_tpt_invalidate(entry);
 	if (!adev_qp_lock_quiesce(fn, QUIESCE_MS)) {
@@ -287,7 +290,8 @@ ADEV_COMMAND_HANDLER(rereg_mr)
 	adev_pd_put(fn, fn->mr_pd[index] - 1);
 	fn->mr_pd[index] = region.pd + 1;
 	store_region(fn, index, &region);
-	publish(fn, index, completion);
+	/* The key stays, as with hardware: peers hold copies of it. */
+	publish(fn, index, stag_of(fn, index), completion);
 	return ARNICA_HW_COMMAND_OK;
 }
 

@@ -66,10 +66,12 @@ static void region_changes_its_rights_place_and_domain(void)
 {
 	struct ibv_mr *mr;
 	struct ibv_pd *pd;
+	uint32_t rkey;
 
 	open_pair(false);
 	mr = ibv_reg_mr(b.pd, b.buffer, 4096, IBV_ACCESS_LOCAL_WRITE);
 	VT_CHECK(mr);
+	rkey = mr->rkey; /* whoever got it goes on using it */
 	VT_EQUAL(ibv_rereg_mr(mr, IBV_REREG_MR_CHANGE_ACCESS, NULL, NULL, 0,
 			      VT_ALL_ACCESS), 0);
 	vt_fill(a.buffer, 4096, 9);
@@ -89,6 +91,7 @@ static void region_changes_its_rights_place_and_domain(void)
 	vt_rdma(&a, 3, IBV_WR_RDMA_WRITE, 0, 8, (uintptr_t)b.buffer + 8192,
 		mr->rkey);
 	vt_expect(a.send_cq, 3, IBV_WC_REM_ACCESS_ERR);
+	VT_EQUAL(mr->rkey, rkey);
 	VT_EQUAL(ibv_dealloc_pd(pd), EBUSY);
 	VT_EQUAL(ibv_dereg_mr(mr), 0);
 	VT_EQUAL(ibv_dealloc_pd(pd), 0);

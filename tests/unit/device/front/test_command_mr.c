@@ -225,8 +225,8 @@ static void rereg_changes_what_it_is_told(void **state)
 	rereg.reg_mr.change = arnica_to_le32(ARNICA_HW_REREG_PD);
 	assert_ok(fake_command(fn, &rereg, &completion));
 	assert_int_equal(completion.mr.handle.raw, mr.handle.raw);
-	assert_int_not_equal(completion.mr.stag.raw, mr.stag.raw);
-	assert_int_equal(check(fn, mr, pd, LOCAL_WRITE), ADEV_TPT_BAD_KEY);
+	assert_int_equal(completion.mr.stag.raw, mr.stag.raw);
+	assert_int_equal(check(fn, mr, pd, LOCAL_WRITE), ADEV_TPT_BAD_PD);
 	assert_int_equal(check(fn, completion.mr, other, LOCAL_WRITE),
 			 ADEV_TPT_OK);
 	assert_ok(fake_command_object(fn, ARNICA_HW_CMD_DEALLOC_PD, pd));
