@@ -2,20 +2,12 @@
 /* Requester: delivery, retries, completion. */
 #include "transport/requester.h"
 
-#include <string.h>
-
 #include "core/clock.h"
 #include "dma/dma.h"
 #include "tpt/tpt.h"
+#include "transport/complete.h"
 #include "transport/responder.h"
 #include "trace.h"
-
-/* Times of the RNR NAK timer codes, in units of 10 us (IBTA table 45). */
-static const uint32_t rnr_timer_10us[32] = {
-	65536, 1,   2,	 3,   4,   6,	 8,    12,   16,   24,	 32,
-	48,    64,  96,	 128, 192, 256,	 384,  512,  768,  1024, 1536,
-	2048,  3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768, 49152
-};
 
 /* How soon a waiting QP is looked at again when nobody polls: at first, and
  * at most. It is doubled each time. */
@@ -23,29 +15,20 @@ static const uint32_t rnr_timer_10us[32] = {
 #define RETRY_AT_MOST_NS (4 * ADEV_MS_NS)
 #define BUSY_AFTER_NS 50000ull
 
-uint64_t adev_rnr_timer_ns(uint32_t code)
-{
-	return (uint64_t)rnr_timer_10us[code & 31] * 10000u;
-}
-
 static void publish_send(struct adev_qp *qp, enum arnica_hw_status status,
 			 uint32_t vendor_error)
 {
-	struct adev_message *message = &qp->message;
+	const struct adev_ended ended = {
+		.index = qp->message.index,
+		.opcode = qp->message.opcode,
+		.bytes = qp->message.bytes,
+		.status = status,
+		.vendor_error = vendor_error,
+	};
 	struct adev_completion completion;
-	bool returns_data = message->opcode == ARNICA_HW_OP_READ ||
-			    arnica_hw_opcode_is_atomic(message->opcode);
 
-	memset(&completion, 0, sizeof(completion));
-	completion.wqe_index = message->index;
-	completion.byte_len = returns_data ? (uint32_t)message->bytes : 0;
-	completion.opcode = (uint8_t)message->opcode;
-	completion.status = (uint8_t)status;
-	completion.vendor_error = vendor_error;
-	adev_completion_publish(&qp->send_ring, qp->send_ring_head++,
-				&completion);
-	atomic_thread_fence(memory_order_seq_cst);
-	adev_completion_notify(&qp->send_ring, &completion);
+	adev_complete_send(qp, &ended, &completion);
+	adev_complete_notify(qp, &completion);
 }
 
 static enum adev_progress succeed(struct adev_qp *qp)

@@ -22,7 +22,4 @@ enum adev_progress adev_requester_run(struct adev_qp *qp) ARNICA_MUST_CHECK;
 void adev_requester_fail(struct adev_qp *qp, enum arnica_hw_status status,
 			 uint32_t vendor_error);
 
-/* Time of an RNR timer code in ns (IBTA table 45). */
-uint64_t adev_rnr_timer_ns(uint32_t code);
-
 #endif

@@ -3,7 +3,7 @@
 #include <infiniband/verbs.h>
 
 #include "core/qp_lock.h"
-#include "transport/requester.h"
+#include "transport/complete.h"
 #include "two_functions.h"
 
 static struct two_request send_of(struct two *two)
