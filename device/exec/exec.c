@@ -20,11 +20,6 @@ enum turn {
 	TURN_USED_UP, /* more to do, but not now */
 };
 
-static const void *descriptor_at(struct adev_qp *qp, uint32_t index)
-{
-	return qp->sq + (size_t)(index & qp->sq_mask) * qp->sq_stride;
-}
-
 /* With a backlog the descriptor of the area is not the next one; it is then
  * read from the queue when its turn comes. */
 static bool is_due(struct adev_qp *qp, const void *descriptor)
@@ -60,10 +55,10 @@ static bool begin(struct adev_qp *qp, const void **area)
 	} else {
 		adev_count(&qp->fn->counters, wqe_fetched);
 		arnica_trace_wqe_fetch(qp->qpn, qp->head);
-		descriptor = descriptor_at(qp, qp->head);
+		descriptor = adev_exec_descriptor(qp, qp->head);
 	}
 	qp->active = true;
-	status = adev_exec_fetch(qp, descriptor);
+	status = adev_exec_fetch(qp, qp->head, descriptor, &qp->message);
 	if (status) {
 		adev_requester_fail(qp, status, 0);
 		return false;

@@ -25,9 +25,19 @@ void adev_exec_release(struct adev_qp *qp);
 /* Runs the scheduling queues for a turn; true when QPs are left on them. */
 bool adev_exec_scheduled(struct adev_function *fn);
 
-/* fetch.c: turns a descriptor into qp->message. SUCCESS, or the status that it
- * completes with; the message is then set as far as its completion needs. */
-enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, const void *descriptor)
+/* The entry of the send queue at a free-running index. */
+static inline const void *adev_exec_descriptor(const struct adev_qp *qp,
+					       uint32_t index)
+{
+	return qp->sq + (size_t)(index & qp->sq_mask) * qp->sq_stride;
+}
+
+/* fetch.c: turns the descriptor of entry `index` into a message. SUCCESS, or
+ * the status that it completes with; the message is then set as far as its
+ * completion needs. */
+enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, uint32_t index,
+				      const void *descriptor,
+				      struct adev_message *message)
 	ARNICA_MUST_CHECK;
 
 #endif

@@ -51,9 +51,9 @@ static void read_remote(struct adev_message *message, const char *descriptor)
 
 /* Inline data becomes a gather list of one piece that lies in the message. */
 static enum arnica_hw_status read_inline(struct adev_qp *qp,
+					 struct adev_message *message,
 					 const char *data, uint32_t bytes)
 {
-	struct adev_message *message = &qp->message;
 	struct adev_piece *piece = &message->gather.pieces[0];
 
 	if (bytes > sizeof(message->inline_data) ||
@@ -70,10 +70,11 @@ static enum arnica_hw_status read_inline(struct adev_qp *qp,
 	return ARNICA_HW_STATUS_SUCCESS;
 }
 
-static enum arnica_hw_status read_segments(struct adev_qp *qp, const char *data,
-					   uint32_t count, uint32_t offset)
+static enum arnica_hw_status read_segments(struct adev_qp *qp,
+					   struct adev_message *message,
+					   const char *data, uint32_t count,
+					   uint32_t offset)
 {
-	struct adev_message *message = &qp->message;
 	bool is_atomic = arnica_hw_opcode_is_atomic(message->opcode);
 	uint32_t access =
 		is_atomic || message->opcode == ARNICA_HW_OP_READ ?
@@ -88,7 +89,7 @@ static enum arnica_hw_status read_segments(struct adev_qp *qp, const char *data,
 				      count, access, &message->gather);
 	if (status) {
 		adev_count(&qp->fn->counters, local_protection);
-		arnica_trace_local_protection(qp->qpn, qp->head);
+		arnica_trace_local_protection(qp->qpn, message->index);
 		return status;
 	}
 	message->bytes = message->gather.bytes;
@@ -98,9 +99,10 @@ static enum arnica_hw_status read_segments(struct adev_qp *qp, const char *data,
 	return ARNICA_HW_STATUS_SUCCESS;
 }
 
-enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, const void *descriptor)
+enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, uint32_t index,
+				      const void *descriptor,
+				      struct adev_message *message)
 {
-	struct adev_message *message = &qp->message;
 	const struct arnica_hw_wqe_control *control = descriptor;
 	uint32_t operation = arnica_from_le32(control->operation);
 	uint32_t count = (uint32_t)arnica_field_get(
@@ -108,8 +110,8 @@ enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, const void *descriptor
 	uint32_t offset;
 
 	read_control(message, descriptor);
-	message->index = qp->head;
-	if (arnica_from_le32(control->index) != qp->head ||
+	message->index = index;
+	if (arnica_from_le32(control->index) != index ||
 	    operation >> 24 || !known(message->opcode)) {
 		adev_count(&qp->fn->counters, wqe_invalid);
 		arnica_trace_wqe_invalid(qp->qpn, operation);
@@ -124,8 +126,9 @@ enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, const void *descriptor
 	     !arnica_from_le32(qp->attributes.max_rd_atomic)))
 		return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
 	if (message->flags & ARNICA_HW_WQE_INLINE)
-		return read_inline(qp, (const char *)descriptor + offset,
+		return read_inline(qp, message,
+				   (const char *)descriptor + offset,
 				   arnica_from_le32(control->inline_bytes));
-	return read_segments(qp, (const char *)descriptor + offset, count,
-			     offset);
+	return read_segments(qp, message, (const char *)descriptor + offset,
+			     count, offset);
 }
