@@ -90,7 +90,7 @@ static void segment(unsigned int number, uint64_t address, uint32_t length,
 
 static enum arnica_hw_status fetch(void)
 {
-	return adev_exec_fetch(qp, &wqe);
+	return adev_exec_fetch(qp, qp->head, &wqe, &qp->message);
 }
 
 static void expect_invalid(void)
