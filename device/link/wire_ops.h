@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Below the wire: what carries datagrams. In the product that are UDP sockets
+ * (udp.c); tests put a network of their own here.
+ *
+ * transmit() runs in any number of threads at a time, receive() in one
+ * (`wire_receive` held).
+ */
+#ifndef ADEV_LINK_WIRE_OPS_H
+#define ADEV_LINK_WIRE_OPS_H
+
+#include "link/wire.h"
+
+/* A packet on its way out, complete and sealed. */
+struct adev_frame {
+	uint8_t *bytes; /* BTH to ICRC */
+	uint32_t length;
+	/* The IPv4 identification that its ICRC counts on. Zero begins a run;
+	 * a frame with number k may leave as segment k of the run's datagram,
+	 * whose frames lie one behind the other, have one path, and are of one
+	 * size but for the last, which may be shorter. */
+	uint16_t ip_id;
+	uint16_t source_port; /* that the ICRC counts on */
+	const struct adev_path *path;
+};
+
+/* A datagram that came in, of which nothing was checked. */
+struct adev_datagram {
+	const uint8_t *bytes;
+	uint32_t length;
+	uint16_t segment; /* number within what the kernel put together */
+	/* Source: the sender's address and port. */
+	struct adev_path path;
+};
+
+struct adev_wire_ops {
+	/* Largest number of frames in a run; 1: none are put together. */
+	uint32_t (*max_run)(void *lower);
+	/* The source port that a packet of this path will really have. */
+	uint16_t (*source_port)(void *lower, const struct adev_path *path);
+	/* Sends, or loses and counts. May change the frames' ICRC and ID. */
+	void (*transmit)(void *lower, struct adev_frame *frames,
+			 uint32_t count);
+	/* Datagrams, valid until the next call; *more: there may be others. */
+	uint32_t (*receive)(void *lower, struct adev_datagram *datagrams,
+			    uint32_t max, bool *more);
+	/* A descriptor that is readable when something came; -1: none. */
+	int (*descriptor)(void *lower);
+	void (*close)(void *lower);
+};
+
+/* Puts the function on a wire of the caller's making; the wire closes it. 0,
+ * ENOMEM, or EBUSY when it is on a wire already. */
+int adev_wire_open_with(struct adev_function *fn,
+			const struct adev_wire_ops *ops,
+			void *lower) ARNICA_MUST_CHECK;
+
+/* One datagram, now: for packets that did not leave in their batch. The ICRC is
+ * sealed for identification zero and the port of source_port(). */
+void adev_wire_send_one(struct adev_function *fn, const struct adev_path *path,
+			uint8_t *bytes, uint32_t length);
+
+#endif
