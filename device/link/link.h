@@ -38,6 +38,13 @@ enum adev_link_state {
 /* Makes sure that qp->link leads to the QP that it is connected to. */
 enum adev_link_state adev_link_resolve(struct adev_qp *qp) ARNICA_MUST_CHECK;
 
+/*
+ * The QP's own receive queue as a link, for messages that come by other ways
+ * than from a peer's hands. False: the shared half makes no sense.
+ */
+bool adev_link_own(struct adev_qp *qp, struct adev_link *link)
+	ARNICA_MUST_CHECK;
+
 /* Lets go of the peer. */
 void adev_link_drop(struct adev_qp *qp);
 

@@ -87,6 +87,18 @@ static bool fill(struct adev_link *link, const struct shape *shape,
 	       !(shape->rq_offset & 15) && !(shape->recv_ring_offset & 63);
 }
 
+bool adev_link_own(struct adev_qp *qp, struct adev_link *link)
+{
+	struct shape shape;
+
+	memset(link, 0, sizeof(*link));
+	link->view = &qp->fn->view;
+	link->qp = qp->shared;
+	copy_shape(qp->shared, &shape);
+	link->resolved = fill(link, &shape, qp->index, qp->qpn);
+	return link->resolved;
+}
+
 static enum adev_link_state attach(struct adev_qp *qp, uint32_t function,
 				   uint64_t generation)
 {

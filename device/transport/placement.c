@@ -9,9 +9,9 @@
 
 #include <infiniband/verbs.h>
 
-#include "core/fault_point.h"
 #include "dma/dma.h"
 #include "tpt/tpt.h"
+#include "transport/receive_entry.h"
 #include "transport/responder.h"
 #include "trace.h"
 
@@ -52,14 +52,12 @@ static void complete_receive(struct adev_qp *qp,
 			     enum arnica_hw_status status, uint32_t byte_len,
 			     uint16_t flags)
 {
-	struct adev_qp_shared *responder = qp->link.qp;
 	struct adev_message *message = &qp->message;
 	struct adev_completion *completion = &placement->completion;
 	bool immediate = message->opcode == ARNICA_HW_OP_SEND_IMM ||
 			 message->opcode == ARNICA_HW_OP_WRITE_IMM;
 
 	memset(completion, 0, sizeof(*completion));
-	completion->wqe_index = responder->rq_head;
 	completion->byte_len = byte_len;
 	completion->immediate = immediate ? message->immediate : 0;
 	completion->flags =
@@ -69,10 +67,7 @@ static void complete_receive(struct adev_qp *qp,
 				     ARNICA_HW_RECV;
 	completion->status = (uint8_t)status;
 	completion->solicited = message->flags & ARNICA_HW_WQE_SOLICITED;
-	adev_completion_publish(&qp->link.ring, responder->rq_head,
-				completion);
-	responder->rq_head++;
-	ADEV_POINT("receive_consumed");
+	adev_receive_complete(&qp->link, completion);
 	placement->completed = true;
 }
 
@@ -87,24 +82,6 @@ static enum adev_verdict fail_receive(struct adev_qp *qp,
 	placement->failed = true;
 	placement->async_event = 0;
 	return verdict;
-}
-
-static bool receive_posted(struct adev_link *link)
-{
-	struct adev_qp_shared *responder = link->qp;
-	uint32_t producer = responder->rq_producer_seen;
-
-	if (!link->rq)
-		return false;
-	if (producer != responder->rq_head)
-		return true;
-	/* C3: pairs with P3 in the host's post_recv. */
-	producer = arnica_load32(&link->record->producer,
-				 memory_order_acquire);
-	if (producer - responder->rq_head > link->rq_mask + 1)
-		return false; /* not an index of this queue */
-	responder->rq_producer_seen = producer;
-	return producer != responder->rq_head;
 }
 
 /* Waits at the responder: whoever posts a receive tells this function. */
@@ -122,7 +99,7 @@ static enum adev_verdict not_ready(struct adev_qp *qp)
 	}
 	/* The host stores its index and then looks at `waiting`, both
 	 * sequentially consistent: one of us sees the other. */
-	return receive_posted(link) ? ADEV_VERDICT_LATER : ADEV_VERDICT_RNR;
+	return adev_receive_posted(link) ? ADEV_VERDICT_LATER : ADEV_VERDICT_RNR;
 }
 
 /* Room for a message in the eager ring; *offset is its place. */
@@ -237,19 +214,14 @@ static enum adev_verdict place_send(struct adev_qp *qp,
 {
 	struct adev_link *link = &qp->link;
 	struct adev_message *message = &qp->message;
-	const void *entry;
 	struct adev_gather into;
 	enum arnica_hw_status status;
 	enum adev_verdict verdict;
 	uint16_t flags = 0;
 
-	if (!receive_posted(link))
+	if (!adev_receive_posted(link))
 		return not_ready(qp);
-	entry = link->rq +
-		(size_t)(link->qp->rq_head & link->rq_mask) * link->rq_stride;
-	status = adev_gather_segments(link->view, link->pd, entry,
-				      link->rq_max_sge,
-				      ARNICA_HW_ACCESS_LOCAL_WRITE, &into);
+	status = adev_receive_gather(link, &into);
 	if (status)
 		return fail_receive(qp, placement, status,
 				    ADEV_VERDICT_NAK_OPERATION);
@@ -324,7 +296,7 @@ static enum adev_verdict place_write_imm(struct adev_qp *qp,
 	struct adev_message *message = &qp->message;
 	enum adev_verdict verdict;
 
-	if (!receive_posted(&qp->link))
+	if (!adev_receive_posted(&qp->link))
 		return not_ready(qp);
 	verdict = place_rdma(qp, true, placement);
 	if (verdict == ADEV_VERDICT_ACK)

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The receive entry at the head of a responder's queue. */
+#include "transport/receive_entry.h"
+
+#include "core/fault_point.h"
+
+bool adev_receive_posted(struct adev_link *link)
+{
+	struct adev_qp_shared *responder = link->qp;
+	uint32_t producer = responder->rq_producer_seen;
+
+	if (!link->rq)
+		return false;
+	if (producer != responder->rq_head)
+		return true;
+	/* C3: pairs with P3 in the host's post_recv. */
+	producer = arnica_load32(&link->record->producer,
+				 memory_order_acquire);
+	if (producer - responder->rq_head > link->rq_mask + 1)
+		return false; /* not an index of this queue */
+	responder->rq_producer_seen = producer;
+	return producer != responder->rq_head;
+}
+
+enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
+					  struct adev_gather *into)
+{
+	const void *entry =
+		link->rq +
+		(size_t)(link->qp->rq_head & link->rq_mask) * link->rq_stride;
+
+	return adev_gather_segments(link->view, link->pd, entry,
+				    link->rq_max_sge,
+				    ARNICA_HW_ACCESS_LOCAL_WRITE, into);
+}
+
+void adev_receive_complete(struct adev_link *link,
+			   struct adev_completion *completion)
+{
+	struct adev_qp_shared *responder = link->qp;
+
+	completion->wqe_index = responder->rq_head;
+	adev_completion_publish(&link->ring, responder->rq_head, completion);
+	responder->rq_head++;
+	ADEV_POINT("receive_consumed");
+}

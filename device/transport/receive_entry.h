@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The receive entry at the head of a responder's queue: is there one, what
+ * memory does it name, and its completion. For every kind of message that uses
+ * one, whichever way it came. The responder lock is held.
+ */
+#ifndef ADEV_TRANSPORT_RECEIVE_ENTRY_H
+#define ADEV_TRANSPORT_RECEIVE_ENTRY_H
+
+#include "comp/completion.h"
+#include "gather/gather.h"
+#include "link/link.h"
+
+/* Is a receive posted that was not used yet? */
+bool adev_receive_posted(struct adev_link *link);
+
+/* The memory that the entry at the head names. SUCCESS, or the status with
+ * which the entry completes. */
+enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
+					  struct adev_gather *into)
+	ARNICA_MUST_CHECK;
+
+/* Publishes the completion of the entry at the head (wqe_index is set here),
+ * and goes on to the next one. To be notified when the lock was given back. */
+void adev_receive_complete(struct adev_link *link,
+			   struct adev_completion *completion);
+
+#endif
