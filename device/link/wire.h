@@ -64,7 +64,8 @@ bool adev_wire_is_open(const struct adev_function *fn);
 /*
  * Takes in what has arrived, up to `budget` packets, and hands each to
  * adev_transport_receive(), then calls adev_transport_settle(). Returns true
- * when there may be more. Does nothing when another thread drains.
+ * when there may be more, or more is left to do. Does nothing when another
+ * thread drains.
  */
 bool adev_wire_drain(struct adev_function *fn, uint32_t budget);
 
@@ -75,9 +76,10 @@ void adev_wire_quiesce(struct adev_function *fn);
 /* Called by drain, with `wire_receive` held: see transport/receive.c. */
 void adev_transport_receive(struct adev_function *fn,
 			    const struct adev_arrival *arrival);
-/* After each burst of arrivals: coalesced acknowledgements, QPs that may send
- * again. */
-void adev_transport_settle(struct adev_function *fn);
+/* At the end of each drain, also when nothing arrived: coalesced
+ * acknowledgements, read responses under way, QPs that may send again. Sends the
+ * thread's batch. True: work is left, drain again soon. */
+bool adev_transport_settle(struct adev_function *fn);
 
 /* Packets on their way out: one batch for each thread. Adding may send what
  * is in it, when it is full. */

@@ -19,6 +19,8 @@
 #include "gather/gather.h"
 #include "link/link.h"
 
+struct adev_remote; /* remote.h */
+
 /* One message under way. Stays as it is while the queue pair waits. */
 struct adev_message {
 	uint32_t opcode; /* enum arnica_hw_opcode */
@@ -70,6 +72,9 @@ struct adev_qp {
 	uint32_t path_mtu_bytes;
 	uint32_t service_level;
 	struct adev_link link;
+	/* Changes in INIT only, with sq_lock held. */
+	_Atomic(struct adev_remote *) remote; /* NULL: peer in this domain */
+	struct adev_remote *remote_kept; /* from an earlier connection too */
 	struct adev_message message;
 
 	enum adev_wait wait;

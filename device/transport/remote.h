@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * A connected QP whose peer is reached over the wire: qp->remote. NULL as long
- * as the peer is in this host domain. Made when the QP goes to RTR, kept until
- * it is destroyed; which of the two ways holds is decided anew at each RTR.
+ * as the peer is in this host domain. Made when the QP goes to RTR, kept (in
+ * qp->remote_kept) until it is destroyed; which of the two ways holds is
+ * decided anew at each RTR.
  */
 #ifndef ADEV_TRANSPORT_REMOTE_H
 #define ADEV_TRANSPORT_REMOTE_H
@@ -11,27 +12,50 @@
 #include "transport/qp.h"
 
 struct adev_remote {
-	struct adev_path path;
+	struct adev_path path; /* changes with sq_lock and responder lock */
 	struct adev_sender *sender;
 	struct adev_receiver *receiver;
-	struct adev_qp *next_settling; /* list of the wire's drain */
+	/* The list of what is to be done after a burst (receive.c). */
+	struct adev_qp *next_settling;
 	bool settling;
+	bool answered; /* the send queue may go on; wire_receive */
+	bool leaving;  /* the QP is being destroyed */
 };
 
 /*
- * INIT to RTR: where does the destination live? 0: qp->remote says it. Opens
- * the wire when it is needed. ENETUNREACH: other host, and no wire; ENOMEM.
+ * INIT to RTR, before any lock is taken: where does the destination of these
+ * attributes live? 0: qp->remote says it. Opens the wire when it is needed.
+ * ENETUNREACH: other host, and no wire; EINVAL: no such source GID; ENOMEM.
  */
-int adev_remote_connect(struct adev_qp *qp) ARNICA_MUST_CHECK;
+int adev_remote_connect(struct adev_qp *qp,
+			const struct arnica_hw_qp_attributes *attributes)
+	ARNICA_MUST_CHECK;
+
+/* The QP is in no table any more, and nobody drains who saw it there. */
 void adev_remote_destroy(struct adev_qp *qp);
 
-/* The path that an address vector describes. EINVAL: no such source GID. */
+/* Did this packet come the way that the QP's peer would send it? With sq_lock
+ * or the responder lock held. */
+bool adev_remote_matches(const struct adev_remote *remote,
+			 const struct adev_arrival *arrival) ARNICA_MUST_CHECK;
+
+/* The path that an address vector describes; without a GRH to the own port.
+ * EINVAL: no such source GID; EIO: the GIDs cannot be read. */
 int adev_remote_path(const struct arnica_hw_qp_attributes *vector, uint32_t qpn,
 		     uint32_t dest_qpn, struct adev_path *path)
 	ARNICA_MUST_CHECK;
 
-/* Is this GID of an own interface, and the wire not forced
- * (ARNICA_LOOPBACK=off)? */
-bool adev_remote_is_here(const uint8_t gid[16]) ARNICA_MUST_CHECK;
+/* Is the destination of an address vector the own port (no GRH, or the GID of
+ * an own interface), and the wire not forced (ARNICA_LOOPBACK=off)? */
+bool adev_remote_is_here(const struct arnica_hw_qp_attributes *vector)
+	ARNICA_MUST_CHECK;
+
+/* Do we tell senders of congestion, and slow down when told (ARNICA_ECN)? */
+bool adev_remote_ecn(void);
+
+/* receive.c: the QP has something to do after the burst; and never again. With
+ * wire_receive held, or from the destruction of the QP. */
+void adev_settle_later(struct adev_qp *qp);
+void adev_settle_never(struct adev_qp *qp);
 
 #endif
