@@ -118,10 +118,15 @@ struct ibv_cq *arnica_cq_create(struct ibv_context *context, int cqe,
  * SINGLE_THREADED is a permission that is not used: registrations of other
  * threads place payload of receives that stand in this CQ, and need the lock.
  */
-static int check_ex(const struct ibv_cq_init_attr_ex *attr)
+static int check_ex(const struct ibv_context *context,
+		    const struct ibv_cq_init_attr_ex *attr)
 {
-	if (attr->comp_mask & ~(uint32_t)IBV_CQ_INIT_ATTR_MASK_FLAGS)
+	if (attr->comp_mask & ~(uint32_t)(IBV_CQ_INIT_ATTR_MASK_FLAGS |
+					  IBV_CQ_INIT_ATTR_MASK_PD))
 		return EOPNOTSUPP;
+	if ((attr->comp_mask & IBV_CQ_INIT_ATTR_MASK_PD) &&
+	    (!attr->parent_domain || attr->parent_domain->context != context))
+		return EINVAL;
 	if (attr->wc_flags & ~WC_FLAGS)
 		return EOPNOTSUPP;
 	if ((attr->comp_mask & IBV_CQ_INIT_ATTR_MASK_FLAGS) &&
@@ -136,7 +141,7 @@ struct ibv_cq_ex *arnica_cq_create_ex(struct ibv_context *context,
 {
 	uint32_t flags = 0;
 	struct arnica_cq *cq;
-	int error = check_ex(attr);
+	int error = check_ex(context, attr);
 
 	if (error) {
 		errno = error;

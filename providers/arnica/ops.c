@@ -53,7 +53,9 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 #define SET(name, function)                                                    \
 	arnica_ops_set(table, calibration->generation, ARNICA_OP_##name,       \
 		       (void *)(uintptr_t)(function))
+	SET(alloc_parent_domain, arnica_pd_alloc_parent);
 	SET(alloc_pd, arnica_pd_alloc);
+	SET(alloc_td, arnica_td_alloc);
 	SET(async_event, arnica_async_event);
 	SET(cq_event, arnica_cq_event);
 	SET(create_ah, arnica_ah_create);
@@ -62,6 +64,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(create_qp, arnica_qp_create);
 	SET(create_qp_ex, arnica_qp_create_ex);
 	SET(dealloc_pd, arnica_pd_dealloc);
+	SET(dealloc_td, arnica_td_dealloc);
 	SET(dereg_mr, arnica_mr_dereg);
 	SET(destroy_ah, arnica_ah_destroy);
 	SET(destroy_cq, arnica_cq_destroy);

@@ -144,6 +144,12 @@ static bool grant_is_sane(const struct arnica_hw_res_qp *granted)
 	       queue_is_sane(receive, 0);
 }
 
+static enum arnica_resource_type resource_of(const struct arnica_ring *ring)
+{
+	return ring->is_receive ? ARNICA_RESOURCE_RECEIVE_QUEUE :
+				  ARNICA_RESOURCE_SEND_QUEUE;
+}
+
 /* Maps the queue, its ring and its record; false when out of memory, or when
  * the adapter named a place outside the segment. */
 static bool set_up_ring(struct arnica_qp *qp, struct arnica_ring *ring,
@@ -167,8 +173,12 @@ static bool set_up_ring(struct arnica_qp *qp, struct arnica_ring *ring,
 	*entries = arnica_context_map(context,
 				      arnica_from_le64(granted->entries_offset),
 				      (uint64_t)slots * bytes);
-	ring->wr_ids = calloc(slots, sizeof(*ring->wr_ids));
-	return ring->entries && ring->record && *entries && ring->wr_ids;
+	if (!arnica_pd_memory_take(qp->verbs.base.pd,
+				   slots * sizeof(*ring->wr_ids),
+				   resource_of(ring), &ring->memory))
+		return false;
+	ring->wr_ids = ring->memory.start;
+	return ring->entries && ring->record && *entries;
 }
 
 static void set_up_doorbell(struct arnica_qp *qp,
@@ -193,6 +203,7 @@ static bool set_up_send(struct arnica_qp *qp,
 	uint32_t max_inline = arnica_from_le32(granted->inline_bytes);
 
 	arnica_spinlock_init(&queue->lock);
+	queue->lock.unshared = arnica_pd_is_single_threaded(qp->verbs.base.pd);
 	queue->signal_all = signal_all;
 	set_up_doorbell(qp, &queue->doorbell);
 	if (arnica_from_le32(send->depth) == 0)
@@ -224,6 +235,7 @@ static bool set_up_receive(struct arnica_qp *qp,
 	uint32_t bytes = arnica_from_le32(granted->entry_bytes);
 
 	arnica_spinlock_init(&queue->lock);
+	queue->lock.unshared = arnica_pd_is_single_threaded(qp->verbs.base.pd);
 	set_up_doorbell(qp, &queue->doorbell);
 	ring->is_receive = true;
 	if (arnica_from_le32(granted->depth) == 0)
@@ -315,10 +327,17 @@ static bool attach_rings(struct arnica_qp *qp)
 				  arnica_cq_of(qp->verbs.base.recv_cq));
 }
 
+static void free_ring(struct arnica_qp *qp, struct arnica_ring *ring)
+{
+	arnica_pd_memory_give(qp->verbs.base.pd, resource_of(ring),
+			      &ring->memory);
+}
+
 static void free_qp(struct arnica_qp *qp)
 {
-	free(qp->send_ring.wr_ids);
-	free(qp->receive_ring.wr_ids);
+	free_ring(qp, &qp->send_ring);
+	free_ring(qp, &qp->receive_ring);
+	arnica_pd_put(qp->verbs.base.pd);
 	free(qp);
 }
 
@@ -366,6 +385,7 @@ struct ibv_qp *arnica_qp_create_ex(struct ibv_context *ibv,
 	memset(qp, 0, sizeof(*qp));
 	qp->context = context;
 	set_up_verbs(qp, attr);
+	arnica_pd_get(attr->pd);
 	pthread_mutex_lock(&context->objects);
 	error = create_locked(qp, attr);
 	pthread_mutex_unlock(&context->objects);

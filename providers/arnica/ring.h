@@ -15,6 +15,7 @@
 #include "arnica/hw/cqp.h"
 #include "arnica/hw/format.h"
 #include "arnica/hw/records.h"
+#include "pd.h"
 
 #define ARNICA_RING_NOT_HOT 0xffffffffu
 
@@ -33,7 +34,7 @@ struct arnica_ring {
 	bool expected; /* a writer may yet push it on the ready stack */
 	struct arnica_hw_queue_record *record;
 	struct arnica_qp *qp;
-	uint64_t *wr_ids;
+	uint64_t *wr_ids; /* in `memory` */
 	/* Work requests retired; the poster reads it to know what is free. */
 	_Atomic uint32_t tail;
 
@@ -46,6 +47,7 @@ struct arnica_ring {
 	uint32_t work_max_sge;
 	const unsigned char *eager;
 	uint32_t eager_bytes;
+	struct arnica_pd_memory memory;
 } __attribute__((aligned(64)));
 
 static inline struct arnica_hw_cqe *arnica_ring_entry(struct arnica_ring *ring,

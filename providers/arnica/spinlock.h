@@ -13,6 +13,9 @@
 
 struct arnica_spinlock {
 	atomic_bool held;
+	/* Only one thread at a time comes here: the application has promised it
+	 * by a thread domain. Set before the lock is used. */
+	bool unshared;
 };
 
 static inline void arnica_cpu_pause(void)
@@ -27,10 +30,13 @@ static inline void arnica_cpu_pause(void)
 static inline void arnica_spinlock_init(struct arnica_spinlock *lock)
 {
 	atomic_init(&lock->held, false);
+	lock->unshared = false;
 }
 
 static inline bool arnica_spinlock_try_lock(struct arnica_spinlock *lock)
 {
+	if (lock->unshared)
+		return true;
 	return !atomic_exchange_explicit(&lock->held, true,
 					 memory_order_acquire);
 }
