@@ -3,15 +3,21 @@
 #include "core/qp_lock.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <arnica/hw/wqe.h>
 
 #include "core/clock.h"
 #include "core/function.h"
 #include "domain/directory.h"
 #include "domain/life.h"
+#include "tpt/tpt.h"
 
 #define SPINS_BEFORE_SLEEP 2000u
+#define FENCE_PAUSE_US 20000u
 
 /* Is the function that holds the word still running, whatever generation? */
 static bool holder_alive(struct adev_function *fn, uint64_t word)
@@ -66,35 +72,126 @@ int adev_qp_lock_owner(struct adev_function *fn, struct adev_qp_shared *qp,
 	return 0;
 }
 
-static int wait_for_holder(struct adev_function *fn, struct adev_qp_shared *qp,
-			   uint64_t *until, uint32_t timeout_ms)
+/* One call of adev_qp_lock_quiesce(). */
+struct quiesce {
+	struct adev_function *fn;
+	uint32_t index; /* of the translation table */
+	uint32_t timeout_ms;
+	uint64_t until; /* one limit for all locks; zero: not needed so far */
+	bool fenced;    /* every thread of the machine has passed a barrier */
+};
+
+/* Does the receive entry name the region? It is the owner's own memory. */
+static bool entry_names(struct adev_function *fn,
+			const struct adev_qp_shared *qp, uint32_t receive,
+			uint32_t index)
+{
+	uint32_t slots = qp->rq_slots, stride = qp->rq_stride, i;
+	const struct arnica_hw_data_segment *segments = adev_view_at(
+		&fn->view, qp->rq_offset, (uint64_t)slots * stride);
+
+	if (!segments || !slots || stride < sizeof(*segments))
+		return true; /* not what this process laid out */
+	segments += (size_t)(receive & (slots - 1)) *
+		    (stride / sizeof(*segments));
+	for (i = 0; i < stride / sizeof(*segments); i++) {
+		uint32_t stag = arnica_from_le32(segments[i].lkey);
+
+		if (stag == ARNICA_HW_LKEY_END)
+			break;
+		if (adev_tpt_index(stag) == index)
+			return true;
+	}
+	return false;
+}
+
+enum use {
+	USE_UNKNOWN, /* nothing was announced */
+	USE_THIS,
+	USE_OTHER,
+};
+
+static enum use announced(const struct quiesce *quiesce,
+			  struct adev_qp_shared *qp, uint64_t word)
+{
+	uint64_t uses = atomic_load_explicit(&qp->uses, memory_order_acquire);
+	uint32_t stag = (uint32_t)uses;
+	bool this;
+
+	if (uses >> 32 != word >> 32)
+		return USE_UNKNOWN;
+	if (stag == ADEV_USES_RECEIVE)
+		this = entry_names(quiesce->fn, qp,
+				   atomic_load_explicit(&qp->uses_receive,
+							memory_order_relaxed),
+				   quiesce->index);
+	else
+		this = adev_tpt_index(stag) == quiesce->index;
+	return this ? USE_THIS : USE_OTHER;
+}
+
+/*
+ * H2: after this a holder that has announced nothing will find the key invalid:
+ * its announcement comes before its look at the key, and neither had happened
+ * when its thread passed the barrier. Where membarrier() is refused a pause has
+ * the same effect: no processor keeps a store to itself for so long.
+ */
+static void fence_everybody(struct quiesce *quiesce)
+{
+	if (quiesce->fenced)
+		return;
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		usleep(FENCE_PAUSE_US);
+	quiesce->fenced = true;
+}
+
+/* May the holder of this word still touch the region? */
+static bool may_use(struct quiesce *quiesce, struct adev_qp_shared *qp,
+		    uint64_t word, uint32_t spins)
+{
+	enum use use;
+
+	if (!(word & ADEV_LOCK_ANNOUNCES))
+		return true;
+	use = announced(quiesce, qp, word);
+	if (use != USE_UNKNOWN || spins < SPINS_BEFORE_SLEEP)
+		return use != USE_OTHER;
+	fence_everybody(quiesce);
+	/* Announced meanwhile? Then it may have passed the check before. */
+	return announced(quiesce, qp, word) == USE_THIS;
+}
+
+static int wait_for_holder(struct quiesce *quiesce, struct adev_qp_shared *qp)
 {
 	uint64_t first = atomic_load(&qp->lock), word = first;
 	uint32_t spins = 0;
 
 	while (ADEV_LOCK_HOLDER(word) && word == first) {
-		if (!holder_alive(fn, word))
+		if (!holder_alive(quiesce->fn, word) ||
+		    !may_use(quiesce, qp, word, spins))
 			return 0;
-		if (!wait_turn(&spins, until, timeout_ms))
+		if (!wait_turn(&spins, &quiesce->until, quiesce->timeout_ms))
 			return EBUSY;
 		word = atomic_load(&qp->lock);
 	}
 	return 0;
 }
 
-int adev_qp_lock_quiesce(struct adev_function *fn, uint32_t timeout_ms)
+int adev_qp_lock_quiesce(struct adev_function *fn, uint32_t index,
+			 uint32_t timeout_ms)
 {
-	uint64_t until = 0; /* one limit for all of them */
-	uint32_t index;
-	int error = 0;
+	struct quiesce quiesce = {
+		.fn = fn,
+		.index = index,
+		.timeout_ms = timeout_ms,
+	};
+	uint32_t qp;
 
-	/* Pairs with the acquisition of each lock: who takes one after this
-	 * fence sees what was invalidated before it. */
+	/* H1: who takes a lock after this fence sees that the key is gone. */
 	atomic_thread_fence(memory_order_seq_cst);
-	for (index = 0; index < fn->qp_scan_end; index++)
-		if (fn->qps[index] &&
-		    wait_for_holder(fn, &fn->view.qps[index], &until,
-				    timeout_ms))
-			error = EBUSY;
-	return error;
+	for (qp = 0; qp < fn->qp_scan_end; qp++)
+		if (fn->qps[qp] &&
+		    wait_for_holder(&quiesce, &fn->view.qps[qp]))
+			return EBUSY;
+	return 0;
 }

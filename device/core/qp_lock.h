@@ -6,13 +6,17 @@
  * peer's process, on the loopback path) and by threads of the owner that change
  * it. It is also the hazard record of rule 5: whoever touches memory of the
  * owner through its translation table holds it, and deregistration waits until
- * every holder of that moment has let go.
+ * every holder of that moment that may use the region has let go.
  *
- * Word: high 32 bits count acquisitions, low 32 bits name the holder: the
+ * Word: high 32 bits count acquisitions, low 31 bits name the holder: the
  * directory slot plus one, zero when free. A holder whose function died is
  * replaced by the owner, who then finds out how far it came: the receive entry
  * at rq_head is consumed if and only if its completion entry is published.
- * A holder that is stopped keeps its own connection waiting and nothing else.
+ * A holder that is stopped keeps its own connection waiting, and the regions
+ * that it announced, and nothing else.
+ *
+ * A holder with bit ADEV_LOCK_ANNOUNCES says in `uses`, before it checks a key,
+ * which region it is about to touch; one without may touch any.
  */
 #ifndef ADEV_CORE_QP_LOCK_H
 #define ADEV_CORE_QP_LOCK_H
@@ -22,7 +26,13 @@
 
 #include "core/layout.h"
 
-#define ADEV_LOCK_HOLDER(word) ((uint32_t)(word))
+#define ADEV_LOCK_ANNOUNCES 0x80000000u
+#define ADEV_LOCK_HOLDER(word) ((uint32_t)(word) & ~ADEV_LOCK_ANNOUNCES)
+
+/* Word `uses`: the count of the lock word above, below it the STag of a region,
+ * or this for the regions of the receive entry `uses_receive`. With the count of
+ * another acquisition it says nothing. */
+#define ADEV_USES_RECEIVE 0u
 
 static inline void adev_pause(void)
 {
@@ -33,18 +43,56 @@ static inline void adev_pause(void)
 #endif
 }
 
-/* One attempt; true when taken. */
-static inline bool adev_qp_try_lock(struct adev_qp_shared *qp,
-				    uint32_t function)
+static inline bool adev_qp_try_lock_as(struct adev_qp_shared *qp,
+				       uint32_t holder)
 {
 	uint64_t word = atomic_load_explicit(&qp->lock, memory_order_relaxed);
 
 	if (ADEV_LOCK_HOLDER(word))
 		return false;
+	/* H1: sequentially consistent with the tag that the holder loads next,
+	 * and with deregistration, which clears the tag and then looks here. */
 	return atomic_compare_exchange_strong_explicit(
-		&qp->lock, &word,
-		((word >> 32) + 1) << 32 | (function + 1u),
-		memory_order_acquire, memory_order_relaxed);
+		&qp->lock, &word, ((word >> 32) + 1) << 32 | holder,
+		memory_order_seq_cst, memory_order_relaxed);
+}
+
+/* One attempt; true when taken. */
+static inline bool adev_qp_try_lock(struct adev_qp_shared *qp,
+				    uint32_t function)
+{
+	return adev_qp_try_lock_as(qp, function + 1u);
+}
+
+/* The same for a holder that announces what it uses. */
+static inline bool adev_qp_try_lock_announcing(struct adev_qp_shared *qp,
+					       uint32_t function)
+{
+	return adev_qp_try_lock_as(qp, (function + 1u) | ADEV_LOCK_ANNOUNCES);
+}
+
+/*
+ * Announces the region `stag`, once for each acquisition and before the key is
+ * checked. H2: no fence follows, for this is on the path of every message; who
+ * deregisters makes up for it with membarrier() when it meets a holder that has
+ * announced nothing yet.
+ */
+static inline void adev_qp_announce(struct adev_qp_shared *qp, uint32_t stag)
+{
+	uint64_t word = atomic_load_explicit(&qp->lock, memory_order_relaxed);
+
+	atomic_store_explicit(&qp->uses, (word & ~0xffffffffull) | stag,
+			      memory_order_release);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* The same for all regions of the receive entry with index `receive`. */
+static inline void adev_qp_announce_receive(struct adev_qp_shared *qp,
+					    uint32_t receive)
+{
+	atomic_store_explicit(&qp->uses_receive, receive,
+			      memory_order_relaxed);
+	adev_qp_announce(qp, ADEV_USES_RECEIVE);
 }
 
 /*
@@ -69,10 +117,12 @@ int adev_qp_lock_owner(struct adev_function *fn, struct adev_qp_shared *qp,
 		       uint32_t timeout_ms) ARNICA_MUST_CHECK;
 
 /*
- * Waits until every thread that held a responder lock of this function at the
- * time of the call has let go. EBUSY when one keeps it for timeout_ms.
+ * Waits until nobody uses entry `index` of the translation table any more, which
+ * was made invalid before the call: every thread that held a responder lock of
+ * this function then, and may have passed the check of that key, has let go.
+ * EBUSY when one keeps it for timeout_ms.
  */
-int adev_qp_lock_quiesce(struct adev_function *fn, uint32_t timeout_ms)
-	ARNICA_MUST_CHECK;
+int adev_qp_lock_quiesce(struct adev_function *fn, uint32_t index,
+			 uint32_t timeout_ms) ARNICA_MUST_CHECK;
 
 #endif

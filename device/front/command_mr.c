@@ -234,7 +234,7 @@ static enum arnica_hw_command_status invalidate(struct adev_function *fn,
 	uint32_t stag = stag_of(fn, index);
 
 	adev_tpt_invalidate(entry);
-	if (!adev_qp_lock_quiesce(fn, QUIESCE_MS)) {
+	if (!adev_qp_lock_quiesce(fn, index, QUIESCE_MS)) {
 		wait_for_own_work(fn);
 		return ARNICA_HW_COMMAND_OK;
 	}

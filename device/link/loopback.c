@@ -152,7 +152,7 @@ enum adev_link_state adev_link_resolve(struct adev_qp *qp)
 	if (index >= link->view->layout.max_qp)
 		return ADEV_LINK_ABSENT;
 	link->qp = &link->view->qps[index];
-	if (!adev_qp_try_lock(link->qp, qp->fn->view.function))
+	if (!adev_qp_try_lock_announcing(link->qp, qp->fn->view.function))
 		return ADEV_LINK_ABSENT;
 	copy_shape(link->qp, &shape);
 	link->resolved = link->qp->qpn == qpn && qpn;

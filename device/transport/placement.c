@@ -9,6 +9,7 @@
 
 #include <infiniband/verbs.h>
 
+#include "core/qp_lock.h"
 #include "dma/dma.h"
 #include "tpt/tpt.h"
 #include "transport/receive_entry.h"
@@ -256,6 +257,7 @@ static enum adev_verdict remote_piece(struct adev_qp *qp, uint32_t access,
 			      IBV_EVENT_QP_REQ_ERR);
 	if (!message->bytes)
 		return ADEV_VERDICT_ACK;
+	adev_qp_announce(link->qp, message->rkey);
 	if (adev_tpt_check(link->view, message->rkey, link->pd,
 			   message->remote_address, message->bytes, access,
 			   &piece->address) != ADEV_TPT_OK)

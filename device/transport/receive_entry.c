@@ -3,6 +3,7 @@
 #include "transport/receive_entry.h"
 
 #include "core/fault_point.h"
+#include "core/qp_lock.h"
 
 bool adev_receive_posted(struct adev_link *link)
 {
@@ -29,6 +30,7 @@ enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
 		link->rq +
 		(size_t)(link->qp->rq_head & link->rq_mask) * link->rq_stride;
 
+	adev_qp_announce_receive(link->qp, link->qp->rq_head);
 	return adev_gather_segments(link->view, link->pd, entry,
 				    link->rq_max_sge,
 				    ARNICA_HW_ACCESS_LOCAL_WRITE, into);

@@ -12,7 +12,7 @@ static bool lock(struct adev_qp_shared *responder, uint32_t function)
 	uint32_t spins;
 
 	for (spins = 0; spins < LOCK_SPINS; spins++) {
-		if (adev_qp_try_lock(responder, function))
+		if (adev_qp_try_lock_announcing(responder, function))
 			return true;
 		adev_pause();
 	}

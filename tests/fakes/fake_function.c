@@ -19,9 +19,11 @@ unsigned int fake_num_quiesces;
 
 static int wake_read_fd;
 
-int adev_qp_lock_quiesce(struct adev_function *fn, uint32_t timeout_ms)
+int adev_qp_lock_quiesce(struct adev_function *fn, uint32_t index,
+			 uint32_t timeout_ms)
 {
 	(void)fn;
+	(void)index;
 	(void)timeout_ms;
 	fake_num_quiesces++;
 	return fake_quiesce_error;

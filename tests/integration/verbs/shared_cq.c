@@ -193,15 +193,29 @@ static bool sleep_for_event(int *fds, bool *left)
 	return false;
 }
 
+/* A region that no client knows: a stopped client does not keep it. */
+static void come_and_go(void)
+{
+	static char scratch[64];
+	struct ibv_mr *mr = ibv_reg_mr(ends[0].pd, scratch, sizeof(scratch),
+				       IBV_ACCESS_LOCAL_WRITE);
+
+	VT_CHECK(mr);
+	VT_EQUAL(ibv_dereg_mr(mr), 0);
+}
+
 static void serve(int *fds)
 {
 	uint32_t echoed[CLIENTS] = { 0 };
 	bool left[CLIENTS] = { false };
-	uint64_t turn = 0;
+	uint64_t turn = 0, batches = 0;
 
 	for (;;) {
-		if (take_all(echoed))
+		if (take_all(echoed)) {
+			if (++batches % 16 == 0)
+				come_and_go();
 			continue;
+		}
 		if (sleeps) {
 			VT_EQUAL(ibv_req_notify_cq(ends[0].send_cq, 0), 0);
 			if (!take_all(echoed) && sleep_for_event(fds, left))

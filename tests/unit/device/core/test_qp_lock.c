@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdlib.h>
+
+#include <arnica/hw/wqe.h>
 
 #include "core/function.h"
 #include "test.h"
@@ -13,12 +16,21 @@
 
 #define SHORT_MS 1u
 
+/* A region, and one that is not in question. */
+#define INDEX 7u
+#define STAG (INDEX << 8 | 0x31)
+#define OTHER_STAG ((INDEX + 1) << 8 | 0x31)
+#define RQ_SLOTS 4u
+#define RQ_SEGMENTS 2u
+
 struct made {
 	struct adev_function fn;
 	struct fixture_function self;
 	struct adev_qp_shared shared[2];
 	struct adev_qp *qps[2];
 	struct adev_qp private;
+	/* receive queue of shared[0] */
+	struct arnica_hw_data_segment rq[RQ_SLOTS][RQ_SEGMENTS];
 };
 
 static int setup(void **state)
@@ -35,6 +47,11 @@ static int setup(void **state)
 	made->fn.directory = made->self.directory;
 	made->fn.view.function = made->self.function;
 	made->fn.view.qps = made->shared;
+	made->fn.view.base = (char *)made;
+	made->fn.view.size = sizeof(*made);
+	made->shared[0].rq_offset = offsetof(struct made, rq);
+	made->shared[0].rq_slots = RQ_SLOTS;
+	made->shared[0].rq_stride = sizeof(made->rq[0]);
 	made->fn.qps = made->qps;
 	made->qps[0] = made->qps[1] = &made->private;
 	made->fn.qp_scan_end = 2;
@@ -161,7 +178,7 @@ static void quiesce_waits_for_nobody_when_all_are_free(void **state)
 {
 	struct made *made = *state;
 
-	assert_ok(adev_qp_lock_quiesce(&made->fn, SHORT_MS));
+	assert_ok(adev_qp_lock_quiesce(&made->fn, INDEX, SHORT_MS));
 }
 
 static void quiesce_is_refused_by_a_live_holder_of_any_queue(void **state)
@@ -169,7 +186,7 @@ static void quiesce_is_refused_by_a_live_holder_of_any_queue(void **state)
 	struct made *made = *state;
 
 	assert_true(adev_qp_try_lock(&made->shared[1], made->self.function));
-	assert_int_equal(adev_qp_lock_quiesce(&made->fn, SHORT_MS), EBUSY);
+	assert_int_equal(adev_qp_lock_quiesce(&made->fn, INDEX, SHORT_MS), EBUSY);
 }
 
 static void quiesce_does_not_wait_for_the_dead(void **state)
@@ -182,7 +199,7 @@ static void quiesce_does_not_wait_for_the_dead(void **state)
 	assert_true(adev_qp_try_lock(&made->shared[1], remote.function));
 	fixture_kill(pid);
 	assert_true(fixture_wait_life(&remote, ADEV_LIFE_DEAD));
-	assert_ok(adev_qp_lock_quiesce(&made->fn, SHORT_MS));
+	assert_ok(adev_qp_lock_quiesce(&made->fn, INDEX, SHORT_MS));
 	adev_directory_put(remote.directory);
 }
 
@@ -192,7 +209,99 @@ static void quiesce_does_not_look_at_queues_that_are_gone(void **state)
 
 	assert_true(adev_qp_try_lock(&made->shared[1], made->self.function));
 	made->qps[1] = NULL;
-	assert_ok(adev_qp_lock_quiesce(&made->fn, SHORT_MS));
+	assert_ok(adev_qp_lock_quiesce(&made->fn, INDEX, SHORT_MS));
+}
+
+/* A live peer that is stopped (it only sleeps) while it holds shared[0]. */
+static pid_t stopped_holder(struct made *made, struct fixture_function *remote)
+{
+	pid_t pid = fixture_spawn(remote, FIXTURE_PAUSE);
+
+	assert_true(pid > 0);
+	assert_true(adev_qp_try_lock_announcing(&made->shared[0],
+						remote->function));
+	assert_int_equal(holder(&made->shared[0]), remote->function + 1);
+	return pid;
+}
+
+static void end_holder(pid_t pid, struct fixture_function *remote)
+{
+	fixture_kill(pid);
+	adev_directory_put(remote->directory);
+}
+
+static void quiesce_waits_for_a_stopped_holder_of_this_region_only(void **state)
+{
+	struct made *made = *state;
+	struct fixture_function remote;
+	pid_t pid = stopped_holder(made, &remote);
+
+	adev_qp_announce(&made->shared[0], STAG);
+	assert_int_equal(adev_qp_lock_quiesce(&made->fn, INDEX, SHORT_MS),
+			 EBUSY);
+	adev_qp_announce(&made->shared[0], OTHER_STAG);
+	assert_ok(adev_qp_lock_quiesce(&made->fn, INDEX, SHORT_MS));
+	end_holder(pid, &remote);
+}
+
+static void quiesce_finds_the_regions_of_the_receive_in_use(void **state)
+{
+	struct made *made = *state;
+	struct fixture_function remote;
+	pid_t pid = stopped_holder(made, &remote);
+
+	made->rq[1][0].lkey = arnica_to_le32(OTHER_STAG);
+	made->rq[1][1].lkey = arnica_to_le32(STAG);
+	made->rq[2][0].lkey = arnica_to_le32(ARNICA_HW_LKEY_END);
+	made->rq[2][1].lkey = arnica_to_le32(STAG);
+	adev_qp_announce_receive(&made->shared[0], RQ_SLOTS + 1);
+	assert_int_equal(adev_qp_lock_quiesce(&made->fn, INDEX, SHORT_MS),
+			 EBUSY);
+	adev_qp_announce_receive(&made->shared[0], RQ_SLOTS + 2);
+	assert_ok(adev_qp_lock_quiesce(&made->fn, INDEX, SHORT_MS));
+	end_holder(pid, &remote);
+}
+
+static void quiesce_believes_no_receive_queue_outside_the_segment(void **state)
+{
+	struct made *made = *state;
+	struct fixture_function remote;
+	pid_t pid = stopped_holder(made, &remote);
+
+	made->shared[0].rq_slots = 0x80000000u;
+	adev_qp_announce_receive(&made->shared[0], 0);
+	assert_int_equal(adev_qp_lock_quiesce(&made->fn, INDEX, SHORT_MS),
+			 EBUSY);
+	end_holder(pid, &remote);
+}
+
+static void quiesce_passes_a_stopped_holder_that_announced_nothing(void **state)
+{
+	struct made *made = *state;
+	struct fixture_function remote;
+	pid_t pid = stopped_holder(made, &remote);
+
+	assert_ok(adev_qp_lock_quiesce(&made->fn, INDEX, 20000));
+	end_holder(pid, &remote);
+}
+
+static void an_announcement_ends_with_its_acquisition(void **state)
+{
+	struct made *made = *state;
+	struct adev_qp_shared *qp = &made->shared[0];
+	struct fixture_function remote;
+	pid_t pid;
+
+	assert_true(adev_qp_try_lock_announcing(qp, made->self.function));
+	adev_qp_announce(qp, OTHER_STAG);
+	adev_qp_unlock(qp);
+	pid = fixture_spawn(&remote, FIXTURE_PAUSE);
+	assert_true(pid > 0);
+	/* This holder announces nothing, and may use any region. */
+	assert_true(adev_qp_try_lock(qp, remote.function));
+	assert_int_equal(adev_qp_lock_quiesce(&made->fn, INDEX, SHORT_MS),
+			 EBUSY);
+	end_holder(pid, &remote);
 }
 
 static atomic_bool stop;
@@ -219,7 +328,7 @@ static void quiesce_waits_for_holders_not_for_their_successors(void **state)
 	atomic_store(&stop, false);
 	assert_ok(pthread_create(&thread, NULL, take_and_give, made));
 	for (i = 0; i < 100; i++)
-		assert_ok(adev_qp_lock_quiesce(&made->fn, 20000));
+		assert_ok(adev_qp_lock_quiesce(&made->fn, INDEX, 20000));
 	atomic_store(&stop, true);
 	assert_ok(pthread_join(thread, NULL));
 }
@@ -244,6 +353,11 @@ int main(void)
 		lock_test(quiesce_does_not_wait_for_the_dead),
 		lock_test(quiesce_does_not_look_at_queues_that_are_gone),
 		lock_test(quiesce_waits_for_holders_not_for_their_successors),
+		lock_test(quiesce_waits_for_a_stopped_holder_of_this_region_only),
+		lock_test(quiesce_finds_the_regions_of_the_receive_in_use),
+		lock_test(quiesce_believes_no_receive_queue_outside_the_segment),
+		lock_test(quiesce_passes_a_stopped_holder_that_announced_nothing),
+		lock_test(an_announcement_ends_with_its_acquisition),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
