@@ -25,6 +25,7 @@
 #include "domain/wake.h"
 #include "front/command.h"
 #include "front/objects.h"
+#include "link/fault.h"
 #include "transport/qp.h"
 
 /* Serialises attaching and detaching; lock role `attach`. */
@@ -207,10 +208,16 @@ static void go_offline(struct adev_function *fn)
 static int attach_locked(int device_fd, struct adev_function *fn)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct arnica_fault_spec faults;
+	bool wanted;
 	uint64_t size;
 	void *base;
 	int error;
 
+	/* Used when the function goes on the wire; nonsense is refused now.
+	 * ENODEV: the reason was said. */
+	if (adev_fault_settings(&faults, &wanted))
+		return ENODEV;
 	adev_guard_install();
 	error = inode_of(device_fd, &fn->segment_inode);
 	if (error)

@@ -30,7 +30,12 @@
 	X(inbox_served, "requests of peers served")                            \
 	X(peers_died, "peers that died")                                       \
 	X(commands_refused, "commands that were refused")                      \
-	X(events_deferred, "events that waited for room in a channel")
+	X(events_deferred, "events that waited for room in a channel")         \
+	X(fault_dropped, "packets dropped on purpose")                         \
+	X(fault_duplicated, "packets doubled on purpose")                      \
+	X(fault_reordered, "packets held back on purpose")                     \
+	X(fault_corrupted, "packets damaged on purpose")                       \
+	X(fault_delayed, "packets delayed on purpose")
 
 struct adev_counters {
 #define ADEV_COUNTER_FIELD(name, text) _Atomic uint64_t name;

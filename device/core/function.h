@@ -20,6 +20,8 @@ struct adev_qp;
 struct adev_channel;
 struct adev_directory;
 struct adev_async_waiting;
+struct adev_fault;
+struct adev_capture;
 
 /* Indexes that were used before and are free again; see front/objects.h. */
 struct adev_free_list {
@@ -86,6 +88,9 @@ struct adev_function {
 
 	/* One thread at a time serves what peers left here. */
 	atomic_flag serving;
+
+	struct adev_fault *fault;     /* of the wire; NULL: none wanted */
+	struct adev_capture *capture; /* NULL: off */
 
 	uint64_t probe_word; /* peers read it to try their DMA */
 	uint32_t fork_epoch; /* of the process that attached it */
