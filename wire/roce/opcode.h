@@ -47,7 +47,9 @@ enum roce_operation {
 	ROCE_SEND_ONLY_INV = 0x17,
 };
 
+/* Congestion notification: 16 reserved bytes follow (IBTA A17.9.3). */
 #define ROCE_CNP_OPCODE 0x81u
+#define ROCE_CNP_PAYLOAD_BYTES 16u
 
 enum roce_headers {
 	ROCE_HAS_DETH = 0x0001,
@@ -59,8 +61,8 @@ enum roce_headers {
 	ROCE_HAS_IETH = 0x0040,
 	ROCE_HAS_XRCETH = 0x0080,
 	ROCE_HAS_PAYLOAD = 0x0100,
-	ROCE_IS_FIRST = 0x0200,  /* starts a message (ONLY does too) */
-	ROCE_IS_LAST = 0x0400,   /* ends a message (ONLY does too) */
+	ROCE_IS_FIRST = 0x0200, /* starts a message or response (ONLY too) */
+	ROCE_IS_LAST = 0x0400,  /* ends one (ONLY too) */
 	ROCE_IS_REQUEST = 0x0800,
 	ROCE_IS_KNOWN = 0x8000,
 };
@@ -68,7 +70,10 @@ enum roce_headers {
 /* Bits of enum roce_headers; zero: no such opcode. */
 uint32_t roce_opcode_info(uint8_t opcode);
 
-/* Bytes of the BTH and the extension headers; zero: no such opcode. */
+/* Bytes of the BTH and of the extension headers that the bits name. */
+uint32_t roce_info_bytes(uint32_t info);
+
+/* The same by opcode; zero: no such opcode. */
 uint32_t roce_header_bytes(uint8_t opcode);
 
 #endif

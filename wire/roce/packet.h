@@ -75,7 +75,7 @@ struct roce_packet {
 
 enum roce_verdict {
 	ROCE_OK = 0,
-	ROCE_BAD_LENGTH,  /* too short for its headers, pad or ICRC */
+	ROCE_BAD_LENGTH,  /* not whole words, or too short */
 	ROCE_BAD_VERSION, /* TVer is not zero */
 	ROCE_BAD_OPCODE,  /* none of the table */
 	ROCE_BAD_PAYLOAD, /* where none may be, or a pad without one */
