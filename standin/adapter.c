@@ -97,8 +97,11 @@ static int standin_adapter_load(struct standin_adapter *adapter)
 
 	if (error)
 		return error;
-	/* The adapter has written its own line when this fails. */
 	error = adapter->read_identity(&adapter->identity);
+	/* The adapter has written its own line when its folder is at fault. */
+	if (error == EMFILE || error == ENFILE || error == ENOMEM)
+		standin_complain("cannot look for RDMA devices: %s",
+				 strerror(error));
 	if (error)
 		return error;
 	return standin_tree_provide(&adapter->identity, adapter->root);

@@ -89,6 +89,9 @@ static int open_checked(const char *path, int *fd)
 		const bool ours_to_remove = error == EPERM || error == ELOOP ||
 					    error == ENOTDIR;
 
+		/* Whoever wants the folder says that; it is not at fault. */
+		if (adev_proc_is_exhausted(error))
+			return error;
 		adev_log_error("cannot use folder %s: %s%s", path,
 			       error == EPERM ? "it is not a folder" :
 						strerror(error),
@@ -108,8 +111,12 @@ static int open_checked(const char *path, int *fd)
 
 int adev_folder_open(char path[ADEV_FOLDER_PATH_BYTES], int *fd)
 {
-	int error = adev_folder_path(path);
+	/* Without it this would be another folder. */
+	int error = adev_proc_learn_boot();
 
+	if (error)
+		return error;
+	error = adev_folder_path(path);
 	if (error) {
 		adev_log_error("ARNICA_RUNTIME_DIR must be an absolute path of "
 			       "less than %u characters",

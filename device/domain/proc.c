@@ -31,27 +31,42 @@ static int read_file(const char *path, char *text, size_t bytes)
 	return 0;
 }
 
-static bool read_boot_id(char *id, size_t bytes)
+static _Atomic uint64_t boot;
+static _Atomic uint32_t boot_prefix;
+static _Atomic bool boot_is_known;
+
+bool adev_proc_is_exhausted(int error)
 {
-	return read_file("/proc/sys/kernel/random/boot_id", id, bytes) == 0;
+	return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+int adev_proc_learn_boot(void)
+{
+	char id[64] = "";
+	int error;
+
+	if (atomic_load_explicit(&boot_is_known, memory_order_acquire))
+		return 0;
+	error = read_file("/proc/sys/kernel/random/boot_id", id, sizeof(id));
+	if (adev_proc_is_exhausted(error))
+		return error;
+	if (!error) {
+		/* Threads that come here together store the same. */
+		atomic_store(&boot, adev_proc_hash(0, id, strcspn(id, "\n")));
+		atomic_store(&boot_prefix, (uint32_t)strtoul(id, NULL, 16));
+	}
+	atomic_store_explicit(&boot_is_known, true, memory_order_release);
+	return 0;
 }
 
 uint64_t adev_proc_boot(void)
 {
-	char id[64];
-
-	if (!read_boot_id(id, sizeof(id)))
-		return 0;
-	return adev_proc_hash(0, id, strcspn(id, "\n"));
+	return adev_proc_learn_boot() ? 0 : atomic_load(&boot);
 }
 
 uint32_t adev_proc_boot_prefix(void)
 {
-	char id[64];
-
-	if (!read_boot_id(id, sizeof(id)))
-		return 0;
-	return (uint32_t)strtoul(id, NULL, 16);
+	return adev_proc_learn_boot() ? 0 : atomic_load(&boot_prefix);
 }
 
 uint64_t adev_proc_namespace(const char *name)

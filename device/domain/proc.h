@@ -13,11 +13,18 @@
 
 #include "arnica/hw/format.h"
 
+/* The machine's boot id, read once; the two functions below cannot fail after
+ * this. EMFILE, ENFILE, ENOMEM. */
+int adev_proc_learn_boot(void) ARNICA_MUST_CHECK;
+
 /* Hash of the boot id; zero when the kernel has none. */
 uint64_t adev_proc_boot(void);
 
 /* First 32 bits of the boot id itself, as people see it in file names. */
 uint32_t adev_proc_boot_prefix(void);
+
+/* Is it for want of descriptors or memory that something failed? */
+bool adev_proc_is_exhausted(int error);
 
 /* Inode of a namespace of this process ("net", "pid"), zero if not known. */
 uint64_t adev_proc_namespace(const char *name);

@@ -54,7 +54,7 @@ static int create_unnamed(int folder_fd)
 	int error;
 
 	if (fd < 0)
-		return EOPNOTSUPP;
+		return adev_proc_is_exhausted(errno) ? errno : EOPNOTSUPP;
 	error = fill(fd);
 	if (!error) {
 		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
@@ -224,7 +224,7 @@ int adev_table_open(int folder_fd, const char *folder,
 		adev_log_error("%s/%s is of another version: end the programs "
 			       "that use it, then remove the folder",
 			       folder, file_name);
-	else if (error)
+	else if (error && !adev_proc_is_exhausted(error))
 		adev_log_error(
 			"cannot use %s/%s: %s; free some space there, or "
 			"set ARNICA_RUNTIME_DIR to another folder",

@@ -2,10 +2,10 @@
 /* Address vectors: fields, and the GID that they start from. */
 #include "front/address.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "domain/identity.h"
+#include "front/command.h"
 
 #define MAX_SERVICE_LEVEL 15u
 #define MAX_FLOW_LABEL 0xfffffu
@@ -31,8 +31,7 @@ static enum arnica_hw_command_status check_source(uint32_t sgid_index)
 		return ARNICA_HW_COMMAND_INVALID;
 	error = adev_identity_read(&identity);
 	if (error)
-		return error == ENOMEM ? ARNICA_HW_COMMAND_NO_MEMORY :
-					 ARNICA_HW_COMMAND_IO;
+		return adev_command_status(error);
 	if (sgid_index >= identity.num_gids ||
 	    !memcmp(identity.gids[sgid_index].raw, no_gid, sizeof(no_gid)))
 		return ARNICA_HW_COMMAND_INVALID;

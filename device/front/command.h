@@ -38,6 +38,9 @@ ADEV_COMMAND_HANDLER(destroy_qp);
 ADEV_COMMAND_HANDLER(modify_qp); /* command_modify.c */
 ADEV_COMMAND_HANDLER(query_qp);
 
+/* Status of a command that failed with errno `error` inside the adapter. */
+enum arnica_hw_command_status adev_command_status(int error);
+
 /* Executes the commands that were posted to the control queue since. */
 void adev_cqp_run(struct adev_function *fn);
 

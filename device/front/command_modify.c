@@ -97,6 +97,7 @@ check_path(const struct arnica_hw_qp_attributes *attributes)
 {
 	struct arnica_bus_identity identity;
 	uint32_t i, sgid = arnica_from_le32(attributes->sgid_index);
+	int error;
 
 	if (arnica_from_le32(attributes->sl) >= ADEV_CLASSES)
 		return ARNICA_HW_COMMAND_INVALID;
@@ -104,8 +105,9 @@ check_path(const struct arnica_hw_qp_attributes *attributes)
 		return arnica_from_le32(attributes->dlid) ?
 			       ARNICA_HW_COMMAND_UNREACHABLE :
 			       ARNICA_HW_COMMAND_OK;
-	if (adev_identity_read(&identity))
-		return ARNICA_HW_COMMAND_IO;
+	error = adev_identity_read(&identity);
+	if (error)
+		return adev_command_status(error);
 	if (sgid >= identity.num_gids)
 		return ARNICA_HW_COMMAND_INVALID;
 	for (i = 0; i < identity.num_gids; i++)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Commands QUERY_DEVICE and QUERY_PORT: what the adapter is and can do. */
-#include <errno.h>
 #include <stdio.h>
 
 #include "domain/identity.h"
@@ -70,8 +69,7 @@ ADEV_COMMAND_HANDLER(query_device)
 
 	(void)command;
 	if (error)
-		return error == ENOMEM ? ARNICA_HW_COMMAND_NO_MEMORY :
-					 ARNICA_HW_COMMAND_IO;
+		return adev_command_status(error);
 	fill_objects(&fn->view.layout, &completion->device);
 	fill_limits(&completion->device);
 	fill_identity(&identity, &completion->device);

@@ -4,6 +4,7 @@
  * answers. A command is copied once; what the host does to the slot after that
  * changes nothing.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "core/counters.h"
@@ -38,6 +39,21 @@ static uint32_t load_opcode(const struct arnica_hw_cqp_slot *slot)
 					     __ATOMIC_ACQUIRE) };
 
 	return arnica_from_le32(word);
+}
+
+enum arnica_hw_command_status adev_command_status(int error)
+{
+	switch (error) {
+	case 0:
+		return ARNICA_HW_COMMAND_OK;
+	case ENOMEM:
+		return ARNICA_HW_COMMAND_NO_MEMORY;
+	case EMFILE:
+	case ENFILE:
+		return ARNICA_HW_COMMAND_NO_FILES;
+	default:
+		return ARNICA_HW_COMMAND_IO;
+	}
 }
 
 static enum arnica_hw_command_status dispatch(

@@ -55,7 +55,8 @@ enum arnica_hw_command_opcode {
 	X(PERMISSION, 7, EPERM, "not permitted")                               \
 	X(UNREACHABLE, 8, ENETUNREACH, "no path to the destination")           \
 	X(IO, 9, EIO, "the function is gone")                                  \
-	X(NO_SUCH_COMMAND, 10, EOPNOTSUPP, "unknown command")
+	X(NO_SUCH_COMMAND, 10, EOPNOTSUPP, "unknown command")                  \
+	X(NO_FILES, 11, EMFILE, "too many open files")
 
 enum arnica_hw_command_status {
 #define ARNICA_HW_COMMAND_STATUS_ENUM(name, number, error, text)               \

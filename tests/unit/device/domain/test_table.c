@@ -241,7 +241,56 @@ static void random_content_crashes_nobody(void **state)
 	adev_directory_put(directory);
 }
 
-int main(void)
+/* A process of its own, which has learnt nothing yet, with room for `left` more
+ * descriptors. */
+static int open_with_few_descriptors(int left)
+{
+	int next = dup(0), error;
+	struct rlimit few = { (rlim_t)(next + left), (rlim_t)(next + left) };
+
+	close(next);
+	if (setrlimit(RLIMIT_NOFILE, &few) != 0)
+		return 255;
+	error = open_error();
+	return error == EMFILE ? 0 : error;
+}
+
+static uint64_t inode_of_file(void)
+{
+	struct stat status;
+	int fd = open_file(O_RDONLY);
+
+	assert_ok(fstat(fd, &status));
+	close(fd);
+	return status.st_ino;
+}
+
+/* Without its name the machine would seem to have been booted anew, and the
+ * directory of living processes stale. */
+static void without_descriptors_it_fails_and_leaves_the_file_alone(void **state)
+{
+	uint64_t inode;
+	char left[8];
+	int status;
+
+	(void)state;
+	assert_ok(open_error());
+	inode = inode_of_file();
+	for (int i = 0; i < 6; i++) {
+		pid_t pid = fork();
+
+		snprintf(left, sizeof(left), "%d", i);
+		if (pid == 0) {
+			execl("/proc/self/exe", "test", left, (char *)NULL);
+			_exit(254);
+		}
+		waitpid(pid, &status, 0);
+		assert_int_equal(status, 0);
+		assert_int_equal(inode_of_file(), inode);
+	}
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		domain_test(file_has_all_its_memory_from_the_start),
@@ -254,7 +303,11 @@ int main(void)
 		domain_test(small_file_limit_is_an_error_and_no_signal),
 		domain_test(full_file_system_is_an_error_and_no_signal),
 		domain_test(random_content_crashes_nobody),
+		domain_test(
+			without_descriptors_it_fails_and_leaves_the_file_alone),
 	};
 
+	if (argc == 2)
+		return open_with_few_descriptors(atoi(argv[1]));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
