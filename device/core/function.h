@@ -17,6 +17,7 @@
 #include "sched/sched.h"
 
 struct adev_qp;
+struct adev_dm;
 struct adev_channel;
 struct adev_directory;
 struct adev_async_waiting;
@@ -66,7 +67,9 @@ struct adev_function {
 	uint32_t *ah_pd;   /* by address handle: PD + 1; zero: free */
 	uint8_t *mr_instance; /* by TPT index: last instance that was used */
 	uint32_t next_ah;
-	struct adev_free_list free_pds, free_cqs, free_mrs, free_ahs;
+	struct adev_free_list free_pds, free_cqs, free_mrs, free_ahs, free_dms;
+	struct adev_dm *dms; /* ranges of device memory, by handle */
+	uint32_t dm_room, next_dm;
 
 	/* Lock role `channels`. */
 	pthread_mutex_t channel_lock;

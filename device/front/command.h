@@ -30,6 +30,8 @@ ADEV_COMMAND_HANDLER(destroy_ah);
 ADEV_COMMAND_HANDLER(reg_mr); /* command_mr.c */
 ADEV_COMMAND_HANDLER(rereg_mr);
 ADEV_COMMAND_HANDLER(dereg_mr);
+ADEV_COMMAND_HANDLER(alloc_dm); /* command_dm.c */
+ADEV_COMMAND_HANDLER(free_dm);
 ADEV_COMMAND_HANDLER(create_cq); /* command_cq.c */
 ADEV_COMMAND_HANDLER(resize_cq);
 ADEV_COMMAND_HANDLER(destroy_cq);

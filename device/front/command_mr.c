@@ -72,7 +72,7 @@ static enum arnica_hw_command_status check_access(uint32_t access)
 
 static bool range_wraps(uint64_t start, uint64_t length)
 {
-	return length - 1 > UINT64_MAX - start;
+	return length && length - 1 > UINT64_MAX - start;
 }
 
 static enum arnica_hw_command_status check_region(
@@ -84,8 +84,7 @@ static enum arnica_hw_command_status check_region(
 		return status;
 	if (!adev_pd_valid(fn, region->pd))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	if (region->length < 1 ||
-	    range_wraps(region->address, region->length) ||
+	if (range_wraps(region->address, region->length) ||
 	    range_wraps(region->iova, region->length))
 		return ARNICA_HW_COMMAND_INVALID;
 	return ARNICA_HW_COMMAND_OK;
@@ -93,9 +92,12 @@ static enum arnica_hw_command_status check_region(
 
 static enum arnica_hw_command_status touch(const struct region *region)
 {
-	int error = adev_memory_populate(region->address, region->length,
-					 region->access &
-						 ARNICA_HW_ACCESS_LOCAL_WRITE);
+	int error = region->length ?
+			    adev_memory_populate(
+				    region->address, region->length,
+				    region->access &
+					    ARNICA_HW_ACCESS_LOCAL_WRITE) :
+			    0;
 
 	if (!error)
 		return ARNICA_HW_COMMAND_OK;

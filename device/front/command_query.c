@@ -44,6 +44,7 @@ static void fill_limits(struct arnica_hw_device_caps *caps)
 	caps->max_cqe = arnica_to_le32(ARNICA_HW_MAX_CQE);
 	caps->max_qp_rd_atom = arnica_to_le32(ARNICA_HW_MAX_RD_ATOMIC);
 	caps->max_qp_init_rd_atom = arnica_to_le32(ARNICA_HW_MAX_RD_ATOMIC);
+	caps->max_dm_bytes = arnica_to_le64(ARNICA_HW_MAX_DM_BYTES);
 	caps->num_ports = arnica_to_le32(ADEV_NUM_PORTS);
 	caps->max_pkeys = arnica_to_le32(1);
 	caps->local_ca_ack_delay = arnica_to_le32(LOCAL_CA_ACK_DELAY);

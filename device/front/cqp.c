@@ -28,6 +28,8 @@ static const adev_command_handler handlers[] = {
 	[ARNICA_HW_CMD_DESTROY_QP] = adev_command_destroy_qp,
 	[ARNICA_HW_CMD_CREATE_AH] = adev_command_create_ah,
 	[ARNICA_HW_CMD_DESTROY_AH] = adev_command_destroy_ah,
+	[ARNICA_HW_CMD_ALLOC_DM] = adev_command_alloc_dm,
+	[ARNICA_HW_CMD_FREE_DM] = adev_command_free_dm,
 };
 
 #define NUM_HANDLERS (sizeof(handlers) / sizeof(handlers[0]))

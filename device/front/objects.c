@@ -47,10 +47,13 @@ void adev_objects_fini(struct adev_function *fn)
 	fn->mr_pd = NULL;
 	fn->mr_instance = NULL;
 	fn->ah_pd = NULL;
+	free(fn->dms);
+	fn->dms = NULL;
 	free_list_fini(&fn->free_pds);
 	free_list_fini(&fn->free_cqs);
 	free_list_fini(&fn->free_mrs);
 	free_list_fini(&fn->free_ahs);
+	free_list_fini(&fn->free_dms);
 }
 
 /* Room for one more than there ever were makes giving back infallible. */

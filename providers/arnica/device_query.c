@@ -90,6 +90,7 @@ int arnica_device_query_ex(struct ibv_context *ibv,
 	fill_base(&context->caps, &full.orig_attr);
 	full.completion_timestamp_mask = UINT64_MAX;
 	full.hca_core_clock = NS_CLOCK_KHZ;
+	full.max_dm_size = arnica_from_le64(context->caps.max_dm_bytes);
 	full.device_cap_flags_ex = full.orig_attr.device_cap_flags;
 	full.phys_port_cnt_ex = full.orig_attr.phys_port_cnt;
 	/* The caller's structure may be shorter or longer than ours. */

@@ -122,8 +122,8 @@ static void adopt_answer(struct arnica_mr *mr,
 	mr->offset = (uintptr_t)address - iova;
 }
 
-struct ibv_mr *arnica_mr_reg(struct ibv_pd *pd, void *address, size_t length,
-			     uint64_t iova, int access)
+struct ibv_mr *arnica_mr_create(struct ibv_pd *pd, void *address, size_t length,
+				uint64_t iova, int access)
 {
 	struct arnica_context *context = arnica_context_of(pd->context);
 	struct arnica_hw_command command;
@@ -131,8 +131,6 @@ struct ibv_mr *arnica_mr_reg(struct ibv_pd *pd, void *address, size_t length,
 	struct arnica_mr *mr;
 	int error = arnica_mr_check_access(access);
 
-	if (!error && length == 0)
-		error = EINVAL;
 	if (error)
 		goto err_out;
 	mr = calloc(1, sizeof(*mr));
@@ -161,6 +159,16 @@ err_free:
 err_out:
 	errno = error;
 	return NULL;
+}
+
+struct ibv_mr *arnica_mr_reg(struct ibv_pd *pd, void *address, size_t length,
+			     uint64_t iova, int access)
+{
+	if (length == 0) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return arnica_mr_create(pd, address, length, iova, access);
 }
 
 int arnica_mr_rereg(struct arnica_abi_mr *abi_mr, int flags, struct ibv_pd *pd,

@@ -21,6 +21,9 @@ struct arnica_mr {
 	struct arnica_mr *next; /* list of translations, when offset is not 0 */
 };
 
+/* Any length: device memory may be registered with none. */
+struct ibv_mr *arnica_mr_create(struct ibv_pd *pd, void *address, size_t length,
+				uint64_t iova, int access);
 struct ibv_mr *arnica_mr_reg(struct ibv_pd *pd, void *address, size_t length,
 			     uint64_t iova, int access);
 int arnica_mr_rereg(struct arnica_abi_mr *mr, int flags, struct ibv_pd *pd,

@@ -13,6 +13,7 @@
 #include "context.h"
 #include "cq.h"
 #include "device_query.h"
+#include "dm.h"
 #include "mr.h"
 #include "pd.h"
 #include "qp.h"
@@ -53,6 +54,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 #define SET(name, function)                                                    \
 	arnica_ops_set(table, calibration->generation, ARNICA_OP_##name,       \
 		       (void *)(uintptr_t)(function))
+	SET(alloc_dm, arnica_dm_alloc);
 	SET(alloc_parent_domain, arnica_pd_alloc_parent);
 	SET(alloc_pd, arnica_pd_alloc);
 	SET(alloc_td, arnica_td_alloc);
@@ -70,6 +72,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(destroy_cq, arnica_cq_destroy);
 	SET(destroy_qp, arnica_qp_destroy);
 	SET(free_context, arnica_context_free);
+	SET(free_dm, arnica_dm_free);
 	SET(modify_qp, arnica_qp_modify);
 	SET(poll_cq, arnica_cq_poll);
 	SET(post_recv, arnica_receive_post);
@@ -78,6 +81,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(query_port, arnica_port_query);
 	SET(query_qp, arnica_qp_query);
 	SET(query_rt_values, arnica_device_query_rt_values);
+	SET(reg_dm_mr, arnica_dm_reg_mr);
 	SET(reg_mr, arnica_mr_reg);
 	SET(req_notify_cq, arnica_cq_req_notify);
 	SET(rereg_mr, arnica_mr_rereg);

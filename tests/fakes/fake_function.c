@@ -17,6 +17,8 @@
 int fake_quiesce_error;
 unsigned int fake_num_quiesces;
 
+#define HEAP_QUOTA_BYTES (8u << 20)
+
 static int wake_read_fd;
 
 int adev_qp_lock_quiesce(struct adev_function *fn, uint32_t index,
@@ -85,6 +87,10 @@ int fake_function_setup(void **state)
 	if (fn->segment_fd < 0 || lay_out(fn) ||
 	    adev_wake_create(&wake_read_fd, &fn->view.wake_fd) ||
 	    adev_channels_init(fn) || adev_objects_init(fn) ||
+	    adev_heap_init(&fn->heap, fn->segment_fd,
+			   fn->view.layout.heap_offset,
+			   fn->view.size - fn->view.layout.heap_offset,
+			   HEAP_QUOTA_BYTES) ||
 	    pthread_mutex_init(&fn->command_lock, NULL))
 		return -1;
 	*state = fn;
@@ -97,6 +103,7 @@ int fake_function_teardown(void **state)
 
 	adev_channels_fini(fn);
 	adev_objects_fini(fn);
+	adev_heap_fini(&fn->heap);
 	pthread_mutex_destroy(&fn->command_lock);
 	adev_segment_release(fn->view.base, fn->view.size);
 	close(fn->view.wake_fd);

@@ -41,6 +41,8 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_DESTROY_QP = 14,
 	ARNICA_HW_CMD_CREATE_AH = 15,
 	ARNICA_HW_CMD_DESTROY_AH = 16,
+	ARNICA_HW_CMD_ALLOC_DM = 17,
+	ARNICA_HW_CMD_FREE_DM = 18,
 };
 
 /* name, number, errno, text */
@@ -80,7 +82,7 @@ enum arnica_hw_access {
 	ARNICA_HW_ACCESS_RELAXED_ORDERING = 1 << 20,
 };
 
-struct arnica_hw_cmd_object { /* DEALLOC_PD, DEREG_MR, DESTROY_* */
+struct arnica_hw_cmd_object { /* DEALLOC_PD, DEREG_MR, DESTROY_*, FREE_DM */
 	arnica_le32 handle;
 	arnica_le32 reserved0; /* zero */
 };
@@ -96,7 +98,7 @@ struct arnica_hw_cmd_reg_mr { /* REG_MR, REREG_MR */
 	arnica_le32 pd;
 	arnica_le32 access;  /* enum arnica_hw_access */
 	arnica_le64 address; /* first byte, in the caller's address space */
-	arnica_le64 length;  /* bytes, at least one */
+	arnica_le64 length;  /* bytes; zero: a region that permits nothing */
 	arnica_le64 iova;    /* address by which work requests name it */
 };
 
@@ -202,6 +204,12 @@ struct arnica_hw_cmd_create_ah {
 	struct arnica_hw_qp_attributes attributes; /* address vector only */
 };
 
+struct arnica_hw_cmd_alloc_dm {
+	arnica_le64 length;    /* bytes, at least one */
+	arnica_le32 log_align; /* of its start, at most ARNICA_HW_PAGE_SHIFT */
+	arnica_le32 reserved0; /* zero */
+};
+
 struct arnica_hw_command {
 	arnica_le32 opcode;    /* enum arnica_hw_command_opcode */
 	arnica_le32 reserved0; /* zero */
@@ -214,6 +222,7 @@ struct arnica_hw_command {
 		struct arnica_hw_cmd_create_qp create_qp;
 		struct arnica_hw_cmd_modify_qp modify_qp;
 		struct arnica_hw_cmd_create_ah create_ah;
+		struct arnica_hw_cmd_alloc_dm alloc_dm;
 	};
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_command, 256);
@@ -245,6 +254,7 @@ struct arnica_hw_device_caps {
 	arnica_le32 vendor_part_id;
 	arnica_le32 hw_version;
 	char firmware_version[32];
+	arnica_le64 max_dm_bytes; /* of one range of device memory */
 };
 
 struct arnica_hw_port_attributes {
@@ -298,6 +308,12 @@ struct arnica_hw_res_qp {
 	struct arnica_hw_res_queue receive;
 };
 
+struct arnica_hw_res_dm {
+	arnica_le32 handle;
+	arnica_le32 reserved0;
+	arnica_le64 offset; /* in the segment */
+};
+
 struct arnica_hw_completion {
 	union {
 		uint8_t bytes[240];
@@ -307,6 +323,7 @@ struct arnica_hw_completion {
 		struct arnica_hw_res_mr mr;
 		struct arnica_hw_res_cq cq;
 		struct arnica_hw_res_qp qp;
+		struct arnica_hw_res_dm dm;
 		struct arnica_hw_qp_attributes attributes;
 	};
 	arnica_le32 status; /* enum arnica_hw_command_status */

@@ -9,6 +9,7 @@
 #define ARNICA_HW_VERSION 1u
 
 #define ARNICA_HW_PAGE_BYTES 4096u
+#define ARNICA_HW_PAGE_SHIFT 12u
 #define ARNICA_HW_LINE_BYTES 64u
 
 #define ARNICA_HW_MAX_QP 65536u         /* queue pairs of one function */
@@ -23,6 +24,8 @@
 #define ARNICA_HW_MAX_RQE_BYTES 512u    /* largest stride of a receive queue */
 #define ARNICA_HW_MAX_MESSAGE (1u << 31) /* bytes of one message */
 #define ARNICA_HW_MAX_RD_ATOMIC 128u    /* outstanding reads and atomics */
+#define ARNICA_HW_MAX_DM 4096u          /* ranges of device memory */
+#define ARNICA_HW_MAX_DM_BYTES (16u << 20) /* one range */
 #define ARNICA_HW_COMP_VECTORS 8u
 #define ARNICA_HW_GID_TABLE_LEN 16u
 #define ARNICA_HW_QPN_MASK 0xffffffu

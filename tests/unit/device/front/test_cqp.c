@@ -11,7 +11,7 @@ static struct arnica_hw_cqp_slot *slots_of(struct adev_function *fn)
 
 static void unknown_commands_are_refused_and_counted(void **state)
 {
-	static const uint32_t opcodes[] = { 17, 255, 0x80000001u, UINT32_MAX };
+	static const uint32_t opcodes[] = { 0xfe, 255, 0x80000001u, UINT32_MAX };
 	struct adev_function *fn = *state;
 	unsigned int i;
 

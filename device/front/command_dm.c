@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Device memory: ranges of the segment that the application asked for. They
+ * are mapped by the process already; a region over them is a region like any
+ * other, registered by their address.
+ */
+#include <stdlib.h>
+
+#include "front/command.h"
+#include "front/objects.h"
+
+#define FIRST_ROOM 16u
+
+struct adev_dm {
+	uint64_t offset; /* in the segment */
+	uint64_t bytes;  /* zero: free */
+};
+
+static uint64_t whole_pages(uint64_t bytes)
+{
+	return (bytes + ARNICA_HW_PAGE_BYTES - 1) &
+	       ~(uint64_t)(ARNICA_HW_PAGE_BYTES - 1);
+}
+
+/* The table grows with what is allocated: most functions have none. */
+static bool make_room(struct adev_function *fn)
+{
+	uint32_t room = fn->dm_room ? 2 * fn->dm_room : FIRST_ROOM;
+	struct adev_dm *dms;
+
+	if (fn->free_dms.count || fn->next_dm < fn->dm_room)
+		return true;
+	if (fn->dm_room >= ARNICA_HW_MAX_DM)
+		return false;
+	dms = realloc(fn->dms, room * sizeof(*dms));
+	if (!dms)
+		return false;
+	fn->dms = dms;
+	fn->dm_room = room;
+	return true;
+}
+
+/* Ranges begin at a page, which is the largest alignment there is. */
+static bool is_sane(const struct arnica_hw_cmd_alloc_dm *wish)
+{
+	uint64_t length = arnica_from_le64(wish->length);
+
+	return length && length <= ARNICA_HW_MAX_DM_BYTES &&
+	       arnica_from_le32(wish->log_align) <= ARNICA_HW_PAGE_SHIFT &&
+	       !arnica_from_le32(wish->reserved0);
+}
+
+ADEV_COMMAND_HANDLER(alloc_dm)
+{
+	uint64_t bytes = arnica_from_le64(command->alloc_dm.length), offset;
+	uint32_t index;
+
+	if (!is_sane(&command->alloc_dm))
+		return ARNICA_HW_COMMAND_INVALID;
+	if (!make_room(fn) ||
+	    adev_index_take(&fn->free_dms, &fn->next_dm, fn->dm_room, &index))
+		return ARNICA_HW_COMMAND_NO_MEMORY;
+	bytes = whole_pages(bytes);
+	if (adev_heap_alloc(&fn->heap, bytes, &offset)) {
+		adev_index_give(&fn->free_dms, index);
+		return ARNICA_HW_COMMAND_NO_MEMORY;
+	}
+	fn->dms[index] = (struct adev_dm){ .offset = offset, .bytes = bytes };
+	completion->dm.handle = arnica_to_le32(index);
+	completion->dm.offset = arnica_to_le64(offset);
+	return ARNICA_HW_COMMAND_OK;
+}
+
+/* Does a region stand in this range? */
+static bool is_registered(const struct adev_function *fn,
+			  const struct adev_dm *dm)
+{
+	uint64_t start = (uintptr_t)fn->view.base + dm->offset;
+	uint32_t number;
+
+	for (number = 0; number < fn->next_mr; number++) {
+		uint32_t index = number ^ fn->tpt_mask;
+		const struct adev_tpt_entry *entry = &fn->view.tpt[index];
+
+		if (fn->mr_pd[index] && entry->address < start + dm->bytes &&
+		    entry->address + entry->length > start)
+			return true;
+	}
+	return false;
+}
+
+ADEV_COMMAND_HANDLER(free_dm)
+{
+	uint32_t index = arnica_from_le32(command->object.handle);
+	struct adev_dm *dm;
+
+	(void)completion;
+	if (arnica_from_le32(command->object.reserved0))
+		return ARNICA_HW_COMMAND_INVALID;
+	if (index >= fn->next_dm || !fn->dms[index].bytes)
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	dm = &fn->dms[index];
+	if (is_registered(fn, dm))
+		return ARNICA_HW_COMMAND_BUSY;
+	adev_heap_free(&fn->heap, dm->offset, dm->bytes);
+	dm->bytes = 0;
+	adev_index_give(&fn->free_dms, index);
+	return ARNICA_HW_COMMAND_OK;
+}

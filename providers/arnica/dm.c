@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Device memory: a range of the adapter's segment, which this process has
+ * mapped. Copies in and out are copies; a region over it is zero-based and
+ * otherwise like any other.
+ */
+#include "dm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "context.h"
+#include "mr.h"
+
+#define WORD_MASK 3u /* offsets and lengths of copies are whole words */
+
+struct arnica_dm {
+	struct ibv_dm verbs; /* first: the library's view */
+	unsigned char *start;
+	size_t length;
+};
+
+static struct arnica_dm *dm_of(struct ibv_dm *dm)
+{
+	return (struct arnica_dm *)(void *)dm;
+}
+
+static bool is_inside(const struct arnica_dm *dm, uint64_t offset,
+		      size_t length)
+{
+	return offset <= dm->length && length <= dm->length - offset;
+}
+
+static int check_copy(const struct arnica_dm *dm, uint64_t offset,
+		      size_t length)
+{
+	if (!is_inside(dm, offset, length))
+		return EFAULT;
+	return (offset | length) & WORD_MASK ? EINVAL : 0;
+}
+
+static int copy_to(struct ibv_dm *ibv_dm, uint64_t offset, const void *from,
+		   size_t length)
+{
+	struct arnica_dm *dm = dm_of(ibv_dm);
+	int error = check_copy(dm, offset, length);
+
+	if (error) {
+		errno = error;
+		return error;
+	}
+	memcpy(dm->start + offset, from, length);
+	return 0;
+}
+
+static int copy_from(void *to, struct ibv_dm *ibv_dm, uint64_t offset,
+		     size_t length)
+{
+	struct arnica_dm *dm = dm_of(ibv_dm);
+	int error = check_copy(dm, offset, length);
+
+	if (error) {
+		errno = error;
+		return error;
+	}
+	memcpy(to, dm->start + offset, length);
+	return 0;
+}
+
+static int execute_alloc(struct arnica_dm *dm,
+			 const struct ibv_alloc_dm_attr *attr)
+{
+	struct arnica_context *context = arnica_context_of(dm->verbs.context);
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_ALLOC_DM),
+		.alloc_dm = {
+			.length = arnica_to_le64(attr->length),
+			.log_align = arnica_to_le32(attr->log_align_req),
+		},
+	};
+	struct arnica_hw_completion answer;
+	int error = arnica_command_execute(&context->commands, &command,
+					   &answer);
+
+	if (error)
+		return error;
+	dm->verbs.handle = arnica_from_le32(answer.dm.handle);
+	dm->length = attr->length;
+	dm->start = arnica_context_map(
+		context, arnica_from_le64(answer.dm.offset), attr->length);
+	if (dm->start)
+		return 0;
+	arnica_command_undo(&context->commands, ARNICA_HW_CMD_FREE_DM,
+			    dm->verbs.handle);
+	return EIO;
+}
+
+struct ibv_dm *arnica_dm_alloc(struct ibv_context *context,
+			       struct ibv_alloc_dm_attr *attr)
+{
+	struct arnica_dm *dm;
+	int error;
+
+	if (attr->comp_mask) {
+		errno = EINVAL;
+		return NULL;
+	}
+	dm = calloc(1, sizeof(*dm));
+	if (!dm) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	dm->verbs.context = context;
+	dm->verbs.memcpy_to_dm = copy_to;
+	dm->verbs.memcpy_from_dm = copy_from;
+	dm->verbs.comp_mask = IBV_DM_MASK_HANDLE;
+	error = execute_alloc(dm, attr);
+	if (error) {
+		free(dm);
+		errno = error;
+		return NULL;
+	}
+	return &dm->verbs;
+}
+
+int arnica_dm_free(struct ibv_dm *ibv_dm)
+{
+	int error = arnica_command_object(
+		&arnica_context_of(ibv_dm->context)->commands,
+		ARNICA_HW_CMD_FREE_DM, ibv_dm->handle);
+
+	if (error) {
+		errno = error;
+		return error;
+	}
+	free(dm_of(ibv_dm));
+	return 0;
+}
+
+struct ibv_mr *arnica_dm_reg_mr(struct ibv_pd *pd, struct ibv_dm *ibv_dm,
+				uint64_t offset, size_t length,
+				unsigned int access)
+{
+	struct arnica_dm *dm = dm_of(ibv_dm);
+	struct ibv_mr *mr;
+
+	if (!(access & IBV_ACCESS_ZERO_BASED) || !is_inside(dm, offset, length) ||
+	    ibv_dm->context != pd->context) {
+		errno = EINVAL;
+		return NULL;
+	}
+	mr = arnica_mr_create(pd, dm->start + offset, length, 0, (int)access);
+	if (mr)
+		mr->addr = NULL; /* named by offsets, from zero */
+	return mr;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Device memory. */
+#ifndef ARNICA_DM_H
+#define ARNICA_DM_H
+
+#include <infiniband/verbs.h>
+
+struct ibv_dm *arnica_dm_alloc(struct ibv_context *context,
+			       struct ibv_alloc_dm_attr *attr);
+/* EBUSY while a region stands in it. */
+int arnica_dm_free(struct ibv_dm *dm);
+struct ibv_mr *arnica_dm_reg_mr(struct ibv_pd *pd, struct ibv_dm *dm,
+				uint64_t offset, size_t length,
+				unsigned int access);
+
+#endif
