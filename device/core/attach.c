@@ -110,6 +110,7 @@ static int lay_out(struct adev_function *fn, void *base, uint64_t size)
 	view->wake_fd = adev_agent_wake_fd();
 	atomic_init(&view->method, ADEV_DMA_LOCAL);
 	fn->probe_word = view->generation;
+	view->shared->base_address = (uint64_t)(uintptr_t)view->base;
 	view->shared->probe_address = (uint64_t)(uintptr_t)&fn->probe_word;
 	view->shared->probe_word = fn->probe_word;
 	registers = (void *)(view->base + ARNICA_HW_BAR_REGISTERS);

@@ -155,31 +155,75 @@ static enum adev_dma_result own_fault(const struct adev_transfer *transfer)
 	return ADEV_DMA_FAULT;
 }
 
+/*
+ * The place of a piece in our own mapping of the owner's segment; NULL when it
+ * lies elsewhere. Where the owner says that its mapping begins is not trusted:
+ * the place is in the segment whatever it says, and that memory is its own.
+ */
+static char *mapped_piece(const struct adev_view *view,
+			  const struct adev_piece *piece)
+{
+	uint64_t offset = piece->address - view->shared->base_address;
+
+	return adev_view_at(view, offset, piece->bytes);
+}
+
+static enum adev_dma_result transfer_here(struct adev_transfer *transfer,
+					  const struct adev_gather *remote,
+					  bool write)
+{
+	uint64_t part = transfer->bytes - transfer->done;
+
+	if (part > CHUNK_BYTES)
+		part = CHUNK_BYTES;
+	if (!copy_local(write ? remote : transfer->local,
+			write ? transfer->local : remote, transfer->done, part))
+		return own_fault(transfer);
+	transfer->done += part;
+	return transfer->done == transfer->bytes ? ADEV_DMA_DONE :
+						   ADEV_DMA_MORE;
+}
+
+/* Another process's memory that we have mapped as well. */
+static bool transfer_mapped(struct adev_transfer *transfer, bool write,
+			    enum adev_dma_result *result)
+{
+	struct adev_gather here;
+	char *place;
+
+	if (transfer->remote->num_pieces != 1 || transfer->inbox_slot >= 0)
+		return false;
+	place = mapped_piece(transfer->view, &transfer->remote->pieces[0]);
+	if (!place)
+		return false;
+	here.num_pieces = 1;
+	here.bytes = transfer->remote->bytes;
+	here.pieces[0] = transfer->remote->pieces[0];
+	here.pieces[0].address = (uint64_t)(uintptr_t)place;
+	*result = transfer_here(transfer, &here, write);
+	return true;
+}
+
 static enum adev_dma_result transfer(struct adev_transfer *transfer, bool write)
 {
-	uint64_t part;
+	enum adev_dma_result result;
 
 	if (transfer->done == transfer->bytes)
 		return ADEV_DMA_DONE;
 	switch ((enum adev_dma_method)atomic_load_explicit(
 		&transfer->view->method, memory_order_relaxed)) {
 	case ADEV_DMA_LOCAL:
-		part = transfer->bytes - transfer->done;
-		if (part > CHUNK_BYTES)
-			part = CHUNK_BYTES;
-		if (!copy_local(write ? transfer->remote : transfer->local,
-				write ? transfer->local : transfer->remote,
-				transfer->done, part))
-			return own_fault(transfer);
-		transfer->done += part;
-		return transfer->done == transfer->bytes ? ADEV_DMA_DONE :
-							   ADEV_DMA_MORE;
+		return transfer_here(transfer, transfer->remote, write);
 	case ADEV_DMA_PROCESS_VM:
+		if (transfer_mapped(transfer, write, &result))
+			return result;
 		/* A transfer that began in the inbox ends there. */
 		if (transfer->inbox_slot < 0)
 			return transfer_vm(transfer, write);
 		break;
 	case ADEV_DMA_BOUNCE:
+		if (transfer_mapped(transfer, write, &result))
+			return result;
 		break;
 	}
 	return adev_inbox_transfer(transfer, write);
@@ -229,13 +273,19 @@ enum adev_dma_result adev_dma_atomic(struct adev_transfer *transfer,
 				     uint64_t swap_or_add, uint64_t compare,
 				     uint64_t *original)
 {
+	uint64_t address = transfer->remote->pieces[0].address;
+
 	if (atomic_load_explicit(&transfer->view->method,
-				 memory_order_relaxed) != ADEV_DMA_LOCAL)
-		return adev_inbox_atomic(transfer, compare_and_swap,
-					 swap_or_add, compare, original);
-	if (adev_dma_atomic_here(transfer->remote->pieces[0].address,
-				 compare_and_swap, swap_or_add, compare,
-				 original))
+				 memory_order_relaxed) != ADEV_DMA_LOCAL) {
+		address = (uint64_t)(uintptr_t)mapped_piece(
+			transfer->view, &transfer->remote->pieces[0]);
+		if (!address || transfer->inbox_slot >= 0)
+			return adev_inbox_atomic(transfer, compare_and_swap,
+						 swap_or_add, compare,
+						 original);
+	}
+	if (adev_dma_atomic_here(address, compare_and_swap, swap_or_add,
+				 compare, original))
 		return ADEV_DMA_FAULT;
 	return ADEV_DMA_DONE;
 }

@@ -2,9 +2,11 @@
 /*
  * Moves bytes between this process's memory and the address space of a view,
  * by the first way that works: a copy, when the address space is ours;
- * process_vm_readv and process_vm_writev; or the inbox of the owner, whose
- * threads do the work with bounce buffers. Atomic operations are always done
- * in the address space that they concern, by CPU atomics.
+ * or the memory is part of a segment, which we have mapped as well (device
+ * memory is); process_vm_readv and process_vm_writev; or the inbox of the
+ * owner, whose threads do the work with bounce buffers. Atomic operations are
+ * always CPU atomics on the memory itself: in the address space that they
+ * concern, or through our mapping of it.
  *
  * Rule 3: the last bytes of a message are stored last.
  */

@@ -454,6 +454,43 @@ static void an_atomic_on_memory_that_is_gone_is_a_fault(void **state)
 			 ADEV_DMA_FAULT);
 }
 
+/* The peer's segment is mapped here as well: neither system calls nor the peer
+ * take part. No key is asked for at this level. */
+static void memory_of_a_segment_is_reached_through_our_mapping(void **state)
+{
+	struct pair *pair = *state;
+	struct adev_function *fn = two_function_of(&pair->own);
+	uint64_t offset = ARNICA_HW_BAR_DOORBELLS + ARNICA_HW_DB_AREA0;
+	char *here = pair->view->base + offset;
+	struct adev_gather local, remote;
+	struct adev_transfer transfer = { .fn = fn, .view = pair->view,
+					  .remote = &remote, .bytes = 8,
+					  .inbox_slot = -1 };
+	uint64_t count, original;
+
+	use(pair, ADEV_DMA_BOUNCE);
+	count = atomic_load(&fn->counters.dma_process_vm) +
+		atomic_load(&fn->counters.dma_bounce);
+	memset(pair->memory, 7, 512);
+	list(&local, pair->memory, 0, 300, 100);
+	list(&remote, here, 0, 300, 300);
+	remote.pieces[0].address =
+		pair->view->shared->base_address + offset;
+	assert_int_equal(run(pair, &local, &remote, true), ADEV_DMA_DONE);
+	assert_memory_equal(here, pair->memory, 300);
+	memset(pair->memory, 0, 512);
+	assert_int_equal(run(pair, &local, &remote, false), ADEV_DMA_DONE);
+	assert_memory_equal(here, pair->memory, 300);
+	remote.bytes = remote.pieces[0].bytes = 8;
+	assert_int_equal(adev_dma_atomic(&transfer, false, 1, 0, &original),
+			 ADEV_DMA_DONE);
+	assert_true(original == 0x0707070707070707u);
+	assert_int_equal(here[0], 8);
+	assert_int_equal(atomic_load(&fn->counters.dma_process_vm) +
+				 atomic_load(&fn->counters.dma_bounce),
+			 count);
+}
+
 static void a_process_that_ended_is_gone(void **state)
 {
 	struct pair *pair = *state;
@@ -491,6 +528,7 @@ int main(void)
 		dma_test(memory_gone_here_is_a_local_fault_with_a_copy),
 		dma_test(atomics_are_done_by_the_peer_itself),
 		dma_test(an_atomic_on_memory_that_is_gone_is_a_fault),
+		dma_test(memory_of_a_segment_is_reached_through_our_mapping),
 		dma_test(a_process_that_ended_is_gone),
 	};
 
