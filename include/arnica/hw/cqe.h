@@ -18,7 +18,8 @@
  *  32 +---------------------------+-------------------------------+
  *     | timestamp (ns)            | byte_len      | immediate      |
  *  48 +-------------+-------------+---------------+---------------+
- *     | wqe_index   | vendor_error| info          | sequence       |
+ *     | wqe_index   | source or   | info          | sequence       |
+ *     |             | vendor_error|               |                |
  *  64 +-------------+-------------+---------------+---------------+
  */
 #ifndef ARNICA_HW_CQE_H
@@ -28,6 +29,13 @@
 #include "format.h"
 
 #define ARNICA_HW_CQE_INLINE_BYTES 32u
+
+/*
+ * What precedes the payload of a datagram in its receive buffer: the GRH of
+ * the packet. Over IPv6 that is the IPv6 header; over IPv4 20 bytes of zero and
+ * then the IPv4 header (IBTA annex A17.4.1).
+ */
+#define ARNICA_HW_GRH_BYTES 40u
 
 /* word `info`
  *
@@ -39,6 +47,17 @@
 #define ARNICA_HW_CQE_STATUS_MASK ARNICA_GENMASK32(7, 0)
 #define ARNICA_HW_CQE_OPCODE_MASK ARNICA_GENMASK32(15, 8)
 #define ARNICA_HW_CQE_FLAGS_MASK ARNICA_GENMASK32(31, 16)
+
+/* word `source`, of a datagram that was received. The table of P_Keys has one
+ * entry, and a RoCE port one address, so their indexes need no room.
+ *
+ *  31  28 27  24 23                    0
+ *  +------+------+----------------------+
+ *  | zero | SL   | QPN of the sender    |
+ *  +------+------+----------------------+
+ */
+#define ARNICA_HW_CQE_SOURCE_QPN_MASK ARNICA_GENMASK32(23, 0)
+#define ARNICA_HW_CQE_SOURCE_SL_MASK ARNICA_GENMASK32(27, 24)
 
 /* Completion statuses: name, number, text. The host maps them to ibv_wc_status
  * by name; the numbers are those of enum ibv_wc_status, so that a dump of a
@@ -77,7 +96,7 @@ enum arnica_hw_receive_opcode {
 enum arnica_hw_cqe_flags {
 	ARNICA_HW_CQE_IMM = 0x0001,   /* immediate holds immediate data */
 	ARNICA_HW_CQE_INV = 0x0002,   /* immediate holds the invalidated key */
-	ARNICA_HW_CQE_GRH = 0x0004,   /* 40 bytes of GRH precede the data */
+	ARNICA_HW_CQE_GRH = 0x0004,   /* datagram: 40 bytes precede the data */
 	ARNICA_HW_CQE_DATA = 0x0010,  /* payload in `data`: the host scatters it */
 	ARNICA_HW_CQE_EAGER = 0x0020, /* payload in the eager ring: likewise */
 };
@@ -95,7 +114,10 @@ struct arnica_hw_cqe {
 	arnica_le32 byte_len;     /* receive, read, atomic: bytes placed */
 	arnica_be32 immediate;    /* see flags IMM and INV */
 	arnica_le32 wqe_index;    /* free-running index of the completed entry */
-	arnica_le32 vendor_error; /* cause, for arnica dump; zero on success */
+	union {
+		arnica_le32 vendor_error; /* on failure: cause, for arnica dump */
+		arnica_le32 source;       /* with GRH: masks above; else zero */
+	};
 	arnica_le32 info;         /* status, opcode, flags: masks above */
 	arnica_atomic_le32 sequence; /* stored last: index in the ring plus 1 */
 };

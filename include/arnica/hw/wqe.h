@@ -4,13 +4,13 @@
  *
  * A send queue is an array of entries of one stride (a power of two, granted
  * at creation, at most ARNICA_HW_MAX_WQE_BYTES). An entry is a control
- * segment, a remote segment, for atomic operations an atomic segment, and then
- * either data segments or inline data:
+ * segment, a remote segment (of a UD queue: a datagram segment), for atomic
+ * operations an atomic segment, and then either data segments or inline data:
  *
  *  0          16         32                 32 or 48
  *  +----------+----------+------------------+------------------------------+
- *  | control  | remote   | atomic (only     | num_sge data segments of 16  |
- *  |          |          | CAS, FETCH_ADD)  | bytes, or inline_bytes bytes |
+ *  | control  | remote or| atomic (only     | num_sge data segments of 16  |
+ *  |          | datagram | CAS, FETCH_ADD)  | bytes, or inline_bytes bytes |
  *  +----------+----------+------------------+------------------------------+
  *
  * A receive queue (or shared receive queue) is an array of entries that hold
@@ -70,9 +70,21 @@ ARNICA_FORMAT_SIZE(struct arnica_hw_wqe_control, 16);
 struct arnica_hw_wqe_remote {
 	arnica_le64 address;   /* in the peer's region; READ, WRITE, atomics */
 	arnica_le32 rkey;      /* STag that the peer gave out */
-	arnica_le32 reserved0; /* zero; UD: address vector number */
+	arnica_le32 reserved0; /* zero */
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_wqe_remote, 16);
+
+/* A controlled Q_Key stands for the Q_Key of the sending QP itself (IBTA
+ * 10.2.5). */
+#define ARNICA_HW_QKEY_CONTROLLED 0x80000000u
+
+struct arnica_hw_wqe_datagram {
+	arnica_le32 ah;        /* number that CREATE_AH answered */
+	arnica_le32 dest_qpn;  /* 24 bits */
+	arnica_le32 qkey;      /* what the destination must have */
+	arnica_le32 reserved0; /* zero */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_wqe_datagram, 16);
 
 struct arnica_hw_wqe_atomic {
 	arnica_le64 swap_or_add; /* CAS: new value; FETCH_ADD: addend */
@@ -90,6 +102,7 @@ struct arnica_hw_data_segment {
 ARNICA_FORMAT_SIZE(struct arnica_hw_data_segment, 16);
 
 #define ARNICA_HW_WQE_REMOTE_OFFSET 16u
+#define ARNICA_HW_WQE_DATAGRAM_OFFSET ARNICA_HW_WQE_REMOTE_OFFSET
 #define ARNICA_HW_WQE_ATOMIC_OFFSET 32u
 #define ARNICA_HW_WQE_HEADER_BYTES 32u
 #define ARNICA_HW_WQE_ATOMIC_HEADER_BYTES 48u

@@ -33,6 +33,32 @@ static void entry_with_data(void **state)
 		      0x80, 0x11, 0, 0x44, 0x43, 0x42, 0x41);
 }
 
+static void entry_of_a_datagram(void **state)
+{
+	struct arnica_hw_cqe entry = {
+		.byte_len = arnica_to_le32(ARNICA_HW_GRH_BYTES + 2),
+		.source = arnica_to_le32((
+			uint32_t)(arnica_field_put(
+					  ARNICA_HW_CQE_SOURCE_QPN_MASK,
+					  0x123456) |
+				  arnica_field_put(ARNICA_HW_CQE_SOURCE_SL_MASK,
+						   15))),
+		.info = arnica_to_le32((uint32_t)(
+			arnica_field_put(ARNICA_HW_CQE_OPCODE_MASK,
+					 ARNICA_HW_RECV) |
+			arnica_field_put(ARNICA_HW_CQE_FLAGS_MASK,
+					 ARNICA_HW_CQE_GRH |
+						 ARNICA_HW_CQE_EAGER))),
+	};
+	static const uint8_t golden[24] = { 42, 0, 0, 0, 0, 0, 0, 0,
+					    0, 0, 0, 0, 0x56, 0x34, 0x12, 0x0f,
+					    0, 0x80, 0x24, 0, 0, 0, 0, 0 };
+
+	(void)state;
+	assert_memory_equal((const char *)&entry + 40, golden, sizeof(golden));
+	assert_ptr_equal(&entry.source, &entry.vendor_error);
+}
+
 static void fields_stand_where_the_picture_says(void **state)
 {
 	struct arnica_hw_cqe entry;
@@ -60,6 +86,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(entry_with_data),
+		cmocka_unit_test(entry_of_a_datagram),
 		cmocka_unit_test(fields_stand_where_the_picture_says),
 	};
 

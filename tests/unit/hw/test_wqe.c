@@ -53,6 +53,25 @@ static void remote_segment(void **state)
 	assert_le32_at(remote, reserved0, 12);
 }
 
+static void datagram_segment(void **state)
+{
+	struct arnica_hw_wqe_datagram datagram = {
+		.ah = arnica_to_le32(0x01020304),
+		.dest_qpn = arnica_to_le32(0xabcdef),
+		.qkey = arnica_to_le32(ARNICA_HW_QKEY_CONTROLLED | 0x11),
+	};
+
+	(void)state;
+	assert_golden(datagram, 4, 3, 2, 1, 0xef, 0xcd, 0xab, 0, 0x11, 0, 0,
+		      0x80, 0, 0, 0, 0);
+	fill_with_counter(&datagram, sizeof(datagram));
+	assert_le32_at(datagram, ah, 0);
+	assert_le32_at(datagram, dest_qpn, 4);
+	assert_le32_at(datagram, qkey, 8);
+	assert_le32_at(datagram, reserved0, 12);
+	assert_int_equal(ARNICA_HW_WQE_DATAGRAM_OFFSET, 16);
+}
+
 static void atomic_segment(void **state)
 {
 	struct arnica_hw_wqe_atomic atomic = {
@@ -100,6 +119,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(control_segment),
 		cmocka_unit_test(remote_segment),
+		cmocka_unit_test(datagram_segment),
 		cmocka_unit_test(atomic_segment),
 		cmocka_unit_test(data_segment),
 		cmocka_unit_test(
