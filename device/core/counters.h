@@ -23,6 +23,14 @@
 	X(remote_invalid, "requests that the responder cannot accept")         \
 	X(messages, "messages delivered")                                      \
 	X(bytes, "payload bytes delivered")                                    \
+	X(lost_no_qp, "messages of UC and UD to a number that nobody has")     \
+	X(lost_not_ready, "... to a queue pair that did not take them")        \
+	X(lost_qkey, "... with another Q_Key than the destination's")          \
+	X(lost_no_receive, "... for which no receive was posted")              \
+	X(lost_refused, "... with a length, key or right that was wrong")      \
+	X(lost_no_room, "... that could not be kept until the host polls")     \
+	X(lost_busy, "... to a destination that was locked for too long")      \
+	X(lost_no_path, "... to another host that cannot be reached")          \
 	X(rnr, "messages that waited for a receive")                           \
 	X(retries, "messages that waited for the peer")                        \
 	X(dma_process_vm, "transfers by process_vm")                           \

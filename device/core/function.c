@@ -14,6 +14,7 @@
 #include "dma/dma.h"
 #include "domain/directory.h"
 #include "exec/exec.h"
+#include "transport/datagram.h"
 #include "trace.h"
 
 #define LOOKS_BEFORE_TRY 32u
@@ -166,6 +167,8 @@ static void serve_qp(struct adev_function *fn, uint32_t index)
 	if (needs & ADEV_QP_NEEDS_EVENT)
 		adev_async_raise(fn, IBV_EVENT_COMM_EST,
 				 qp->shared->user_data);
+	if (needs & ADEV_QP_NEEDS_RECOVERY)
+		adev_qp_recover(qp);
 	if (needs & ADEV_QP_NEEDS_ERROR)
 		serve_error(qp);
 }
@@ -226,6 +229,7 @@ static bool leads_to(struct adev_qp *qp, uint32_t function, uint64_t generation)
 		qp->link.view->generation == generation;
 	if (leads)
 		atomic_store(&qp->peer_died, true);
+	adev_datagram_forget(qp, function, generation);
 	adev_exec_release(qp);
 	return leads;
 }

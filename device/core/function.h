@@ -23,6 +23,7 @@ struct adev_directory;
 struct adev_async_waiting;
 struct adev_fault;
 struct adev_capture;
+struct adev_ah_table;
 
 /* Indexes that were used before and are free again; see front/objects.h. */
 struct adev_free_list {
@@ -64,7 +65,7 @@ struct adev_function {
 	uint32_t num_pds, num_cqs, num_mrs, num_ahs;
 	uint32_t next_pd, next_cq, next_mr;
 	uint32_t tpt_mask; /* random: makes indexes unpredictable */
-	uint32_t *ah_pd;   /* by address handle: PD + 1; zero: free */
+	struct adev_ah_table *ahs;
 	uint8_t *mr_instance; /* by TPT index: last instance that was used */
 	uint32_t next_ah;
 	struct adev_free_list free_pds, free_cqs, free_mrs, free_ahs, free_dms;

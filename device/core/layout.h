@@ -53,7 +53,6 @@ struct adev_shared {
 	struct adev_layout layout; /* constant */
 	uint64_t probe_address;    /* of probe_word in the owner, to try DMA */
 	uint64_t probe_word;       /* equals the generation */
-	uint64_t base_address;     /* of the segment in the owner's process */
 	ADEV_LINE _Atomic uint32_t agent_state; /* enum adev_agent_state */
 	_Atomic uint32_t inbox_wanted; /* a peer needs the bounce buffers */
 	_Atomic uint32_t inbox_ready;  /* the owner has populated them */
@@ -72,6 +71,7 @@ enum adev_qp_needs {
 	ADEV_QP_NEEDS_ERROR = 1,  /* go to ERR: flush, raise the async event */
 	ADEV_QP_NEEDS_RESUME = 2, /* a receive was posted: try again */
 	ADEV_QP_NEEDS_EVENT = 4,  /* COMM_EST: first message came in RTR */
+	ADEV_QP_NEEDS_RECOVERY = 8, /* a sender died with the lock in hand */
 };
 
 /*
@@ -102,7 +102,8 @@ struct adev_qp_shared {
 	uint64_t eager_offset;
 	uint64_t user_data;
 	uint32_t flags_recv_cq; /* enum arnica_hw_cq_flags of recv_cq */
-	uint32_t reserved0[7];
+	uint32_t qkey;          /* UD: what datagrams must carry */
+	uint32_t reserved0[6];
 	/* line 2: the responder's sequence, written under `lock` */
 	ADEV_LINE _Atomic uint64_t lock; /* see core/qp_lock.h */
 	_Atomic uint32_t expected_psn;   /* 24 bits; read by queries too */

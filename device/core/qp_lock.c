@@ -19,8 +19,7 @@
 #define SPINS_BEFORE_SLEEP 2000u
 #define FENCE_PAUSE_US 20000u
 
-/* Is the function that holds the word still running, whatever generation? */
-static bool holder_alive(struct adev_function *fn, uint64_t word)
+bool adev_qp_holder_alive(const struct adev_function *fn, uint64_t word)
 {
 	uint32_t function = ADEV_LOCK_HOLDER(word) - 1u;
 
@@ -61,7 +60,7 @@ int adev_qp_lock_owner(struct adev_function *fn, struct adev_qp_shared *qp,
 	while (!adev_qp_try_lock(qp, self)) {
 		uint64_t word = atomic_load(&qp->lock);
 
-		if (ADEV_LOCK_HOLDER(word) && !holder_alive(fn, word) &&
+		if (ADEV_LOCK_HOLDER(word) && !adev_qp_holder_alive(fn, word) &&
 		    atomic_compare_exchange_strong(
 			    &qp->lock, &word,
 			    ((word >> 32) + 1) << 32 | (self + 1u)))
@@ -167,7 +166,7 @@ static int wait_for_holder(struct quiesce *quiesce, struct adev_qp_shared *qp)
 	uint32_t spins = 0;
 
 	while (ADEV_LOCK_HOLDER(word) && word == first) {
-		if (!holder_alive(quiesce->fn, word) ||
+		if (!adev_qp_holder_alive(quiesce->fn, word) ||
 		    !may_use(quiesce, qp, word, spins))
 			return 0;
 		if (!wait_turn(&spins, &quiesce->until, quiesce->timeout_ms))

@@ -109,6 +109,10 @@ static inline void adev_qp_unlock(struct adev_qp_shared *qp)
 
 struct adev_function;
 
+/* Is the function that holds the lock, by its word, still running, whatever
+ * its generation? */
+bool adev_qp_holder_alive(const struct adev_function *fn, uint64_t word);
+
 /*
  * For the owner: takes the lock, waits for holders that are alive for at most
  * timeout_ms, and replaces dead ones. EBUSY when a live holder keeps it.

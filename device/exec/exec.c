@@ -6,6 +6,7 @@
 
 #include "comp/channel.h"
 #include "core/fault_point.h"
+#include "transport/datagram.h"
 #include "transport/requester.h"
 #include "trace.h"
 
@@ -46,6 +47,8 @@ static bool begin(struct adev_qp *qp, const void **area)
 		adev_qp_flush(qp);
 		return false;
 	}
+	if (state == ARNICA_HW_QPS_SQE)
+		adev_qp_flush_send(qp);
 	if (state != ARNICA_HW_QPS_RTS)
 		return false;
 	*area = NULL;
@@ -66,7 +69,11 @@ static bool begin(struct adev_qp *qp, const void **area)
 	return true;
 }
 
-/* The peer's process died: what is under way cannot be answered any more. */
+/*
+ * The peer's process died: what is under way cannot be answered any more. An
+ * unreliable connection does not notice, but for what the peer left undone
+ * here.
+ */
 static bool end_dead_connection(struct adev_qp *qp)
 {
 	uint32_t state, event = IBV_EVENT_QP_FATAL;
@@ -83,12 +90,25 @@ static bool end_dead_connection(struct adev_qp *qp)
 		event = qp->shared->async_event;
 		qp->shared->async_event = 0;
 		adev_qp_enter_error(qp);
+	} else if (qp->type != ARNICA_HW_QP_RC) {
+		adev_link_drop(qp);
+		qp->message.done = 0;
+		adev_qp_recover(qp);
+		return false;
 	} else {
 		adev_requester_fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR, 0);
 	}
 	if (event)
 		adev_async_raise(qp->fn, event, qp->shared->user_data);
 	return true;
+}
+
+/* Carries out the message under way, or goes on with it. */
+static enum adev_progress carry_out(struct adev_qp *qp)
+{
+	if (qp->type == ARNICA_HW_QP_UD)
+		return adev_datagram_run(qp);
+	return adev_requester_run(qp);
 }
 
 /* With sq_lock held. */
@@ -108,7 +128,7 @@ static enum turn run(struct adev_qp *qp, const void *area)
 			return qp->flush_pending ? TURN_WAITING : TURN_IDLE;
 		before = qp->message.done;
 		ADEV_POINT("message_begun");
-		switch (adev_requester_run(qp)) {
+		switch (carry_out(qp)) {
 		case ADEV_PROGRESS_DONE:
 		case ADEV_PROGRESS_ERROR:
 			bytes += qp->message.bytes - before;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "exec/exec.h"
+#include "transport/address_handle.h"
 #include "trace.h"
 
 static void read_control(struct adev_message *message, const char *descriptor)
@@ -28,10 +29,38 @@ static bool needs_remote(uint32_t opcode)
 	       arnica_hw_opcode_is_atomic(opcode);
 }
 
-static bool known(uint32_t opcode)
+/* Does a service have this operation? (IBTA table 37) */
+static bool known(uint32_t type, uint32_t opcode)
 {
-	return needs_remote(opcode) || opcode == ARNICA_HW_OP_SEND ||
-	       opcode == ARNICA_HW_OP_SEND_IMM;
+	switch (opcode) {
+	case ARNICA_HW_OP_SEND:
+	case ARNICA_HW_OP_SEND_IMM:
+		return true;
+	case ARNICA_HW_OP_WRITE:
+	case ARNICA_HW_OP_WRITE_IMM:
+		return type != ARNICA_HW_QP_UD;
+	default:
+		return type == ARNICA_HW_QP_RC && needs_remote(opcode);
+	}
+}
+
+/* Where a datagram goes. A handle of another protection domain is no handle
+ * (IBTA 10.2.2.1). */
+static bool read_datagram(struct adev_qp *qp, struct adev_message *message,
+			  const char *descriptor)
+{
+	const struct arnica_hw_wqe_datagram *datagram =
+		(const void *)(descriptor + ARNICA_HW_WQE_DATAGRAM_OFFSET);
+	uint32_t dest_qpn = arnica_from_le32(datagram->dest_qpn);
+
+	message->ah = adev_ah_find(qp->fn->ahs, arnica_from_le32(datagram->ah));
+	message->dest_qpn = dest_qpn & ARNICA_HW_QPN_MASK;
+	message->qkey = arnica_from_le32(datagram->qkey);
+	if (message->qkey & ARNICA_HW_QKEY_CONTROLLED)
+		message->qkey = arnica_from_le32(qp->attributes.qkey);
+	return dest_qpn <= ARNICA_HW_QPN_MASK && message->ah &&
+	       atomic_load_explicit(&message->ah->pd, memory_order_relaxed) ==
+		       qp->pd + 1;
 }
 
 static void read_remote(struct adev_message *message, const char *descriptor)
@@ -99,36 +128,57 @@ static enum arnica_hw_status read_segments(struct adev_qp *qp,
 	return ARNICA_HW_STATUS_SUCCESS;
 }
 
+static enum arnica_hw_status refuse(struct adev_qp *qp, uint32_t operation)
+{
+	adev_count(&qp->fn->counters, wqe_invalid);
+	arnica_trace_wqe_invalid(qp->qpn, operation);
+	return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
+}
+
+/* What follows the control segment. */
+static enum arnica_hw_status read_rest(struct adev_qp *qp,
+				       const char *descriptor,
+				       struct adev_message *message)
+{
+	const struct arnica_hw_wqe_control *control = (const void *)descriptor;
+	uint32_t offset = arnica_hw_wqe_data_offset(message->opcode);
+	uint32_t count = (uint32_t)arnica_field_get(
+		arnica_from_le32(control->operation),
+		ARNICA_HW_WQE_NUM_SGE_MASK);
+
+	if (message->flags & ARNICA_HW_WQE_INLINE)
+		return read_inline(qp, message, descriptor + offset,
+				   arnica_from_le32(control->inline_bytes));
+	return read_segments(qp, message, descriptor + offset, count, offset);
+}
+
 enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, uint32_t index,
 				      const void *descriptor,
 				      struct adev_message *message)
 {
 	const struct arnica_hw_wqe_control *control = descriptor;
 	uint32_t operation = arnica_from_le32(control->operation);
-	uint32_t count = (uint32_t)arnica_field_get(
-		operation, ARNICA_HW_WQE_NUM_SGE_MASK);
-	uint32_t offset;
+	enum arnica_hw_status status;
 
 	read_control(message, descriptor);
 	message->index = index;
-	if (arnica_from_le32(control->index) != index ||
-	    operation >> 24 || !known(message->opcode)) {
-		adev_count(&qp->fn->counters, wqe_invalid);
-		arnica_trace_wqe_invalid(qp->qpn, operation);
-		return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
-	}
+	if (arnica_from_le32(control->index) != index || operation >> 24 ||
+	    !known(qp->type, message->opcode))
+		return refuse(qp, operation);
 	if (needs_remote(message->opcode))
 		read_remote(message, descriptor);
-	offset = arnica_hw_wqe_data_offset(message->opcode);
+	if (qp->type == ARNICA_HW_QP_UD &&
+	    !read_datagram(qp, message, descriptor))
+		return refuse(qp, operation);
 	if ((message->opcode == ARNICA_HW_OP_READ ||
 	     arnica_hw_opcode_is_atomic(message->opcode)) &&
 	    (message->flags & ARNICA_HW_WQE_INLINE ||
 	     !arnica_from_le32(qp->attributes.max_rd_atomic)))
 		return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
-	if (message->flags & ARNICA_HW_WQE_INLINE)
-		return read_inline(qp, message,
-				   (const char *)descriptor + offset,
-				   arnica_from_le32(control->inline_bytes));
-	return read_segments(qp, message, (const char *)descriptor + offset,
-			     count, offset);
+	status = read_rest(qp, descriptor, message);
+	/* A datagram is one packet. */
+	if (!status && qp->type == ARNICA_HW_QP_UD &&
+	    message->bytes > qp->path_mtu_bytes)
+		return ARNICA_HW_STATUS_LOC_LEN_ERR;
+	return status;
 }

@@ -29,8 +29,11 @@ static const uint32_t transitions[] = {
 	[ARNICA_HW_QPS_ERR] = 0,
 };
 
-static bool legal(uint32_t from, uint32_t to)
+static bool legal(uint32_t type, uint32_t from, uint32_t to)
 {
+	/* Only the queues of unreliable services come back from SQE. */
+	if (from == ARNICA_HW_QPS_SQE && type == ARNICA_HW_QP_RC)
+		return to == ARNICA_HW_QPS_RESET || to == ARNICA_HW_QPS_ERR;
 	if (to == ARNICA_HW_QPS_RESET || to == ARNICA_HW_QPS_ERR)
 		return true;
 	return from <= ARNICA_HW_QPS_ERR && to <= ARNICA_HW_QPS_ERR &&
@@ -173,6 +176,7 @@ static void apply(struct adev_qp *qp, uint32_t mask, uint32_t from, uint32_t to)
 	shared->access = arnica_from_le32(own->access);
 	shared->min_rnr_timer = arnica_from_le32(own->min_rnr_timer);
 	shared->max_dest_rd_atomic = arnica_from_le32(own->max_dest_rd_atomic);
+	shared->qkey = arnica_from_le32(own->qkey);
 	if (mask & IBV_QP_DEST_QPN)
 		shared->dest_qpn = arnica_from_le32(own->dest_qpn);
 	if (mask & IBV_QP_RQ_PSN)
@@ -249,7 +253,8 @@ change_state(struct adev_qp *qp, const struct arnica_hw_qp_attributes *new,
  * on, one that has drained, and knowing the peer, so that its death is seen. */
 static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
 {
-	if (to == ARNICA_HW_QPS_RTR && from == ARNICA_HW_QPS_INIT) {
+	if (to == ARNICA_HW_QPS_RTR && from == ARNICA_HW_QPS_INIT &&
+	    qp->type != ARNICA_HW_QP_UD) {
 		adev_qp_lock_send(qp);
 		(void)!adev_link_resolve(qp);
 		adev_exec_release(qp);
@@ -287,7 +292,7 @@ ADEV_COMMAND_HANDLER(modify_qp)
 	if (mask & IBV_QP_CUR_STATE &&
 	    arnica_from_le32(new->current_state) != from)
 		status = ARNICA_HW_COMMAND_INVALID;
-	else if (!legal(from, to) || (to == from && !(mask & IBV_QP_STATE) &&
+	else if (!legal(qp->type, from, to) || (to == from && !(mask & IBV_QP_STATE) &&
 				      from == ARNICA_HW_QPS_RESET))
 		status = ARNICA_HW_COMMAND_INVALID;
 	else

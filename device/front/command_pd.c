@@ -6,6 +6,7 @@
 #include "front/address.h"
 #include "front/command.h"
 #include "front/objects.h"
+#include "transport/address_handle.h"
 
 bool adev_pd_valid(const struct adev_function *fn, uint32_t pd)
 {
@@ -43,40 +44,61 @@ ADEV_COMMAND_HANDLER(dealloc_pd)
 	return ARNICA_HW_COMMAND_OK;
 }
 
+/* The number is published last: from then on datagrams can use it. */
+static void publish_ah(struct adev_ah *ah, uint32_t pd,
+		       const struct arnica_hw_qp_attributes *attributes,
+		       const struct adev_path *path, bool here)
+{
+	ah->path = *path;
+	ah->here = here;
+	ah->service_level = (uint8_t)arnica_from_le32(attributes->sl);
+	atomic_store_explicit(&ah->pd, pd + 1, memory_order_release);
+}
+
 ADEV_COMMAND_HANDLER(create_ah)
 {
 	const struct arnica_hw_cmd_create_ah *create = &command->create_ah;
 	uint32_t pd = arnica_from_le32(create->pd);
 	enum arnica_hw_command_status status;
-	uint32_t ah;
+	struct adev_path path;
+	struct adev_ah *ah;
+	uint32_t number;
+	bool here;
 
 	if (!adev_pd_valid(fn, pd))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	status = adev_address_check(arnica_from_le32(create->port),
-				    &create->attributes);
+	status = adev_address_resolve(arnica_from_le32(create->port),
+				      &create->attributes, &path, &here);
 	if (status != ARNICA_HW_COMMAND_OK)
 		return status;
-	if (adev_index_take(&fn->free_ahs, &fn->next_ah, ADEV_MAX_AH, &ah))
+	if (adev_index_take(&fn->free_ahs, &fn->next_ah, ADEV_MAX_AH, &number))
 		return ARNICA_HW_COMMAND_NO_MEMORY;
-	fn->ah_pd[ah] = pd + 1;
+	ah = adev_ah_make(fn->ahs, number);
+	if (!ah) {
+		adev_index_give(&fn->free_ahs, number);
+		return ARNICA_HW_COMMAND_NO_MEMORY;
+	}
+	publish_ah(ah, pd, &create->attributes, &path, here);
 	fn->num_ahs++;
 	adev_pd_get(fn, pd);
-	completion->object.handle = arnica_to_le32(ah);
+	completion->object.handle = arnica_to_le32(number);
 	return ARNICA_HW_COMMAND_OK;
 }
 
 ADEV_COMMAND_HANDLER(destroy_ah)
 {
-	uint32_t ah = arnica_from_le32(command->object.handle);
+	uint32_t number = arnica_from_le32(command->object.handle);
+	struct adev_ah *ah;
 
 	(void)completion;
 	if (arnica_from_le32(command->object.reserved0))
 		return ARNICA_HW_COMMAND_INVALID;
-	if (ah >= ADEV_MAX_AH || !fn->ah_pd[ah])
+	if (!adev_ah_find(fn->ahs, number))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	adev_pd_put(fn, fn->ah_pd[ah] - 1);
-	fn->ah_pd[ah] = 0;
+	ah = adev_ah_make(fn->ahs, number); /* it is there */
+	adev_pd_put(fn, atomic_load(&ah->pd) - 1);
+	atomic_store(&ah->pd, 0);
 	fn->num_ahs--;
-	adev_index_give(&fn->free_ahs, ah);
+	adev_index_give(&fn->free_ahs, number);
 	return ARNICA_HW_COMMAND_OK;
 }

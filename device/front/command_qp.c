@@ -13,9 +13,15 @@
 #include "exec/exec.h"
 #include "front/command.h"
 #include "front/objects.h"
+#include "transport/datagram.h"
 
 #define EAGER_MIN_BYTES 8192u
 #define EAGER_MAX_BYTES 65536u
+/* Datagrams come from anybody and are not held back: there is room for the
+ * largest in each receive, as far as that is reasonable. */
+#define EAGER_DATAGRAM_BYTES 8192u /* a power of two */
+#define EAGER_MAX_DATAGRAM_BYTES (4u << 20)
+#define UD_MTU_BYTES 4096u
 #define DESTROY_LOCK_MS 1000u
 
 /* What a QP is made of, in one range of the heap. */
@@ -43,6 +49,18 @@ static uint64_t place(uint64_t *next, uint64_t bytes)
 	return offset;
 }
 
+static uint32_t eager_bytes(const struct arnica_hw_cmd_create_qp *cmd,
+			    uint32_t slots)
+{
+	bool datagrams = arnica_from_le32(cmd->type) == ARNICA_HW_QP_UD;
+	uint32_t bytes = slots * (datagrams ? EAGER_DATAGRAM_BYTES : 1024);
+	uint32_t most = datagrams ? EAGER_MAX_DATAGRAM_BYTES : EAGER_MAX_BYTES;
+
+	if (slots && bytes < EAGER_MIN_BYTES)
+		return EAGER_MIN_BYTES;
+	return bytes > most ? most : bytes;
+}
+
 static void compute_sizes(const struct arnica_hw_cmd_create_qp *cmd,
 			  struct sizes *sizes)
 {
@@ -66,11 +84,7 @@ static void compute_sizes(const struct arnica_hw_cmd_create_qp *cmd,
 		sizes->inline_bytes = ARNICA_HW_MAX_INLINE;
 	sizes->recv_slots = recv_depth ? round_up(recv_depth) : 0;
 	sizes->recv_stride = round_up((recv_sge ? recv_sge : 1) * 16);
-	sizes->eager_bytes = sizes->recv_slots * 1024;
-	if (sizes->recv_slots && sizes->eager_bytes < EAGER_MIN_BYTES)
-		sizes->eager_bytes = EAGER_MIN_BYTES;
-	if (sizes->eager_bytes > EAGER_MAX_BYTES)
-		sizes->eager_bytes = EAGER_MAX_BYTES;
+	sizes->eager_bytes = eager_bytes(cmd, sizes->recv_slots);
 	sizes->sq = place(&next, (uint64_t)sizes->send_slots *
 					 sizes->send_stride);
 	sizes->send_ring = place(&next, (uint64_t)sizes->send_slots *
@@ -86,8 +100,14 @@ static void compute_sizes(const struct arnica_hw_cmd_create_qp *cmd,
 static enum arnica_hw_command_status
 check(struct adev_function *fn, const struct arnica_hw_cmd_create_qp *cmd)
 {
-	if (arnica_from_le32(cmd->type) != ARNICA_HW_QP_RC)
+	switch (arnica_from_le32(cmd->type)) {
+	case ARNICA_HW_QP_RC:
+	case ARNICA_HW_QP_UC:
+	case ARNICA_HW_QP_UD:
+		break;
+	default:
 		return ARNICA_HW_COMMAND_NOT_SUPPORTED;
+	}
 	if (!adev_pd_valid(fn, arnica_from_le32(cmd->pd)) ||
 	    !adev_cq_valid(fn, arnica_from_le32(cmd->send_cq)) ||
 	    !adev_cq_valid(fn, arnica_from_le32(cmd->recv_cq)))
@@ -197,7 +217,8 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 	qp->sq_mask = sizes->send_slots ? sizes->send_slots - 1 : 0;
 	qp->sq_depth = arnica_from_le32(cmd->send_depth);
 	qp->rq_depth = arnica_from_le32(cmd->recv_depth);
-	qp->path_mtu_bytes = 1024;
+	qp->path_mtu_bytes =
+		qp->type == ARNICA_HW_QP_UD ? UD_MTU_BYTES : 1024;
 	qp->message.inbox_slot = -1;
 	init_ring(qp, &qp->send_ring, false, base + sizes->send_ring,
 		  sizes->send_slots);
@@ -221,6 +242,7 @@ static void init_shared(struct adev_qp *qp,
 	shared->dest_qpn = 0;
 	shared->pd = qp->pd;
 	shared->access = 0;
+	shared->qkey = 0;
 	shared->max_dest_rd_atomic = 0;
 	shared->send_cq = qp->send_cq;
 	shared->recv_cq = qp->recv_cq;
@@ -307,11 +329,13 @@ ADEV_COMMAND_HANDLER(create_qp)
 		return ARNICA_HW_COMMAND_NO_MEMORY;
 	memset(qp, 0, sizeof(*qp));
 	if (take_number(fn, &qp->index, &qp->qpn) ||
-	    populate_tables(fn, qp->index) ||
-	    adev_heap_alloc(&fn->heap, sizes.total, &base)) {
-		free(qp);
-		return ARNICA_HW_COMMAND_NO_MEMORY;
-	}
+	    populate_tables(fn, qp->index))
+		goto err_free;
+	if (arnica_from_le32(cmd->type) == ARNICA_HW_QP_UD &&
+	    adev_datagram_create(qp))
+		goto err_free;
+	if (adev_heap_alloc(&fn->heap, sizes.total, &base))
+		goto err_datagram;
 	init_private(qp, fn, cmd, &sizes, base);
 	init_shared(qp, cmd, &sizes, base);
 	register_qp(fn, qp);
@@ -322,6 +346,12 @@ ADEV_COMMAND_HANDLER(create_qp)
 	fill_queue(&answer->send, qp, false, cmd, &sizes, base);
 	fill_queue(&answer->receive, qp, true, cmd, &sizes, base);
 	return ARNICA_HW_COMMAND_OK;
+
+err_datagram:
+	adev_datagram_destroy(qp);
+err_free:
+	free(qp);
+	return ARNICA_HW_COMMAND_NO_MEMORY;
 }
 
 /* Nobody of this process looks at the QP any more after this. */
@@ -334,6 +364,7 @@ static void withdraw(struct adev_function *fn, struct adev_qp *qp)
 	adev_function_unwait(fn, qp);
 	adev_sched_remove(&fn->scheduler, qp);
 	adev_link_drop(qp);
+	adev_datagram_destroy(qp);
 	adev_qp_unlock_send(qp);
 	atomic_flag_clear(&fn->serving);
 }

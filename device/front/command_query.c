@@ -5,7 +5,7 @@
 #include "domain/identity.h"
 #include "front/address.h"
 #include "front/command.h"
-#include "front/objects.h"
+#include "transport/address_handle.h"
 
 /* Of the adapter, not of the package; sysfs has it in fw_ver, too. */
 #define FIRMWARE_VERSION "1.0.0"

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "domain/proc.h"
+#include "transport/address_handle.h"
 
 int adev_objects_init(struct adev_function *fn)
 {
@@ -16,9 +17,9 @@ int adev_objects_init(struct adev_function *fn)
 	fn->cq_depths = calloc(layout->max_cq, sizeof(uint32_t));
 	fn->mr_pd = calloc(layout->max_mr, sizeof(uint32_t));
 	fn->mr_instance = calloc(layout->max_mr, sizeof(uint8_t));
-	fn->ah_pd = calloc(ADEV_MAX_AH, sizeof(uint32_t));
+	fn->ahs = calloc(1, sizeof(*fn->ahs));
 	if (!fn->pd_references || !fn->cq_references || !fn->cq_depths ||
-	    !fn->mr_pd || !fn->mr_instance || !fn->ah_pd) {
+	    !fn->mr_pd || !fn->mr_instance || !fn->ahs) {
 		adev_objects_fini(fn);
 		return ENOMEM;
 	}
@@ -40,15 +41,17 @@ void adev_objects_fini(struct adev_function *fn)
 	free(fn->cq_depths);
 	free(fn->mr_pd);
 	free(fn->mr_instance);
-	free(fn->ah_pd);
+	if (fn->ahs)
+		adev_ah_fini(fn->ahs);
+	free(fn->ahs);
 	fn->pd_references = NULL;
 	fn->cq_references = NULL;
 	fn->cq_depths = NULL;
 	fn->mr_pd = NULL;
 	fn->mr_instance = NULL;
-	fn->ah_pd = NULL;
 	free(fn->dms);
 	fn->dms = NULL;
+	fn->ahs = NULL;
 	free_list_fini(&fn->free_pds);
 	free_list_fini(&fn->free_cqs);
 	free_list_fini(&fn->free_mrs);

@@ -10,8 +10,6 @@
 
 #include "core/function.h"
 
-#define ADEV_MAX_AH 65536u
-
 /* Allocates the tables for the layout of fn->view and draws tpt_mask; fn was
  * zero before. ENOMEM: nothing is left allocated. */
 int adev_objects_init(struct adev_function *fn) ARNICA_MUST_CHECK;

@@ -11,12 +11,14 @@
 #include "comp/completion.h"
 #include "core/view.h"
 
+struct adev_function;
 struct adev_qp;
 
 struct adev_link {
 	bool resolved;
 	struct adev_view *view; /* referenced; NULL: never attached */
 	struct adev_qp_shared *qp;
+	uint32_t index; /* of the QP in its function */
 	uint32_t incarnation;
 	struct arnica_hw_queue_record *record; /* of its receive queue */
 	char *rq;
@@ -32,8 +34,18 @@ struct adev_link {
 enum adev_link_state {
 	ADEV_LINK_UP,
 	ADEV_LINK_ABSENT, /* no such QP now: the peer does not answer */
+	ADEV_LINK_BUSY,   /* somebody has it locked just now */
 	ADEV_LINK_DEAD,   /* its process died */
 };
+
+/*
+ * Makes sure that *link, which was zero before its first use, leads to the QP
+ * with this number, and lets go of it. A function's own QPs are reached in the
+ * same way.
+ */
+enum adev_link_state adev_link_open(struct adev_function *fn, uint32_t qpn,
+				    struct adev_link *link) ARNICA_MUST_CHECK;
+void adev_link_close(struct adev_link *link);
 
 /* Makes sure that qp->link leads to the QP that it is connected to. */
 enum adev_link_state adev_link_resolve(struct adev_qp *qp) ARNICA_MUST_CHECK;
@@ -44,6 +56,9 @@ enum adev_link_state adev_link_resolve(struct adev_qp *qp) ARNICA_MUST_CHECK;
  */
 bool adev_link_own(struct adev_qp *qp, struct adev_link *link)
 	ARNICA_MUST_CHECK;
+
+/* Gives up the transfer that the message under way has in the peer's inbox. */
+void adev_link_abandon(struct adev_qp *qp);
 
 /* Lets go of the peer. */
 void adev_link_drop(struct adev_qp *qp);

@@ -94,21 +94,25 @@ bool adev_link_own(struct adev_qp *qp, struct adev_link *link)
 	memset(link, 0, sizeof(*link));
 	link->view = &qp->fn->view;
 	link->qp = qp->shared;
+	link->index = qp->index;
 	copy_shape(qp->shared, &shape);
 	link->resolved = fill(link, &shape, qp->index, qp->qpn);
 	return link->resolved;
 }
 
-static enum adev_link_state attach(struct adev_qp *qp, uint32_t function,
-				   uint64_t generation)
+/* `abandons`: the QP whose message may have a transfer under way there. */
+static enum adev_link_state attach(struct adev_function *fn,
+				   struct adev_link *link, uint32_t function,
+				   uint64_t generation,
+				   struct adev_qp *abandons)
 {
-	struct adev_link *link = &qp->link;
-
 	if (link->view && link->view->function == function &&
 	    link->view->generation == generation)
 		return ADEV_LINK_UP;
-	adev_link_drop(qp);
-	if (adev_adapter_attach(qp->fn, function, generation, &link->view)) {
+	if (abandons)
+		adev_link_abandon(abandons);
+	adev_link_close(link);
+	if (adev_adapter_attach(fn, function, generation, &link->view)) {
 		link->view = NULL;
 		return ADEV_LINK_ABSENT;
 	}
@@ -116,44 +120,32 @@ static enum adev_link_state attach(struct adev_qp *qp, uint32_t function,
 }
 
 /* The peer's process ended: dead, or in good order? */
-static enum adev_link_state state_of_gone(struct adev_qp *qp)
+static enum adev_link_state state_of_gone(struct adev_function *fn,
+					  const struct adev_link *link)
 {
-	struct adev_view *view = qp->link.view;
+	struct adev_view *view = link->view;
 
 	if (!view)
 		return ADEV_LINK_ABSENT;
-	if (adev_directory_life(qp->fn->directory, view->function,
+	if (adev_directory_life(fn->directory, view->function,
 				view->generation) == ADEV_LIFE_DEAD)
 		return ADEV_LINK_DEAD;
 	return ADEV_LINK_ABSENT;
 }
 
-enum adev_link_state adev_link_resolve(struct adev_qp *qp)
+/* The QP with this number, in the view that is attached. */
+static enum adev_link_state look_at(struct adev_function *fn,
+				    struct adev_link *link, uint32_t qpn,
+				    uint32_t index)
 {
-	struct adev_link *link = &qp->link;
-	uint32_t qpn = arnica_from_le32(qp->attributes.dest_qpn);
-	uint32_t function, lease, index;
-	uint64_t generation;
 	struct shape shape;
 
-	if (link->resolved) {
-		if (adev_directory_alive(qp->fn->directory,
-					 link->view->function,
-					 link->view->generation))
-			return ADEV_LINK_UP;
-		link->resolved = false;
-	}
-	if (adev_directory_find(qp->fn->directory, qpn, &function, &generation,
-				&lease))
-		return state_of_gone(qp);
-	if (attach(qp, function, generation) != ADEV_LINK_UP)
-		return ADEV_LINK_ABSENT;
-	index = lease * ADEV_LEASE_QPNS + (qpn & (ADEV_LEASE_QPNS - 1));
 	if (index >= link->view->layout.max_qp)
 		return ADEV_LINK_ABSENT;
 	link->qp = &link->view->qps[index];
-	if (!adev_qp_try_lock_announcing(link->qp, qp->fn->view.function))
-		return ADEV_LINK_ABSENT;
+	link->index = index;
+	if (!adev_qp_try_lock_announcing(link->qp, fn->view.function))
+		return ADEV_LINK_BUSY;
 	copy_shape(link->qp, &shape);
 	link->resolved = link->qp->qpn == qpn && qpn;
 	adev_qp_unlock(link->qp);
@@ -164,15 +156,57 @@ enum adev_link_state adev_link_resolve(struct adev_qp *qp)
 	return ADEV_LINK_UP;
 }
 
-void adev_link_drop(struct adev_qp *qp)
+static enum adev_link_state open_link(struct adev_function *fn, uint32_t qpn,
+				      struct adev_link *link,
+				      struct adev_qp *abandons)
 {
-	struct adev_link *link = &qp->link;
+	uint32_t function, lease;
+	uint64_t generation;
 
-	if (link->view && qp->message.inbox_slot >= 0)
-		adev_dma_abandon(link->view, qp->message.inbox_slot);
-	qp->message.inbox_slot = -1;
+	if (link->resolved) {
+		if (adev_directory_alive(fn->directory, link->view->function,
+					 link->view->generation))
+			return ADEV_LINK_UP;
+		link->resolved = false;
+	}
+	if (adev_directory_find(fn->directory, qpn, &function, &generation,
+				&lease))
+		return state_of_gone(fn, link);
+	if (attach(fn, link, function, generation, abandons) != ADEV_LINK_UP)
+		return ADEV_LINK_ABSENT;
+	return look_at(fn, link, qpn,
+		       lease * ADEV_LEASE_QPNS + (qpn & (ADEV_LEASE_QPNS - 1)));
+}
+
+enum adev_link_state adev_link_open(struct adev_function *fn, uint32_t qpn,
+				    struct adev_link *link)
+{
+	return open_link(fn, qpn, link, NULL);
+}
+
+void adev_link_close(struct adev_link *link)
+{
 	if (link->view)
 		adev_adapter_detach(link->view);
 	link->view = NULL;
 	link->resolved = false;
+}
+
+enum adev_link_state adev_link_resolve(struct adev_qp *qp)
+{
+	return open_link(qp->fn, arnica_from_le32(qp->attributes.dest_qpn),
+			 &qp->link, qp);
+}
+
+void adev_link_abandon(struct adev_qp *qp)
+{
+	if (qp->link.view && qp->message.inbox_slot >= 0)
+		adev_dma_abandon(qp->link.view, qp->message.inbox_slot);
+	qp->message.inbox_slot = -1;
+}
+
+void adev_link_drop(struct adev_qp *qp)
+{
+	adev_link_abandon(qp);
+	adev_link_close(&qp->link);
 }

@@ -34,7 +34,9 @@ static enum adev_verdict refuse(struct adev_qp *qp,
 				struct adev_placement *placement,
 				enum adev_verdict verdict, uint32_t event)
 {
-	placement->failed = true;
+	/* UC drops what it cannot accept, and takes the next (IBTA 9.9.3.2,
+	 * class D). */
+	placement->failed = qp->type == ARNICA_HW_QP_RC;
 	placement->async_event = event;
 	placement->completion.status =
 		verdict == ADEV_VERDICT_NAK_ACCESS ?
@@ -90,6 +92,8 @@ static enum adev_verdict not_ready(struct adev_qp *qp)
 {
 	struct adev_link *link = &qp->link;
 
+	if (qp->type != ARNICA_HW_QP_RC)
+		return ADEV_VERDICT_RNR;
 	qp->peer_rnr_timer = link->qp->min_rnr_timer;
 	qp->rnr_producer = link->qp->rq_producer_seen;
 	/* Stored once for each wait: the host reads this line at every post. */
@@ -101,29 +105,6 @@ static enum adev_verdict not_ready(struct adev_qp *qp)
 	/* The host stores its index and then looks at `waiting`, both
 	 * sequentially consistent: one of us sees the other. */
 	return adev_receive_posted(link) ? ADEV_VERDICT_LATER : ADEV_VERDICT_RNR;
-}
-
-/* Room for a message in the eager ring; *offset is its place. */
-static bool eager_room(struct adev_link *link, uint32_t bytes, uint32_t *offset,
-		       uint32_t *end)
-{
-	struct adev_qp_shared *responder = link->qp;
-	uint32_t size = link->eager_bytes, head = responder->eager_head;
-	uint32_t padded = (bytes + 63u) & ~63u;
-
-	if (!size || padded > size)
-		return false;
-	if ((head & (size - 1)) + padded > size)
-		head = (head | (size - 1)) + 1; /* to the start of the ring */
-	if (head + padded - responder->eager_tail_seen > size) {
-		responder->eager_tail_seen = arnica_load32(
-			&link->record->eager_tail, memory_order_acquire);
-		if (head + padded - responder->eager_tail_seen > size)
-			return false;
-	}
-	*offset = head & (size - 1);
-	*end = head + padded;
-	return true;
 }
 
 static enum adev_verdict of_dma(enum adev_dma_result result)
@@ -194,7 +175,7 @@ static enum adev_verdict place_payload(struct adev_qp *qp,
 		return ADEV_VERDICT_ACK;
 	}
 	if (message->bytes <= EAGER_MAX_BYTES && message->inbox_slot < 0 &&
-	    !message->done && eager_room(link, bytes, &offset, &end)) {
+	    !message->done && adev_receive_eager(link, bytes, &offset, &end)) {
 		if (!adev_gather_read(&message->gather, 0,
 				      link->eager + offset, bytes))
 			return ADEV_VERDICT_LOCAL_PROTECTION;
@@ -227,9 +208,12 @@ static enum adev_verdict place_send(struct adev_qp *qp,
 		return fail_receive(qp, placement, status,
 				    ADEV_VERDICT_NAK_OPERATION);
 	if (message->bytes > into.bytes)
-		return fail_receive(qp, placement,
-				    ARNICA_HW_STATUS_LOC_LEN_ERR,
-				    ADEV_VERDICT_NAK_INVALID);
+		return qp->type == ARNICA_HW_QP_RC ?
+			       fail_receive(qp, placement,
+					    ARNICA_HW_STATUS_LOC_LEN_ERR,
+					    ADEV_VERDICT_NAK_INVALID) :
+			       refuse(qp, placement, ADEV_VERDICT_NAK_INVALID,
+				      0);
 	verdict = place_payload(qp, &into, &flags);
 	if (verdict == ADEV_VERDICT_NAK_OPERATION)
 		return fail_receive(qp, placement,

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "comp/channel.h"
 #include "core/clock.h"
 #include "core/qp_lock.h"
 #include "trace.h"
@@ -35,7 +36,7 @@ static void flush_completion(struct adev_completion *completion, uint32_t index,
 	completion->status = ARNICA_HW_STATUS_WR_FLUSH_ERR;
 }
 
-static void flush_send(struct adev_qp *qp)
+void adev_qp_flush_send(struct adev_qp *qp)
 {
 	uint32_t producer = atomic_load_explicit(&qp->producer,
 						 memory_order_acquire);
@@ -95,7 +96,7 @@ void adev_qp_flush(struct adev_qp *qp)
 	struct adev_completion last;
 	bool any;
 
-	flush_send(qp);
+	adev_qp_flush_send(qp);
 	if (adev_qp_lock_owner(qp->fn, qp->shared, FLUSH_LOCK_MS)) {
 		qp->flush_pending = true;
 		atomic_store_explicit(&qp->retry_at_ns,
@@ -123,4 +124,35 @@ void adev_qp_enter_error(struct adev_qp *qp)
 	adev_qp_flush(qp);
 	/* A peer that was killed may have left a ring on no ready list. */
 	adev_completion_rescan(&qp->recv_ring);
+}
+
+void adev_qp_enter_sqe(struct adev_qp *qp)
+{
+	uint32_t state = atomic_load(&qp->shared->state);
+
+	arnica_trace_qp_sqe(qp->qpn, state);
+	qp->active = false;
+	qp->wait = ADEV_WAIT_NOT;
+	/* Whoever delivers to this QP may just have moved it to ERR. */
+	while (state == ARNICA_HW_QPS_RTS || state == ARNICA_HW_QPS_SQD)
+		if (atomic_compare_exchange_strong(&qp->shared->state, &state,
+						   ARNICA_HW_QPS_SQE))
+			break;
+	adev_qp_flush_send(qp);
+}
+
+void adev_qp_recover(struct adev_qp *qp)
+{
+	struct adev_qp_shared *shared = qp->shared;
+
+	if (adev_qp_lock_owner(qp->fn, shared, FLUSH_LOCK_MS))
+		return; /* a live one has it */
+	/* As in flush_receive(). */
+	if (qp->recv_ring.entries &&
+	    adev_completion_published(&qp->recv_ring, shared->rq_head))
+		shared->rq_head++;
+	adev_qp_unlock(shared);
+	/* It may have put the ring on no list, and not told of an event. */
+	adev_completion_rescan(&qp->recv_ring);
+	adev_channels_rescan(qp->fn);
 }

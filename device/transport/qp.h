@@ -20,6 +20,8 @@
 #include "link/link.h"
 
 struct adev_remote; /* remote.h */
+struct adev_ah;
+struct adev_destinations;
 
 /* One message under way. Stays as it is while the queue pair waits. */
 struct adev_message {
@@ -36,6 +38,9 @@ struct adev_message {
 	int inbox_slot;      /* in the peer's inbox; -1: none */
 	uint32_t inbox_bytes; /* of the transfer under way there */
 	uint32_t local_access; /* right that the local pieces need */
+	const struct adev_ah *ah; /* UD */
+	uint32_t dest_qpn;        /* UD */
+	uint32_t qkey;            /* UD: what it carries */
 	uint8_t inline_data[ARNICA_HW_MAX_INLINE];
 	struct adev_gather gather;
 };
@@ -75,6 +80,7 @@ struct adev_qp {
 	/* Changes in INIT only, with sq_lock held. */
 	_Atomic(struct adev_remote *) remote; /* NULL: peer in this domain */
 	struct adev_remote *remote_kept; /* from an earlier connection too */
+	struct adev_destinations *destinations; /* UD; NULL otherwise */
 	struct adev_message message;
 
 	enum adev_wait wait;
@@ -121,7 +127,19 @@ static inline void adev_qp_unlock_send(struct adev_qp *qp)
  * `sq_lock` held. */
 void adev_qp_enter_error(struct adev_qp *qp);
 
+/* Moves the send queue of a QP of an unreliable service to SQE and flushes it:
+ * an error of its own (IBTA 10.3.1.6). The receive queue goes on. `sq_lock`
+ * held. */
+void adev_qp_enter_sqe(struct adev_qp *qp);
+
 /* Flushes what was posted since; `sq_lock` held, state ERR. */
 void adev_qp_flush(struct adev_qp *qp);
+
+/* The same for the send queue alone, in state SQE. */
+void adev_qp_flush_send(struct adev_qp *qp);
+
+/* A sender to this QP of an unreliable service died: takes the responder lock
+ * from it and finishes what it began. */
+void adev_qp_recover(struct adev_qp *qp);
 
 #endif

@@ -36,6 +36,28 @@ enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
 				    ARNICA_HW_ACCESS_LOCAL_WRITE, into);
 }
 
+bool adev_receive_eager(struct adev_link *link, uint32_t bytes,
+			uint32_t *offset, uint32_t *end)
+{
+	struct adev_qp_shared *responder = link->qp;
+	uint32_t size = link->eager_bytes, head = responder->eager_head;
+	uint32_t padded = (bytes + 63u) & ~63u;
+
+	if (!size || padded > size)
+		return false;
+	if ((head & (size - 1)) + padded > size)
+		head = (head | (size - 1)) + 1; /* to the start of the ring */
+	if (head + padded - responder->eager_tail_seen > size) {
+		responder->eager_tail_seen = arnica_load32(
+			&link->record->eager_tail, memory_order_acquire);
+		if (head + padded - responder->eager_tail_seen > size)
+			return false;
+	}
+	*offset = head & (size - 1);
+	*end = head + padded;
+	return true;
+}
+
 void adev_receive_complete(struct adev_link *link,
 			   struct adev_completion *completion)
 {

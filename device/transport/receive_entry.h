@@ -20,6 +20,11 @@ enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
 					  struct adev_gather *into)
 	ARNICA_MUST_CHECK;
 
+/* Room for a message in the queue's eager ring: its place, and the head that
+ * the ring has when it is used. False: none until the host has polled. */
+bool adev_receive_eager(struct adev_link *link, uint32_t bytes,
+			uint32_t *offset, uint32_t *end) ARNICA_MUST_CHECK;
+
 /* Publishes the completion of the entry at the head (wqe_index is set here),
  * and goes on to the next one. To be notified when the lock was given back. */
 void adev_receive_complete(struct adev_link *link,

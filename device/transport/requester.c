@@ -3,9 +3,9 @@
 #include "transport/requester.h"
 
 #include "core/clock.h"
-#include "dma/dma.h"
 #include "tpt/tpt.h"
 #include "transport/complete.h"
+#include "transport/loss.h"
 #include "transport/responder.h"
 #include "trace.h"
 
@@ -15,8 +15,8 @@
 #define RETRY_AT_MOST_NS (4 * ADEV_MS_NS)
 #define BUSY_AFTER_NS 50000ull
 
-static void publish_send(struct adev_qp *qp, enum arnica_hw_status status,
-			 uint32_t vendor_error)
+void adev_requester_publish(struct adev_qp *qp, enum arnica_hw_status status,
+			    uint32_t vendor_error)
 {
 	const struct adev_ended ended = {
 		.index = qp->message.index,
@@ -31,7 +31,7 @@ static void publish_send(struct adev_qp *qp, enum arnica_hw_status status,
 	adev_complete_notify(qp, &completion);
 }
 
-static enum adev_progress succeed(struct adev_qp *qp)
+enum adev_progress adev_requester_finish(struct adev_qp *qp)
 {
 	struct adev_message *message = &qp->message;
 
@@ -42,14 +42,35 @@ static enum adev_progress succeed(struct adev_qp *qp)
 	qp->head++;
 	qp->wait = ADEV_WAIT_NOT;
 	qp->again_ns = 0;
-	adev_count(&qp->fn->counters, messages);
 	arnica_trace_message_done(qp->qpn, message->index);
-	adev_count_add(&qp->fn->counters, bytes, message->bytes);
 	/* Unsignaled work retires with the next completion: it stays in the
 	 * send queue until the host learns of a later index. */
 	if (message->flags & ARNICA_HW_WQE_SIGNALED)
-		publish_send(qp, ARNICA_HW_STATUS_SUCCESS, 0);
+		adev_requester_publish(qp, ARNICA_HW_STATUS_SUCCESS, 0);
 	return ADEV_PROGRESS_DONE;
+}
+
+enum adev_progress adev_requester_succeed(struct adev_qp *qp)
+{
+	adev_count(&qp->fn->counters, messages);
+	adev_count_add(&qp->fn->counters, bytes, qp->message.bytes);
+	return adev_requester_finish(qp);
+}
+
+/* What was moved of the message so far leads nowhere any more. */
+static void forget_transfer(struct adev_qp *qp)
+{
+	qp->message.done = 0;
+	adev_link_abandon(qp);
+}
+
+/* An unreliable connection does not learn what becomes of a message: it was
+ * sent (IBTA 9.8.2). */
+static enum adev_progress lose(struct adev_qp *qp, enum adev_loss why)
+{
+	forget_transfer(qp);
+	adev_count_loss(qp->fn, qp->qpn, why);
+	return adev_requester_finish(qp);
 }
 
 void adev_requester_fail(struct adev_qp *qp, enum arnica_hw_status status,
@@ -57,11 +78,16 @@ void adev_requester_fail(struct adev_qp *qp, enum arnica_hw_status status,
 {
 	if (qp->active) {
 		arnica_trace_message_failed(qp->qpn, status);
-		publish_send(qp, status, vendor_error);
+		adev_requester_publish(qp, status, vendor_error);
 		qp->active = false;
 		qp->head++;
 	}
-	adev_qp_enter_error(qp);
+	if (qp->type == ARNICA_HW_QP_RC) {
+		adev_qp_enter_error(qp);
+	} else {
+		forget_transfer(qp);
+		adev_qp_enter_sqe(qp);
+	}
 }
 
 static enum adev_progress fail(struct adev_qp *qp, enum arnica_hw_status status,
@@ -71,9 +97,8 @@ static enum adev_progress fail(struct adev_qp *qp, enum arnica_hw_status status,
 	return ADEV_PROGRESS_ERROR;
 }
 
-/* Begins or goes on with a wait; the deadline is that of the first time. */
-static enum adev_progress wait(struct adev_qp *qp, enum adev_wait why,
-			       uint64_t patience_ns, uint64_t again_ns)
+enum adev_progress adev_requester_wait(struct adev_qp *qp, enum adev_wait why,
+				       uint64_t patience_ns, uint64_t again_ns)
 {
 	uint64_t now = adev_now_ns();
 
@@ -97,7 +122,7 @@ static enum adev_progress wait(struct adev_qp *qp, enum adev_wait why,
 	return ADEV_PROGRESS_WAIT;
 }
 
-static bool overdue(struct adev_qp *qp, enum adev_wait why)
+bool adev_requester_overdue(const struct adev_qp *qp, enum adev_wait why)
 {
 	return qp->wait == why && qp->deadline_ns != ADEV_NEVER_NS &&
 	       adev_now_ns() >= qp->deadline_ns;
@@ -110,11 +135,12 @@ static enum adev_progress wait_for_receive(struct adev_qp *qp)
 
 	if (qp->wait != ADEV_WAIT_RNR)
 		adev_count(&qp->fn->counters, rnr);
-	if (overdue(qp, ADEV_WAIT_RNR) || !retries)
+	if (adev_requester_overdue(qp, ADEV_WAIT_RNR) || !retries)
 		return fail(qp, ARNICA_HW_STATUS_RNR_RETRY_EXC_ERR, 0);
-	return wait(qp, ADEV_WAIT_RNR,
-		    retries == 7 ? ADEV_NEVER_NS : retries * timer,
-		    RETRY_AFTER_NS);
+	return adev_requester_wait(
+		qp, ADEV_WAIT_RNR,
+		retries == 7 ? ADEV_NEVER_NS : retries * timer,
+		RETRY_AFTER_NS);
 }
 
 /* The peer does not answer: local ACK timeout, retry_cnt times more. */
@@ -126,20 +152,26 @@ static enum adev_progress wait_for_answer(struct adev_qp *qp)
 
 	if (qp->wait != ADEV_WAIT_RETRY)
 		adev_count(&qp->fn->counters, retries);
-	if (overdue(qp, ADEV_WAIT_RETRY))
+	if (adev_requester_overdue(qp, ADEV_WAIT_RETRY))
 		return fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR, 0);
-	return wait(qp, ADEV_WAIT_RETRY, patience, RETRY_AFTER_NS);
+	return adev_requester_wait(qp, ADEV_WAIT_RETRY, patience,
+				   RETRY_AFTER_NS);
+}
+
+static enum adev_progress wait_for_lock(struct adev_qp *qp, uint64_t patience)
+{
+	return adev_requester_wait(qp, ADEV_WAIT_BUSY, patience, BUSY_AFTER_NS);
 }
 
 static enum adev_progress answer(struct adev_qp *qp, enum adev_verdict verdict)
 {
 	switch (verdict) {
 	case ADEV_VERDICT_ACK:
-		return succeed(qp);
+		return adev_requester_succeed(qp);
 	case ADEV_VERDICT_MORE:
 		return ADEV_PROGRESS_MORE;
 	case ADEV_VERDICT_LATER:
-		return wait(qp, ADEV_WAIT_BUSY, ADEV_NEVER_NS, BUSY_AFTER_NS);
+		return wait_for_lock(qp, ADEV_NEVER_NS);
 	case ADEV_VERDICT_RNR:
 		return wait_for_receive(qp);
 	case ADEV_VERDICT_STALE:
@@ -160,8 +192,33 @@ static enum adev_progress answer(struct adev_qp *qp, enum adev_verdict verdict)
 	return fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR, 0);
 }
 
-/* A message that waited may have lost its regions meanwhile. */
-static bool regions_hold(struct adev_qp *qp)
+/* The same for an unreliable connection, which gets no answers: only what
+ * happens on this side counts. */
+static enum adev_progress ignore(struct adev_qp *qp, enum adev_verdict verdict)
+{
+	switch (verdict) {
+	case ADEV_VERDICT_ACK:
+		return adev_requester_succeed(qp);
+	case ADEV_VERDICT_MORE:
+		return ADEV_PROGRESS_MORE;
+	case ADEV_VERDICT_LOCAL_PROTECTION:
+		return fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
+	case ADEV_VERDICT_LATER:
+		if (adev_requester_overdue(qp, ADEV_WAIT_BUSY))
+			return lose(qp, ADEV_LOSS_BUSY);
+		return wait_for_lock(qp, ADEV_UNRELIABLE_PATIENCE_NS);
+	case ADEV_VERDICT_RNR:
+		return lose(qp, ADEV_LOSS_NO_RECEIVE);
+	case ADEV_VERDICT_STALE:
+	case ADEV_VERDICT_SILENT:
+		qp->link.resolved = false;
+		return lose(qp, ADEV_LOSS_NOT_READY);
+	default:
+		return lose(qp, ADEV_LOSS_REFUSED);
+	}
+}
+
+bool adev_requester_regions_hold(struct adev_qp *qp)
 {
 	const struct adev_message *message = &qp->message;
 	const struct adev_gather *gather = &message->gather;
@@ -176,42 +233,43 @@ static bool regions_hold(struct adev_qp *qp)
 				    piece->iova, piece->bytes,
 				    message->local_access,
 				    &address) != ADEV_TPT_OK ||
-		     address != piece->address))
+		     address != piece->address)) {
+			adev_count(&qp->fn->counters, local_protection);
+			arnica_trace_local_protection(qp->qpn, qp->head);
 			return false;
+		}
 	}
 	return true;
 }
 
 enum adev_progress adev_requester_run(struct adev_qp *qp)
 {
+	bool reliable = qp->type == ARNICA_HW_QP_RC;
 	enum adev_verdict verdict;
 
-	if ((qp->wait || qp->message.done) && !regions_hold(qp)) {
-		adev_count(&qp->fn->counters, local_protection);
-		arnica_trace_local_protection(qp->qpn, qp->head);
+	if ((qp->wait || qp->message.done) && !adev_requester_regions_hold(qp))
 		return fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
-	}
 
 	switch (adev_link_resolve(qp)) {
 	case ADEV_LINK_UP:
 		break;
+	case ADEV_LINK_BUSY:
 	case ADEV_LINK_ABSENT:
-		return wait_for_answer(qp);
+		return reliable ? wait_for_answer(qp) :
+				  lose(qp, ADEV_LOSS_NO_QP);
 	case ADEV_LINK_DEAD:
-		return fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR, 0);
+		return reliable ?
+			       fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR, 0) :
+			       lose(qp, ADEV_LOSS_NO_QP);
 	}
 	verdict = adev_responder_deliver(qp);
 	if (verdict == ADEV_VERDICT_STALE) {
 		/* Once more with what the QP is now, from the first byte. */
 		qp->link.resolved = false;
-		qp->message.done = 0;
-		if (qp->message.inbox_slot >= 0)
-			adev_dma_abandon(qp->link.view,
-					 qp->message.inbox_slot);
-		qp->message.inbox_slot = -1;
+		forget_transfer(qp);
 		if (adev_link_resolve(qp) == ADEV_LINK_UP)
 			verdict = adev_responder_deliver(qp);
 	}
 	arnica_trace_deliver(qp->qpn, verdict);
-	return answer(qp, verdict);
+	return reliable ? answer(qp, verdict) : ignore(qp, verdict);
 }

@@ -7,6 +7,7 @@
 #ifndef ADEV_TRANSPORT_REQUESTER_H
 #define ADEV_TRANSPORT_REQUESTER_H
 
+#include "core/clock.h"
 #include "transport/qp.h"
 
 enum adev_progress {
@@ -18,7 +19,33 @@ enum adev_progress {
 
 enum adev_progress adev_requester_run(struct adev_qp *qp) ARNICA_MUST_CHECK;
 
-/* Ends the message under way with an error, and the connection with it. */
+/*
+ * Ends the message under way. finish: it was sent, whatever became of it;
+ * succeed: it was delivered, too. Both complete it where it is signaled.
+ */
+enum adev_progress adev_requester_finish(struct adev_qp *qp);
+enum adev_progress adev_requester_succeed(struct adev_qp *qp);
+
+/* The completion of the message under way. */
+void adev_requester_publish(struct adev_qp *qp, enum arnica_hw_status status,
+			    uint32_t vendor_error);
+
+/* Begins a wait or goes on with it: for at most patience_ns since it began,
+ * with the next look after again_ns at first, and twice as much each time. */
+enum adev_progress adev_requester_wait(struct adev_qp *qp, enum adev_wait why,
+				       uint64_t patience_ns, uint64_t again_ns);
+bool adev_requester_overdue(const struct adev_qp *qp, enum adev_wait why);
+
+/* A message that waited may have lost its regions meanwhile: false, and
+ * counted. */
+bool adev_requester_regions_hold(struct adev_qp *qp) ARNICA_MUST_CHECK;
+
+/* How long a message of an unreliable service waits for the destination's
+ * lock: whoever has it was stopped, or wants a processor. */
+#define ADEV_UNRELIABLE_PATIENCE_NS (1000 * ADEV_MS_NS)
+
+/* Ends the message under way with an error: a reliable connection goes to
+ * ERR, the send queue of the others to SQE. */
 void adev_requester_fail(struct adev_qp *qp, enum arnica_hw_status status,
 			 uint32_t vendor_error);
 

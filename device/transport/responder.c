@@ -7,7 +7,7 @@
 
 #define LOCK_SPINS 2000u
 
-static bool lock(struct adev_qp_shared *responder, uint32_t function)
+bool adev_responder_lock(struct adev_qp_shared *responder, uint32_t function)
 {
 	uint32_t spins;
 
@@ -52,8 +52,10 @@ static enum adev_verdict admit(struct adev_qp *qp)
 	if (state != ARNICA_HW_QPS_RTR && state != ARNICA_HW_QPS_RTS &&
 	    state != ARNICA_HW_QPS_SQD)
 		return ADEV_VERDICT_SILENT;
-	if (responder->dest_qpn != qp->qpn ||
-	    load_psn(responder) != qp->send_psn)
+	if (responder->type != qp->type || responder->dest_qpn != qp->qpn)
+		return ADEV_VERDICT_SILENT;
+	/* Each message of UC starts the sequence anew (IBTA 9.8.3.1.1). */
+	if (qp->type == ARNICA_HW_QP_RC && load_psn(responder) != qp->send_psn)
 		return ADEV_VERDICT_SILENT;
 	return ADEV_VERDICT_ACK;
 }
@@ -67,7 +69,7 @@ static bool advance(struct adev_qp *qp)
 	bool first = !responder->established;
 
 	atomic_store_explicit(&responder->expected_psn,
-			      (load_psn(responder) + count) & 0xffffff,
+			      (qp->send_psn + count) & 0xffffff,
 			      memory_order_relaxed);
 	responder->msn = (responder->msn + 1) & 0xffffff;
 	ADEV_POINT("responder_advanced");
@@ -98,7 +100,7 @@ enum adev_verdict adev_responder_deliver(struct adev_qp *qp)
 
 	placement.completed = false;
 	placement.failed = false;
-	if (!lock(link->qp, qp->fn->view.function))
+	if (!adev_responder_lock(link->qp, qp->fn->view.function))
 		return ADEV_VERDICT_LATER;
 	ADEV_POINT("responder_locked");
 	verdict = admit(qp);

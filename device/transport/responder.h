@@ -50,6 +50,10 @@ enum adev_verdict adev_place(struct adev_qp *qp,
 			     struct adev_placement *placement)
 	ARNICA_MUST_CHECK;
 
+/* Tries the responder lock for a few microseconds. */
+bool adev_responder_lock(struct adev_qp_shared *responder, uint32_t function)
+	ARNICA_MUST_CHECK;
+
 /* Sets a need on a QP of a view and wakes its owner. */
 void adev_responder_call_owner(struct adev_view *view, uint32_t index,
 			       uint32_t needs);

@@ -57,6 +57,7 @@ static int setup(void **state)
 	publish(READ_ONLY, 0);
 	qp->fn = fn;
 	qp->pd = PD;
+	qp->type = ARNICA_HW_QP_RC;
 	qp->sq_stride = ARNICA_HW_MAX_WQE_BYTES;
 	qp->head = 0x12345678;
 	qp->attributes.max_rd_atomic = arnica_to_le32(1);

@@ -103,6 +103,7 @@ static void wrong_addresses_are_refused(void **state)
 	expect_refused(fn, &bad);
 	bad = good;
 	bad.create_ah.attributes.is_global = arnica_to_le32(0);
+	bad.create_ah.attributes.dlid = arnica_to_le32(1);
 	expect_refused(fn, &bad);
 	bad = good; /* always empty: the end of the table */
 	bad.create_ah.attributes.sgid_index = arnica_to_le32(

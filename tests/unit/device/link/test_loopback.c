@@ -144,7 +144,7 @@ static void a_peer_that_is_being_changed_is_asked_again_later(void **state)
 	while (!adev_qp_try_lock(shared,
 				 two_function_of(&two->b)->view.function))
 		;
-	assert_int_equal(resolve(&two->qp_a), ADEV_LINK_ABSENT);
+	assert_int_equal(resolve(&two->qp_a), ADEV_LINK_BUSY);
 	adev_qp_unlock(shared);
 	assert_int_equal(resolve(&two->qp_a), ADEV_LINK_UP);
 }

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Datagrams (UD): each message is a packet by itself, to whatever destination
+ * its address handle and QP number say. A sent datagram never fails because of
+ * its receiver; what becomes of it there is counted (loss.h).
+ *
+ * Many senders share one receiver. Each takes the receiver's responder lock for
+ * one message, and has told the receiver's host of it before it gives the lock
+ * back: so a sender that is killed in between leaves nothing behind but the
+ * lock, which the next sender finds and tells the owner of.
+ */
+#ifndef ADEV_TRANSPORT_DATAGRAM_H
+#define ADEV_TRANSPORT_DATAGRAM_H
+
+#include "link/wire.h"
+#include "transport/requester.h"
+
+/* For a QP of type UD: what it remembers of its destinations. ENOMEM. */
+int adev_datagram_create(struct adev_qp *qp) ARNICA_MUST_CHECK;
+/* Does nothing for other QPs. */
+void adev_datagram_destroy(struct adev_qp *qp);
+
+/* Sends qp->message; `sq_lock` held. */
+enum adev_progress adev_datagram_run(struct adev_qp *qp) ARNICA_MUST_CHECK;
+
+/* A function ended: lets go of the links to its QPs. `sq_lock` held; does
+ * nothing for QPs of other types. */
+void adev_datagram_forget(struct adev_qp *qp, uint32_t function,
+			  uint64_t generation);
+
+/* A packet from the wire for this QP; `wire_receive` held. */
+void adev_datagram_arrive(struct adev_qp *qp,
+			  const struct adev_arrival *arrival);
+
+#endif
