@@ -27,6 +27,7 @@ struct arnica_completion {
 	uint32_t byte_len;
 	uint32_t qp_num;
 	uint32_t immediate; /* __be32 as it stands in memory */
+	uint32_t source;    /* a datagram's: masks of cqe.h; zero otherwise */
 	unsigned int wc_flags;
 };
 

@@ -105,8 +105,20 @@ static unsigned int read_wc_flags(struct ibv_cq_ex *cq)
 	return arnica_cq_of_ex(cq)->current.wc_flags;
 }
 
-/* Addresses of datagrams and of the local network: connections and RoCE ports
- * have none. */
+/* Where a datagram came from; zero for connections. */
+static uint32_t read_src_qp(struct ibv_cq_ex *cq)
+{
+	return arnica_cq_of_ex(cq)->current.source &
+	       ARNICA_HW_CQE_SOURCE_QPN_MASK;
+}
+
+static uint8_t read_sl(struct ibv_cq_ex *cq)
+{
+	return (uint8_t)arnica_field_get(arnica_cq_of_ex(cq)->current.source,
+					 ARNICA_HW_CQE_SOURCE_SL_MASK);
+}
+
+/* Addresses of the local network: RoCE ports have none. */
 static uint32_t read_zero32(struct ibv_cq_ex *cq)
 {
 	(void)cq;
@@ -159,11 +171,11 @@ void arnica_cq_ex_init(struct arnica_cq *cq, uint64_t wc_flags)
 	if (wc_flags & IBV_WC_EX_WITH_QP_NUM)
 		ex->read_qp_num = read_qp_num;
 	if (wc_flags & IBV_WC_EX_WITH_SRC_QP)
-		ex->read_src_qp = read_zero32;
+		ex->read_src_qp = read_src_qp;
 	if (wc_flags & IBV_WC_EX_WITH_SLID)
 		ex->read_slid = read_zero32;
 	if (wc_flags & IBV_WC_EX_WITH_SL)
-		ex->read_sl = read_zero8;
+		ex->read_sl = read_sl;
 	if (wc_flags & IBV_WC_EX_WITH_DLID_PATH_BITS)
 		ex->read_dlid_path_bits = read_zero8;
 	if (wc_flags & IBV_WC_EX_WITH_COMPLETION_TIMESTAMP)

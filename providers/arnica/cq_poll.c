@@ -253,6 +253,7 @@ static inline void take_entry(struct arnica_ring *ring,
 						     ARNICA_HW_CQE_OPCODE_MASK);
 	uint32_t flags = (uint32_t)arnica_field_get(info,
 						    ARNICA_HW_CQE_FLAGS_MASK);
+	uint32_t word;
 
 	completion->status = status <= IBV_WC_GENERAL_ERR ?
 				     (enum ibv_wc_status)status :
@@ -260,7 +261,9 @@ static inline void take_entry(struct arnica_ring *ring,
 	completion->timestamp_ns = arnica_from_le64(entry->timestamp);
 	completion->byte_len = arnica_from_le32(entry->byte_len);
 	completion->immediate = entry->immediate.raw;
-	completion->vendor_error = arnica_from_le32(entry->vendor_error);
+	word = arnica_from_le32(entry->vendor_error); /* or source */
+	completion->vendor_error = (flags & ARNICA_HW_CQE_GRH) ? 0 : word;
+	completion->source = (flags & ARNICA_HW_CQE_GRH) ? word : 0;
 	completion->qp_num = ring->qp->verbs.base.qp_num;
 	completion->wc_flags =
 		((flags & ARNICA_HW_CQE_IMM) ? IBV_WC_WITH_IMM : 0) |
@@ -354,11 +357,12 @@ static inline void fill_wc(struct ibv_wc *wc,
 	wc->byte_len = completion->byte_len;
 	wc->imm_data = completion->immediate; /* and invalidated_rkey */
 	wc->qp_num = completion->qp_num;
-	wc->src_qp = 0;
+	wc->src_qp = completion->source & ARNICA_HW_CQE_SOURCE_QPN_MASK;
 	wc->wc_flags = completion->wc_flags;
 	wc->pkey_index = 0;
 	wc->slid = 0;
-	wc->sl = 0;
+	wc->sl = (uint8_t)arnica_field_get(completion->source,
+					   ARNICA_HW_CQE_SOURCE_SL_MASK);
 	wc->dlid_path_bits = 0;
 	/* The union holds the key in host order, the immediate as sent. */
 	if (completion->wc_flags & IBV_WC_WITH_INV)

@@ -19,9 +19,9 @@ static int check_type(const struct ibv_qp_init_attr_ex *attr)
 {
 	switch ((int)attr->qp_type) {
 	case IBV_QPT_RC:
-		return 0;
 	case IBV_QPT_UC:
 	case IBV_QPT_UD:
+		return 0;
 	case IBV_QPT_RAW_PACKET:
 	case IBV_QPT_XRC_SEND:
 	case IBV_QPT_XRC_RECV:
@@ -61,7 +61,7 @@ static int check_attributes(struct arnica_context *context,
 	    attr->create_flags)
 		return EOPNOTSUPP;
 	if ((attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS) &&
-	    !arnica_send_wr_supported(attr->send_ops_flags))
+	    !arnica_send_wr_supported(attr->qp_type, attr->send_ops_flags))
 		return EOPNOTSUPP;
 	if (attr->srq)
 		return EOPNOTSUPP;
@@ -205,6 +205,8 @@ static bool set_up_send(struct arnica_qp *qp,
 	arnica_spinlock_init(&queue->lock);
 	queue->lock.unshared = arnica_pd_is_single_threaded(qp->verbs.base.pd);
 	queue->signal_all = signal_all;
+	queue->opcodes = arnica_send_opcodes(qp->verbs.base.qp_type);
+	queue->datagrams = qp->verbs.base.qp_type == IBV_QPT_UD;
 	set_up_doorbell(qp, &queue->doorbell);
 	if (arnica_from_le32(send->depth) == 0)
 		return true;

@@ -29,6 +29,8 @@ struct arnica_send_queue {
 	struct arnica_spinlock lock;
 	atomic_bool open; /* the state of the QP permits posting */
 	bool signal_all;
+	bool datagrams;	  /* UD: entries name their destination */
+	uint32_t opcodes; /* a bit for each enum arnica_hw_opcode of its type */
 	uint32_t head; /* next entry to write, free-running */
 	uint32_t depth;
 	uint32_t mask;	/* slots - 1 */
@@ -45,6 +47,7 @@ struct arnica_send_queue {
 	unsigned char *built; /* entry under construction, or NULL */
 	uint32_t built_bytes;
 	uint32_t built_opcode;
+	bool built_address; /* UD: the destination is there, too */
 } __attribute__((aligned(64)));
 
 struct arnica_receive_queue {
@@ -109,9 +112,13 @@ int arnica_send_post(struct ibv_qp *qp, struct ibv_send_wr *wr,
 int arnica_receive_post(struct ibv_qp *qp, struct ibv_recv_wr *wr,
 			struct ibv_recv_wr **bad_wr);
 
+/* The operations of a type of QP, by enum arnica_hw_opcode; zero: no such type
+ * here. */
+uint32_t arnica_send_opcodes(enum ibv_qp_type type);
+
 /* send_wr.c: the ibv_wr_* functions of a QP. True when all `ops` (enum
- * ibv_qp_create_send_ops_flags) are there. */
-bool arnica_send_wr_supported(uint64_t ops);
+ * ibv_qp_create_send_ops_flags) are there for this type. */
+bool arnica_send_wr_supported(enum ibv_qp_type type, uint64_t ops);
 void arnica_send_wr_init(struct arnica_qp *qp);
 
 /* Which queues accept work in a state. */

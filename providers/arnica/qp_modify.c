@@ -24,7 +24,7 @@ static int check(const struct arnica_qp *qp, const struct ibv_qp_attr *attr,
 			return EINVAL;
 	}
 	to = mask & IBV_QP_STATE ? attr->qp_state : from;
-	if (!arnica_qp_transition_check(from, to, mask))
+	if (!arnica_qp_transition_check(qp->verbs.base.qp_type, from, to, mask))
 		return EINVAL;
 	return arnica_qp_attributes_check(qp->context, attr, mask);
 }

@@ -21,10 +21,12 @@ int arnica_qp_query(struct ibv_qp *ibv_qp, struct ibv_qp_attr *attr, int mask,
 	int error = arnica_command_execute(&qp->context->commands, &command,
 					   &answer);
 
-	(void)mask;
 	if (error)
 		return error;
 	arnica_qp_attributes_parse(&answer.attributes, attr);
+	/* SQE and ERR come by themselves; a later change starts from there. */
+	if (mask & IBV_QP_STATE)
+		ibv_qp->state = attr->qp_state;
 	attr->cap = qp->cap;
 	memset(init_attr, 0, sizeof(*init_attr));
 	init_attr->qp_context = ibv_qp->qp_context;

@@ -40,9 +40,16 @@ static inline bool carries_data(int opcode)
 	return opcode <= ARNICA_HW_OP_WRITE_IMM;
 }
 
-static inline void write_target(unsigned char *entry, int opcode,
+static inline void write_target(const struct arnica_send_queue *queue,
+				unsigned char *entry, int opcode,
 				const struct ibv_send_wr *wr)
 {
+	if (queue->datagrams) {
+		arnica_wqe_write_datagram(entry, wr->wr.ud.ah->handle,
+					  wr->wr.ud.remote_qpn,
+					  wr->wr.ud.remote_qkey);
+		return;
+	}
 	switch (opcode) {
 	case ARNICA_HW_OP_WRITE:
 	case ARNICA_HW_OP_WRITE_IMM:
@@ -80,7 +87,9 @@ static inline int write_request(struct arnica_qp *qp,
 	unsigned char *entry;
 	int error;
 
-	if (__builtin_expect(opcode < 0, 0))
+	if (__builtin_expect(opcode < 0 || !(queue->opcodes >> opcode & 1), 0))
+		return EINVAL;
+	if (__builtin_expect(queue->datagrams && !wr->wr.ud.ah, 0))
 		return EINVAL;
 	if (__builtin_expect(
 		    num_sge > (arnica_hw_opcode_is_atomic((uint32_t)opcode) ?
@@ -111,13 +120,36 @@ static inline int write_request(struct arnica_qp *qp,
 			 num_sge * (uint32_t)sizeof(
 					   struct arnica_hw_data_segment);
 	}
-	write_target(entry, opcode, wr);
+	write_target(queue, entry, opcode, wr);
 	arnica_wqe_write_control(
 		entry, arnica_wqe_operation((uint32_t)opcode, flags, num_sge),
 		queue->head, wr->imm_data, inline_bytes);
 	queue->wr_ids[queue->head & queue->mask] = wr->wr_id;
 	queue->head++;
 	return 0;
+}
+
+uint32_t arnica_send_opcodes(enum ibv_qp_type type)
+{
+	uint32_t opcodes = 0;
+
+	switch ((int)type) {
+	case IBV_QPT_RC:
+		opcodes |= 1u << ARNICA_HW_OP_READ | 1u << ARNICA_HW_OP_CAS |
+			   1u << ARNICA_HW_OP_FETCH_ADD;
+		/* fall through */
+	case IBV_QPT_UC:
+		opcodes |= 1u << ARNICA_HW_OP_WRITE |
+			   1u << ARNICA_HW_OP_WRITE_IMM;
+		/* fall through */
+	case IBV_QPT_UD:
+		opcodes |= 1u << ARNICA_HW_OP_SEND |
+			   1u << ARNICA_HW_OP_SEND_IMM;
+		break;
+	default:
+		break;
+	}
+	return opcodes;
 }
 
 int arnica_send_post(struct ibv_qp *ibv_qp, struct ibv_send_wr *wr,

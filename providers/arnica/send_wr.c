@@ -11,10 +11,13 @@
 #include "send.h"
 #include "wqe_write.h"
 
-#define SUPPORTED_OPS                                                          \
-	(IBV_QP_EX_WITH_RDMA_WRITE | IBV_QP_EX_WITH_RDMA_WRITE_WITH_IMM |      \
-	 IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM |                  \
-	 IBV_QP_EX_WITH_RDMA_READ | IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP |        \
+#define UD_OPS (IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM)
+#define UC_OPS                                                                 \
+	(UD_OPS | IBV_QP_EX_WITH_RDMA_WRITE |                                  \
+	 IBV_QP_EX_WITH_RDMA_WRITE_WITH_IMM)
+#define RC_OPS                                                                 \
+	(UC_OPS | IBV_QP_EX_WITH_RDMA_READ |                                   \
+	 IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP |                                   \
 	 IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD)
 
 #define SEGMENT_BYTES ((uint32_t)sizeof(struct arnica_hw_data_segment))
@@ -26,6 +29,16 @@ static void fail(struct arnica_send_queue *queue, int error)
 	queue->built = NULL;
 }
 
+/* A datagram without a destination is not posted; it is seen when the next one
+ * begins, or the batch ends. */
+static inline void check_address(struct arnica_send_queue *queue)
+{
+	if (__builtin_expect(queue->datagrams && queue->built &&
+				     !queue->built_address,
+			     0))
+		fail(queue, EINVAL);
+}
+
 /* Starts the next entry, without data so far; NULL after an error. */
 static inline unsigned char *begin(struct ibv_qp_ex *ex, uint32_t opcode,
 				   uint32_t immediate)
@@ -35,8 +48,13 @@ static inline unsigned char *begin(struct ibv_qp_ex *ex, uint32_t opcode,
 	uint32_t flags = arnica_wqe_flags(ex->wr_flags);
 	unsigned char *entry;
 
+	check_address(queue);
 	if (__builtin_expect(queue->error != 0, 0))
 		return NULL;
+	if (__builtin_expect(!(queue->opcodes >> opcode & 1), 0)) {
+		fail(queue, EINVAL);
+		return NULL;
+	}
 	if (__builtin_expect(arnica_send_full(qp), 0)) {
 		fail(queue, ENOMEM);
 		return NULL;
@@ -46,6 +64,7 @@ static inline unsigned char *begin(struct ibv_qp_ex *ex, uint32_t opcode,
 	entry = arnica_send_entry(queue, queue->head);
 	queue->built_opcode = arnica_wqe_operation(opcode, flags, 0);
 	queue->built = entry;
+	queue->built_address = false;
 	queue->built_bytes = arnica_hw_wqe_data_offset(opcode);
 	arnica_wqe_write_control(entry, queue->built_opcode, queue->head,
 				 immediate, 0);
@@ -115,6 +134,22 @@ static void wr_atomic_fetch_add(struct ibv_qp_ex *ex, uint32_t rkey,
 		arnica_wqe_write_remote(entry, address, rkey);
 		arnica_wqe_write_atomic(entry, addend, 0);
 	}
+}
+
+static void wr_set_ud_addr(struct ibv_qp_ex *ex, struct ibv_ah *ah,
+			   uint32_t remote_qpn, uint32_t remote_qkey)
+{
+	struct arnica_send_queue *queue = &arnica_qp_of_ex(ex)->send;
+
+	if (!queue->built)
+		return;
+	if (!queue->datagrams || !ah) {
+		fail(queue, EINVAL);
+		return;
+	}
+	arnica_wqe_write_datagram(queue->built, ah->handle, remote_qpn,
+				  remote_qkey);
+	queue->built_address = true;
 }
 
 static inline uint32_t opcode_of(uint32_t operation)
@@ -233,8 +268,10 @@ static int wr_complete(struct ibv_qp_ex *ex)
 {
 	struct arnica_qp *qp = arnica_qp_of_ex(ex);
 	struct arnica_send_queue *queue = &qp->send;
-	int error = queue->error;
+	int error;
 
+	check_address(queue);
+	error = queue->error;
 	if (__builtin_expect(error != 0, 0))
 		queue->head = queue->start_head;
 	else if (queue->head != queue->start_head)
@@ -251,9 +288,13 @@ static void wr_abort(struct ibv_qp_ex *ex)
 	arnica_spinlock_unlock(&queue->lock);
 }
 
-bool arnica_send_wr_supported(uint64_t ops)
+bool arnica_send_wr_supported(enum ibv_qp_type type, uint64_t ops)
 {
-	return (ops & ~(uint64_t)SUPPORTED_OPS) == 0;
+	uint64_t supported = type == IBV_QPT_UD ? UD_OPS :
+			     type == IBV_QPT_UC ? UC_OPS :
+						  RC_OPS;
+
+	return (ops & ~supported) == 0;
 }
 
 void arnica_send_wr_init(struct arnica_qp *qp)
@@ -267,6 +308,7 @@ void arnica_send_wr_init(struct arnica_qp *qp)
 	ex->wr_rdma_read = wr_rdma_read;
 	ex->wr_atomic_cmp_swp = wr_atomic_cmp_swp;
 	ex->wr_atomic_fetch_add = wr_atomic_fetch_add;
+	ex->wr_set_ud_addr = wr_set_ud_addr;
 	ex->wr_set_sge = wr_set_sge;
 	ex->wr_set_sge_list = wr_set_sge_list;
 	ex->wr_set_inline_data = wr_set_inline_data;

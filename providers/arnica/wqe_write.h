@@ -47,6 +47,19 @@ static inline void arnica_wqe_write_remote(void *entry, uint64_t address,
 	       sizeof(remote));
 }
 
+static inline void arnica_wqe_write_datagram(void *entry, uint32_t ah,
+					     uint32_t dest_qpn, uint32_t qkey)
+{
+	struct arnica_hw_wqe_datagram datagram = {
+		.ah = arnica_to_le32(ah),
+		.dest_qpn = arnica_to_le32(dest_qpn),
+		.qkey = arnica_to_le32(qkey),
+	};
+
+	memcpy((unsigned char *)entry + ARNICA_HW_WQE_DATAGRAM_OFFSET,
+	       &datagram, sizeof(datagram));
+}
+
 static inline void arnica_wqe_write_atomic(void *entry, uint64_t swap_or_add,
 					   uint64_t compare)
 {

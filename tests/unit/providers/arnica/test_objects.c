@@ -155,7 +155,7 @@ static void bad_queue_pairs_are_refused(void **state)
 	struct fixture *fixture = *state;
 	struct ibv_qp_init_attr attr = good_qp(fixture);
 
-	attr.qp_type = IBV_QPT_UD;
+	attr.qp_type = IBV_QPT_RAW_PACKET;
 	assert_int_equal(refusal(fixture, attr), EOPNOTSUPP);
 	attr.qp_type = (enum ibv_qp_type)77;
 	assert_int_equal(refusal(fixture, attr), EINVAL);

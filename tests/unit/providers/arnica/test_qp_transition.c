@@ -10,7 +10,7 @@
 #define HIGHEST_BIT 26
 
 /* Rows: from; columns: to; RESET INIT RTR RTS SQD SQE ERR. */
-static const char *const legal[] = {
+static const char *const legal_rc[] = {
 	"yynnnnn", /* RESET */
 	"yyynnny", /* INIT */
 	"ynnynny", /* RTR */
@@ -20,36 +20,66 @@ static const char *const legal[] = {
 	"ynnnnny", /* ERR */
 };
 
+static const char *const legal_unreliable[] = {
+	"yynnnnn", /* RESET */
+	"yyynnny", /* INIT */
+	"ynnynny", /* RTR */
+	"ynnyyny", /* RTS */
+	"ynnyyny", /* SQD */
+	"ynnynny", /* SQE: back to RTS */
+	"ynnnnny", /* ERR */
+};
+
+static const struct kind {
+	enum ibv_qp_type type;
+	const char *const *legal;
+} kinds[] = {
+	{ IBV_QPT_RC, legal_rc },
+	{ IBV_QPT_UC, legal_unreliable },
+	{ IBV_QPT_UD, legal_unreliable },
+};
+
+#define FOR_EACH_PAIR(kind, from, to)                                          \
+	for (kind = kinds; kind < kinds + 3; kind++)                           \
+		for (from = IBV_QPS_RESET; from <= IBV_QPS_ERR; from++)        \
+			for (to = IBV_QPS_RESET; to <= IBV_QPS_ERR; to++)
+
 static void legal_changes_are_those_of_the_specification(void **state)
 {
+	const struct kind *kind;
 	int from;
 	int to;
 
 	(void)state;
-	for (from = IBV_QPS_RESET; from <= IBV_QPS_ERR; from++)
-		for (to = IBV_QPS_RESET; to <= IBV_QPS_ERR; to++)
-			assert_int_equal(
-				arnica_qp_transition((enum ibv_qp_state)from,
-						     (enum ibv_qp_state)to)
-					->valid,
-				legal[from][to] == 'y');
+	FOR_EACH_PAIR(kind, from, to)
+		assert_int_equal(arnica_qp_transition(kind->type,
+						      (enum ibv_qp_state)from,
+						      (enum ibv_qp_state)to)
+					 ->valid,
+				 kind->legal[from][to] == 'y');
 }
 
-static void states_out_of_range_are_refused(void **state)
+static void what_is_out_of_range_is_refused(void **state)
 {
 	(void)state;
-	assert_false(arnica_qp_transition_check(IBV_QPS_RESET, IBV_QPS_UNKNOWN,
-						IBV_QP_STATE));
-	assert_false(arnica_qp_transition_check((enum ibv_qp_state)99,
+	assert_false(arnica_qp_transition_check(IBV_QPT_RC, IBV_QPS_RESET,
+						IBV_QPS_UNKNOWN, IBV_QP_STATE));
+	assert_false(arnica_qp_transition_check(IBV_QPT_UD,
+						(enum ibv_qp_state)99,
 						IBV_QPS_RESET, IBV_QP_STATE));
+	assert_false(arnica_qp_transition_check(IBV_QPT_RAW_PACKET,
+						IBV_QPS_RESET, IBV_QPS_RESET,
+						IBV_QP_STATE));
 }
 
-static void check_bits(enum ibv_qp_state from, enum ibv_qp_state to)
+static void check_bits(enum ibv_qp_type type, enum ibv_qp_state from,
+		       enum ibv_qp_state to)
 {
-	const struct arnica_qp_transition *row = arnica_qp_transition(from, to);
+	const struct arnica_qp_transition *row =
+		arnica_qp_transition(type, from, to);
 	int bit;
 
-	assert_true(arnica_qp_transition_check(from, to,
+	assert_true(arnica_qp_transition_check(type, from, to,
 					       row->required | IBV_QP_STATE));
 	for (bit = 0; bit < HIGHEST_BIT; bit++) {
 		int flag = 1 << bit;
@@ -62,45 +92,62 @@ static void check_bits(enum ibv_qp_state from, enum ibv_qp_state to)
 			expected = false;
 		else
 			expected = row->optional & flag;
-		assert_int_equal(arnica_qp_transition_check(from, to, mask),
-				 expected);
+		assert_int_equal(
+			arnica_qp_transition_check(type, from, to, mask),
+			expected);
 	}
 }
 
 static void each_attribute_is_required_optional_or_refused(void **state)
 {
+	const struct kind *kind;
 	int from;
 	int to;
 
 	(void)state;
-	for (from = IBV_QPS_RESET; from <= IBV_QPS_ERR; from++)
-		for (to = IBV_QPS_RESET; to <= IBV_QPS_ERR; to++)
-			if (legal[from][to] == 'y')
-				check_bits((enum ibv_qp_state)from,
-					   (enum ibv_qp_state)to);
+	FOR_EACH_PAIR(kind, from, to)
+		if (kind->legal[from][to] == 'y')
+			check_bits(kind->type, (enum ibv_qp_state)from,
+				   (enum ibv_qp_state)to);
+}
+
+static int needed(enum ibv_qp_type type, enum ibv_qp_state from,
+		  enum ibv_qp_state to)
+{
+	return arnica_qp_transition(type, from, to)->required;
 }
 
 static void connecting_needs_what_the_man_page_lists(void **state)
 {
 	(void)state;
-	assert_int_equal(
-		arnica_qp_transition(IBV_QPS_RESET, IBV_QPS_INIT)->required,
-		IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_ACCESS_FLAGS);
-	assert_int_equal(
-		arnica_qp_transition(IBV_QPS_INIT, IBV_QPS_RTR)->required,
-		IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN |
-			IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER);
-	assert_int_equal(
-		arnica_qp_transition(IBV_QPS_RTR, IBV_QPS_RTS)->required,
-		IBV_QP_SQ_PSN | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT |
-			IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC);
+	assert_int_equal(needed(IBV_QPT_RC, IBV_QPS_RESET, IBV_QPS_INIT),
+			 IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_ACCESS_FLAGS);
+	assert_int_equal(needed(IBV_QPT_RC, IBV_QPS_INIT, IBV_QPS_RTR),
+			 IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN |
+				 IBV_QP_RQ_PSN | IBV_QP_MAX_DEST_RD_ATOMIC |
+				 IBV_QP_MIN_RNR_TIMER);
+	assert_int_equal(needed(IBV_QPT_RC, IBV_QPS_RTR, IBV_QPS_RTS),
+			 IBV_QP_SQ_PSN | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT |
+				 IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC);
+	assert_int_equal(needed(IBV_QPT_UC, IBV_QPS_RESET, IBV_QPS_INIT),
+			 IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_ACCESS_FLAGS);
+	assert_int_equal(needed(IBV_QPT_UC, IBV_QPS_INIT, IBV_QPS_RTR),
+			 IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN |
+				 IBV_QP_RQ_PSN);
+	assert_int_equal(needed(IBV_QPT_UC, IBV_QPS_RTR, IBV_QPS_RTS),
+			 IBV_QP_SQ_PSN);
+	assert_int_equal(needed(IBV_QPT_UD, IBV_QPS_RESET, IBV_QPS_INIT),
+			 IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_QKEY);
+	assert_int_equal(needed(IBV_QPT_UD, IBV_QPS_INIT, IBV_QPS_RTR), 0);
+	assert_int_equal(needed(IBV_QPT_UD, IBV_QPS_RTR, IBV_QPS_RTS),
+			 IBV_QP_SQ_PSN);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(legal_changes_are_those_of_the_specification),
-		cmocka_unit_test(states_out_of_range_are_refused),
+		cmocka_unit_test(what_is_out_of_range_is_refused),
 		cmocka_unit_test(
 			each_attribute_is_required_optional_or_refused),
 		cmocka_unit_test(connecting_needs_what_the_man_page_lists),
