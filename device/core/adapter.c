@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "dma/dma.h"
 #include "domain/directory.h"
+#include "link/wire.h"
 
 struct adev_adapter adev_adapter = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -194,6 +195,20 @@ uint64_t adev_adapter_deadline(void)
 	}
 	pthread_mutex_unlock(&adev_adapter.lock);
 	return deadline;
+}
+
+uint32_t adev_adapter_wire_fds(int *fds, uint32_t max, uint64_t *deadline)
+{
+	struct adev_function *fn;
+	uint32_t count = 0;
+
+	pthread_mutex_lock(&adev_adapter.lock);
+	for (fn = adev_adapter.functions; fn; fn = fn->next)
+		if (adev_wire_is_open(fn))
+			count += adev_wire_watch(fn, fds + count, max - count,
+						 deadline);
+	pthread_mutex_unlock(&adev_adapter.lock);
+	return count;
 }
 
 uint32_t adev_adapter_pid_fds(int *fds, uint32_t max)

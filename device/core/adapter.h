@@ -51,6 +51,11 @@ uint64_t adev_adapter_deadline(void);
 /* Looks for peers that died since; tells all functions. */
 void adev_adapter_check_peers(void);
 
+/* The descriptors of those wires that the agent shall watch while it sleeps;
+ * returns how many were stored. Those that it shall look at again have brought
+ * *deadline forward. */
+uint32_t adev_adapter_wire_fds(int *fds, uint32_t max, uint64_t *deadline);
+
 /* The pidfds of attached peers that are alive; returns how many were stored. */
 uint32_t adev_adapter_pid_fds(int *fds, uint32_t max);
 

@@ -115,8 +115,12 @@ static int timeout_ms(uint64_t deadline)
 static void sleep_until(uint64_t deadline, uint64_t *next_check)
 {
 	struct pollfd *fds = agent.fds;
-	uint32_t count = adev_adapter_pid_fds(agent.watched, MAX_WATCHED), i;
+	uint32_t wires = adev_adapter_wire_fds(agent.watched, MAX_WATCHED,
+					       &deadline);
+	uint32_t count = wires + adev_adapter_pid_fds(agent.watched + wires,
+						      MAX_WATCHED - wires);
 	bool ended = false;
+	uint32_t i;
 
 	fds[0].fd = agent.read_fd;
 	fds[0].events = POLLIN;
@@ -124,9 +128,11 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 		fds[i + 1].fd = agent.watched[i];
 		fds[i + 1].events = POLLIN;
 	}
+	atomic_store(&agent.sleeps_until_ns, deadline);
 	if (poll(fds, count + 1, timeout_ms(deadline)) > 0) {
-		adev_wake_drain(agent.read_fd);
-		for (i = 0; i < count && !ended; i++)
+		if (fds[0].revents)
+			adev_wake_drain(agent.read_fd);
+		for (i = wires; i < count && !ended; i++)
 			ended = fds[i + 1].revents;
 	}
 	if (ended || adev_now_ns() >= *next_check) {
@@ -270,6 +276,11 @@ void adev_agent_expect(uint64_t when_ns)
 	/* A millisecond later than wished is not worth a system call. */
 	if (!is_agent && until > when_ns + ADEV_MS_NS)
 		adev_wake_signal(agent.write_fd);
+}
+
+bool adev_agent_is_self(void)
+{
+	return is_agent;
 }
 
 void adev_agent_forget(void)

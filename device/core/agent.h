@@ -29,6 +29,9 @@ int adev_agent_wake_fd(void);
 /* Wakes the agent when it would sleep beyond `when_ns`. */
 void adev_agent_expect(uint64_t when_ns);
 
+/* Is this the agent's thread? */
+bool adev_agent_is_self(void);
+
 /* In a forked child: the agent is gone. */
 void adev_agent_forget(void);
 

@@ -26,6 +26,7 @@
 #include "front/command.h"
 #include "front/objects.h"
 #include "link/fault.h"
+#include "link/wire.h"
 #include "transport/qp.h"
 
 /* Serialises attaching and detaching; lock role `attach`. */
@@ -49,7 +50,13 @@ static void after_fork_parent(void)
  * dead, and stays allocated until it is closed. */
 static void after_fork_child(void)
 {
+	struct adev_function *fn;
+
 	adev_fork_epoch++;
+	/* Else the parent's sockets would live on in the child, with nobody to
+	 * read what they take in. */
+	for (fn = adev_adapter.functions; fn; fn = fn->next)
+		adev_wire_forget(fn);
 	adev_adapter.functions = NULL;
 	adev_adapter.peers = NULL;
 	adev_agent_forget();
@@ -131,6 +138,7 @@ static int init_tables(struct adev_function *fn)
 
 	pthread_mutex_init(&fn->command_lock, NULL);
 	pthread_mutex_init(&fn->waiting_lock, NULL);
+	pthread_mutex_init(&fn->wire_lock, NULL);
 	atomic_flag_clear(&fn->serving);
 	adev_sched_init(&fn->scheduler);
 	shuffle(fn->qp_order);
@@ -169,6 +177,7 @@ static void fini_tables(struct adev_function *fn)
 	adev_sched_fini(&fn->scheduler);
 	pthread_mutex_destroy(&fn->command_lock);
 	pthread_mutex_destroy(&fn->waiting_lock);
+	pthread_mutex_destroy(&fn->wire_lock);
 	free(fn->quarantined);
 	free(fn->qps);
 }
@@ -330,6 +339,7 @@ void adev_function_detach(struct adev_function *fn)
 	go_offline(fn);
 	adev_agent_leave(fn);
 	destroy_all_qps(fn);
+	adev_wire_close(fn);
 	adev_agent_stop();
 	fini_tables(fn);
 	adev_directory_put(fn->directory);

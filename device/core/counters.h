@@ -37,6 +37,17 @@
 	X(dma_bounce, "transfers by bounce buffers")                           \
 	X(inbox_served, "requests of peers served")                            \
 	X(peers_died, "peers that died")                                       \
+	X(wire_sent, "packets sent")                                           \
+	X(wire_received, "packets received whose ICRC is right")               \
+	X(wire_bad_packet, "datagrams that are no packets")                    \
+	X(wire_bad_opcode, "packets of no opcode that is spoken")              \
+	X(wire_bad_icrc, "packets whose ICRC is wrong")                        \
+	X(wire_port_qp, "packets for QP 0 and QP 1")                           \
+	X(wire_lost_full, "packets lost: no room in a socket or queue")        \
+	X(wire_lost_size, "packets lost: larger than the path's MTU")          \
+	X(wire_lost_forbidden, "packets lost: forbidden by a filter")          \
+	X(wire_lost_unreachable, "packets lost: no way to the destination")    \
+	X(wire_lost_other, "packets lost: refused for another reason")         \
 	X(commands_refused, "commands that were refused")                      \
 	X(events_deferred, "events that waited for room in a channel")         \
 	X(fault_dropped, "packets dropped on purpose")                         \

@@ -15,6 +15,7 @@
 #include "domain/directory.h"
 #include "exec/exec.h"
 #include "transport/datagram.h"
+#include "link/wire.h"
 #include "trace.h"
 
 #define LOOKS_BEFORE_TRY 32u
@@ -120,7 +121,7 @@ static void serve_waiting(struct adev_function *fn)
 
 uint64_t adev_function_deadline(struct adev_function *fn)
 {
-	uint64_t deadline = ADEV_NEVER_NS;
+	uint64_t deadline = adev_wire_deadline(fn);
 	struct adev_qp *qp;
 
 	if (!atomic_load(&fn->num_waiting))
@@ -209,11 +210,15 @@ bool adev_function_serve(struct adev_function *fn)
 	arnica_store32(&fn->view.header->attention, 0, memory_order_seq_cst);
 	adev_inbox_serve(fn);
 	serve_qps(fn);
+	/* Before the QPs that wait: what comes in may be their turn. */
+	if (adev_wire_is_open(fn))
+		left = adev_wire_serve(fn);
 	serve_waiting(fn);
 	if (!adev_sched_idle(&fn->scheduler))
-		left = adev_exec_scheduled(fn);
+		left |= adev_exec_scheduled(fn);
 	left |= adev_channels_deliver(fn);
-	if (left || atomic_load(&fn->num_waiting))
+	/* On the wire something may always have come. */
+	if (left || atomic_load(&fn->num_waiting) || adev_wire_is_open(fn))
 		arnica_store32(&fn->view.header->attention, 1,
 			       memory_order_seq_cst);
 	atomic_flag_clear(&fn->serving);

@@ -24,6 +24,7 @@ struct adev_async_waiting;
 struct adev_fault;
 struct adev_capture;
 struct adev_ah_table;
+struct adev_wire;
 
 /* Indexes that were used before and are free again; see front/objects.h. */
 struct adev_free_list {
@@ -89,6 +90,11 @@ struct adev_function {
 	struct adev_qp *waiting; /* oldest first */
 	struct adev_qp *last_waiting;
 	_Atomic uint32_t num_waiting;
+
+	/* NULL: the function is not on the wire. Opened and closed with lock
+	 * role `wire_open`; see link/wire.h. */
+	_Atomic(struct adev_wire *) wire;
+	pthread_mutex_t wire_lock;
 
 	/* One thread at a time serves what peers left here. */
 	atomic_flag serving;

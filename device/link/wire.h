@@ -69,6 +69,22 @@ bool adev_wire_is_open(const struct adev_function *fn);
  */
 bool adev_wire_drain(struct adev_function *fn, uint32_t budget);
 
+/* For adev_function_serve(): drains. The agent does it only while nobody else
+ * polls busily. True when there may be more. */
+bool adev_wire_serve(struct adev_function *fn);
+
+/* For the agent, before it sleeps: which of the wire's descriptors it shall
+ * watch; how many. If none, *deadline is brought forward to when it shall ask
+ * again. */
+uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
+			 uint64_t *deadline);
+
+/* When packets that were held back are due; UINT64_MAX: none are. */
+uint64_t adev_wire_deadline(const struct adev_function *fn);
+
+/* In a forked child: the wire is the parent's. */
+void adev_wire_forget(struct adev_function *fn);
+
 /* Waits until no thread drains that began before the call. Not with a QP's
  * lock held. After a QP was taken out of fn->qps, nobody has it any more. */
 void adev_wire_quiesce(struct adev_function *fn);

@@ -33,6 +33,8 @@ struct adev_datagram {
 	struct adev_path path;
 };
 
+#define ADEV_WIRE_DESCRIPTORS 2u
+
 struct adev_wire_ops {
 	/* Largest number of frames in a run; 1: none are put together. */
 	uint32_t (*max_run)(void *lower);
@@ -44,9 +46,12 @@ struct adev_wire_ops {
 	/* Datagrams, valid until the next call; *more: there may be others. */
 	uint32_t (*receive)(void *lower, struct adev_datagram *datagrams,
 			    uint32_t max, bool *more);
-	/* A descriptor that is readable when something came; -1: none. */
-	int (*descriptor)(void *lower);
+	/* Descriptors that are readable when something came; how many. */
+	uint32_t (*descriptors)(void *lower, int fds[ADEV_WIRE_DESCRIPTORS]);
 	void (*close)(void *lower);
+	/* In a forked child: frees what is the child's, and leaves alone what
+	 * the parent still has. */
+	void (*forget)(void *lower);
 };
 
 /* Puts the function on a wire of the caller's making; the wire closes it. 0,

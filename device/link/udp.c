@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "link/udp.h"
+
+#include <errno.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/function.h"
+#include "domain/log.h"
+#include "link/udp_state.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+uint16_t adev_path_port(uint32_t flow_label, uint32_t qpn, uint32_t dest_qpn)
+{
+	uint32_t flow = flow_label;
+
+	/* IBTA A17.9.3 leaves it open how a zero label is made up. */
+	if (!flow)
+		flow = (uint32_t)(((uint64_t)qpn << 24 | dest_qpn) *
+					  0x9e3779b97f4a7c15ull >>
+				  44);
+	return (uint16_t)(0xc000u | ((flow ^ flow >> 14) & 0x3fffu));
+}
+
+/* Once for each process: all its functions meet the same. */
+static void complain(const char *what, int error)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&said))
+		adev_log_error("%s: %s; other hosts cannot be reached", what,
+			       strerror(error));
+}
+
+/* A kernel that does not know the option would send a run as one packet. */
+static bool can_segment(const struct adev_udp_sender *sender)
+{
+	int value;
+	socklen_t bytes = sizeof(value);
+
+	return !getsockopt(sender->fd4 >= 0 ? sender->fd4 : sender->fd6,
+			   SOL_UDP, UDP_SEGMENT, &value, &bytes);
+}
+
+static int open_senders(struct adev_udp *udp)
+{
+	uint32_t i;
+	int error;
+
+	for (i = 0; i < ADEV_UDP_SENDERS; i++) {
+		error = adev_udp_socket_send(&udp->senders[i]);
+		if (error)
+			goto err_close;
+	}
+	atomic_init(&udp->max_run,
+		    can_segment(&udp->senders[0]) ? ADEV_UDP_MAX_RUN : 1);
+	return 0;
+
+err_close:
+	while (i--)
+		adev_udp_socket_close(&udp->senders[i]);
+	complain("cannot make sockets to send from", error);
+	return error;
+}
+
+static int open_receiver(struct adev_udp *udp)
+{
+	int family;
+	int error = adev_udp_socket_receive(&udp->receive_fd, &family);
+
+	if (error) {
+		complain("cannot make a socket to receive with", error);
+		return error;
+	}
+	error = adev_udp_socket_bind(udp->receive_fd, family, ROCE_UDP_PORT);
+	if (error) {
+		complain("cannot have UDP port 4791", error);
+		close(udp->receive_fd);
+	}
+	return error;
+}
+
+int adev_udp_open(struct adev_function *fn, void **lower)
+{
+	struct adev_udp *udp = calloc(1, sizeof(*udp));
+	uint32_t i;
+	int error;
+
+	if (!udp)
+		return ENOMEM;
+	udp->fn = fn;
+	udp->counters = &fn->counters;
+	udp->receiver = adev_udp_receiver_create();
+	error = ENOMEM;
+	if (!udp->receiver)
+		goto err_free;
+	error = open_senders(udp);
+	if (error)
+		goto err_receiver;
+	error = open_receiver(udp);
+	if (error)
+		goto err_senders;
+	*lower = udp;
+	return 0;
+
+err_senders:
+	for (i = 0; i < ADEV_UDP_SENDERS; i++)
+		adev_udp_socket_close(&udp->senders[i]);
+err_receiver:
+	adev_udp_receiver_destroy(udp->receiver);
+err_free:
+	free(udp);
+	return error;
+}
+
+/* Closing a forked child's copies does nothing to the parent's sockets. */
+static void close_udp(void *lower)
+{
+	struct adev_udp *udp = lower;
+	uint32_t i;
+
+	close(udp->receive_fd);
+	for (i = 0; i < ADEV_UDP_SENDERS; i++)
+		adev_udp_socket_close(&udp->senders[i]);
+	adev_udp_receiver_destroy(udp->receiver);
+	free(udp);
+}
+
+static uint32_t max_run(void *lower)
+{
+	struct adev_udp *udp = lower;
+
+	return atomic_load_explicit(&udp->max_run, memory_order_relaxed);
+}
+
+static uint32_t descriptors(void *lower, int fds[ADEV_WIRE_DESCRIPTORS])
+{
+	struct adev_udp *udp = lower;
+
+	fds[0] = udp->receive_fd;
+	return 1;
+}
+
+const struct adev_wire_ops adev_udp_ops = {
+	.max_run = max_run,
+	.source_port = adev_udp_source_port,
+	.transmit = adev_udp_transmit,
+	.receive = adev_udp_receive,
+	.descriptors = descriptors,
+	.close = close_udp,
+	.forget = close_udp,
+};

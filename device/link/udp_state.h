@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The sockets of a function, as the files udp*.c know them. */
+#ifndef ADEV_LINK_UDP_STATE_H
+#define ADEV_LINK_UDP_STATE_H
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "core/counters.h"
+#include "link/udp.h"
+
+/* Flows are spread over so many source ports, that is, receive queues of a
+ * network card and paths of a network. */
+#define ADEV_UDP_SENDERS 4u
+
+/* The kernel puts together at most so many segments into one datagram. */
+#define ADEV_UDP_MAX_RUN 64u
+
+/* One source port, for both families. */
+struct adev_udp_sender {
+	int fd4; /* -1: the family is not there */
+	int fd6;
+	uint16_t port;
+};
+
+struct adev_udp_receiver; /* udp_receive.c */
+
+struct adev_udp {
+	struct adev_function *fn;
+	struct adev_counters *counters;
+	int receive_fd;
+	struct adev_udp_receiver *receiver;
+	struct adev_udp_sender senders[ADEV_UDP_SENDERS];
+	_Atomic uint32_t max_run; /* 1: the kernel refused to segment */
+};
+
+/* udp_socket.c */
+
+/* Makes the socket that receives, not bound yet; *family is what it can do:
+ * AF_INET6 for both families, or AF_INET. */
+int adev_udp_socket_receive(int *fd, int *family) ARNICA_MUST_CHECK;
+
+/* Binds a socket to a port of the wildcard address. */
+int adev_udp_socket_bind(int fd, int family, uint16_t port) ARNICA_MUST_CHECK;
+
+/* Makes the sockets of one source port. */
+int adev_udp_socket_send(struct adev_udp_sender *sender) ARNICA_MUST_CHECK;
+void adev_udp_socket_close(struct adev_udp_sender *sender);
+
+/* udp_send.c */
+uint16_t adev_udp_source_port(void *lower, const struct adev_path *path);
+void adev_udp_transmit(void *lower, struct adev_frame *frames, uint32_t count);
+
+/* udp_receive.c */
+struct adev_udp_receiver *adev_udp_receiver_create(void);
+void adev_udp_receiver_destroy(struct adev_udp_receiver *receiver);
+uint32_t adev_udp_receive(void *lower, struct adev_datagram *datagrams,
+			  uint32_t max, bool *more);
+
+static inline bool adev_udp_is_ipv4(const uint8_t address[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	return !__builtin_memcmp(address, mapped, sizeof(mapped));
+}
+
+#endif

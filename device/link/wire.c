@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What comes in from the wire: each datagram is checked once, here, and handed
+ * to the transport as an arrival. Nothing that a stranger sends changes more
+ * than a counter before the transport has found a queue pair for it.
+ */
+#include "link/wire.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "link/fault.h"
+#include "link/udp.h"
+#include "link/wire_state.h"
+#include "trace.h"
+
+/* Datagrams that are looked at before the clock is read again. */
+#define BURST 64u
+
+static void emit_faulty(void *owner, const struct adev_path *path,
+			uint8_t *payload, uint32_t bytes)
+{
+	adev_wire_send_one(owner, path, payload, bytes);
+}
+
+static void expect_faulty(void *owner, uint64_t when_ns)
+{
+	adev_function_left_work(owner, when_ns);
+}
+
+static const struct adev_fault_ops fault_ops = {
+	.emit = emit_faulty,
+	.expect = expect_faulty,
+};
+
+/* With wire_lock held. */
+static int put_on(struct adev_function *fn, const struct adev_wire_ops *ops,
+		  void *lower)
+{
+	struct adev_wire *wire = calloc(1, sizeof(*wire));
+	int error;
+
+	if (!wire)
+		return ENOMEM;
+	wire->fn = fn;
+	wire->ops = ops;
+	wire->lower = lower;
+	error = adev_fault_open(fn, &fault_ops);
+	if (error) {
+		free(wire);
+		return error;
+	}
+	/* W1: publishes the wire; pairs with the acquire in adev_wire_of(). */
+	atomic_store_explicit(&fn->wire, wire, memory_order_release);
+	/* From now on polls look at the wire, and the agent's sleep has one
+	 * more reason to end. */
+	adev_function_left_work(fn, 0);
+	return 0;
+}
+
+int adev_wire_open_with(struct adev_function *fn,
+			const struct adev_wire_ops *ops, void *lower)
+{
+	int error = EBUSY;
+
+	pthread_mutex_lock(&fn->wire_lock);
+	if (!adev_wire_of(fn))
+		error = put_on(fn, ops, lower);
+	pthread_mutex_unlock(&fn->wire_lock);
+	return error;
+}
+
+static int open_locked(struct adev_function *fn)
+{
+	void *lower;
+	int error;
+
+	if (adev_wire_of(fn))
+		return 0;
+	error = adev_udp_open(fn, &lower);
+	if (error)
+		return error;
+	error = put_on(fn, &adev_udp_ops, lower);
+	if (error)
+		adev_udp_ops.close(lower);
+	return error;
+}
+
+int adev_wire_open(struct adev_function *fn)
+{
+	int error;
+
+	pthread_mutex_lock(&fn->wire_lock);
+	error = open_locked(fn);
+	pthread_mutex_unlock(&fn->wire_lock);
+	return error;
+}
+
+/* The caller has destroyed the function's QPs, and nobody polls any more. */
+void adev_wire_close(struct adev_function *fn)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+
+	if (!wire)
+		return;
+	adev_fault_close(fn);
+	adev_wire_quiesce(fn);
+	atomic_store_explicit(&fn->wire, NULL, memory_order_release);
+	wire->ops->close(wire->lower);
+	free(wire);
+}
+
+void adev_wire_forget(struct adev_function *fn)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+
+	if (!wire)
+		return;
+	atomic_store_explicit(&fn->wire, NULL, memory_order_relaxed);
+	wire->ops->forget(wire->lower);
+	free(wire);
+}
+
+bool adev_wire_is_open(const struct adev_function *fn)
+{
+	return adev_wire_of(fn) != NULL;
+}
+
+static bool has_good_icrc(struct adev_wire *wire,
+			  const struct adev_datagram *datagram)
+{
+	const struct adev_path *path = &datagram->path;
+	struct roce_envelope envelope = {
+		.source_port = path->source_port,
+		.destination_port = ROCE_UDP_PORT,
+		.ip_id = datagram->segment,
+		.dont_fragment = true,
+	};
+	uint16_t ip_id = datagram->segment;
+
+	memcpy(envelope.source, path->source, 16);
+	memcpy(envelope.destination, path->destination, 16);
+	switch (roce_icrc_check(&envelope, datagram->bytes, datagram->length,
+				&ip_id)) {
+	case ROCE_ICRC_EXACT:
+		ip_id = datagram->segment;
+		break;
+	case ROCE_ICRC_SOME_ID:
+		break;
+	case ROCE_ICRC_WRONG:
+		return false;
+	}
+	return adev_trust_accepts(&wire->trust, path->source, datagram->segment,
+				  ip_id);
+}
+
+static bool check(struct adev_wire *wire, const struct adev_datagram *datagram,
+		  struct roce_packet *packet)
+{
+	struct adev_counters *counters = &wire->fn->counters;
+	enum roce_verdict verdict;
+
+	/* Before the ICRC, which has to be there. */
+	verdict = roce_parse(datagram->bytes, datagram->length, packet);
+	if (verdict == ROCE_BAD_OPCODE) {
+		adev_count(counters, wire_bad_opcode);
+		arnica_trace_wire_bad_packet(verdict, datagram->length);
+		return false;
+	}
+	if (verdict != ROCE_OK) {
+		adev_count(counters, wire_bad_packet);
+		arnica_trace_wire_bad_packet(verdict, datagram->length);
+		return false;
+	}
+	if (!has_good_icrc(wire, datagram)) {
+		adev_count(counters, wire_bad_icrc);
+		arnica_trace_wire_bad_icrc(packet->dest_qpn, packet->psn);
+		return false;
+	}
+	return true;
+}
+
+static void arrive(struct adev_wire *wire, const struct adev_datagram *datagram,
+		   uint64_t now_ns)
+{
+	struct adev_function *fn = wire->fn;
+	struct adev_arrival arrival;
+
+	if (!check(wire, datagram, &arrival.packet))
+		return;
+	adev_count(&fn->counters, wire_received);
+	/* QP 0 and QP 1 belong to the port, and nobody listens there. */
+	if (arrival.packet.dest_qpn <= 1) {
+		adev_count(&fn->counters, wire_port_qp);
+		arnica_trace_wire_port_qp(arrival.packet.dest_qpn,
+					  arrival.packet.opcode);
+		return;
+	}
+	memcpy(arrival.source, datagram->path.source, 16);
+	memcpy(arrival.destination, datagram->path.destination, 16);
+	arrival.interface_index = datagram->path.interface_index;
+	arrival.flow_label = datagram->path.flow_label;
+	arrival.traffic_class = datagram->path.traffic_class;
+	arrival.hop_limit = datagram->path.hop_limit;
+	arrival.now_ns = now_ns;
+	adev_transport_receive(fn, &arrival);
+}
+
+/* Takes wire_receive if nobody has it: two threads that poll do not wait for
+ * each other. */
+static bool try_lock(struct adev_wire *wire)
+{
+	uint32_t turn = atomic_load_explicit(&wire->turn, memory_order_relaxed);
+
+	return !(turn & 1) && atomic_compare_exchange_strong_explicit(
+				      &wire->turn, &turn, turn + 1,
+				      memory_order_seq_cst,
+				      memory_order_relaxed);
+}
+
+static void unlock(struct adev_wire *wire)
+{
+	atomic_fetch_add_explicit(&wire->turn, 1, memory_order_release);
+}
+
+bool adev_wire_drain(struct adev_function *fn, uint32_t budget)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+	struct adev_datagram burst[BURST];
+	bool more = true;
+	int saved_errno = errno; /* a poll sets none */
+
+	if (!wire || !try_lock(wire))
+		return false;
+	if (__builtin_expect(fn->fault != NULL, 0))
+		adev_fault_release(fn->fault, adev_now_ns());
+	while (more && budget) {
+		uint32_t max = budget < BURST ? budget : BURST;
+		uint32_t count = wire->ops->receive(wire->lower, burst, max,
+						    &more);
+		uint64_t now_ns = count ? adev_now_ns() : 0;
+		uint32_t i;
+
+		for (i = 0; i < count; i++)
+			arrive(wire, &burst[i], now_ns);
+		budget -= count ? count : 1;
+	}
+	more |= adev_transport_settle(fn);
+	unlock(wire);
+	errno = saved_errno;
+	return more;
+}
+
+void adev_wire_quiesce(struct adev_function *fn)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+	uint32_t turn;
+
+	if (!wire)
+		return;
+	/* W2: seq_cst, as the increment in try_lock(): either that drain finds
+	 * what the caller changed before, or it is seen here. */
+	turn = atomic_load_explicit(&wire->turn, memory_order_seq_cst);
+	if (!(turn & 1))
+		return;
+	while (atomic_load_explicit(&wire->turn, memory_order_acquire) == turn)
+		sched_yield();
+}

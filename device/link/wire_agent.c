@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Who drains the wire: whoever polls. The agent does it only while nobody polls
+ * busily: then its sleep ends when something comes. As long as somebody does, it
+ * only asks once in a while whether that is still so; waking it for each packet
+ * would cost the thread that polls more than it could give.
+ */
+#include "core/agent.h"
+#include "core/clock.h"
+#include "link/fault.h"
+#include "link/wire_state.h"
+
+/* Packets that one serving takes in; the agent, who is alone, goes on. */
+#define BUDGET 256u
+#define AGENT_ROUNDS 64u
+
+/* How often the agent asks, and from how many polls on in that time somebody is
+ * busy. A program that sleeps until each of its events polls less often. */
+#define PAUSE_NS ADEV_MS_NS
+#define BUSY_POLLS 256u
+
+bool adev_wire_serve(struct adev_function *fn)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+	uint32_t round;
+
+	if (!adev_agent_is_self()) {
+		/* A count lost among threads does no harm. */
+		atomic_store_explicit(&wire->polls,
+				      atomic_load_explicit(
+					      &wire->polls,
+					      memory_order_relaxed) + 1,
+				      memory_order_relaxed);
+		return adev_wire_drain(fn, BUDGET);
+	}
+	if (wire->polled_busily)
+		return false;
+	for (round = 0; round < AGENT_ROUNDS; round++)
+		if (!adev_wire_drain(fn, BUDGET))
+			return false;
+	return true;
+}
+
+uint64_t adev_wire_deadline(const struct adev_function *fn)
+{
+	return fn->fault && adev_wire_is_open(fn) ?
+		       adev_fault_deadline(fn->fault) :
+		       ADEV_NEVER_NS;
+}
+
+/* Looks at the polls since the last look, when that is long enough ago. */
+static void look(struct adev_wire *wire, uint64_t now_ns)
+{
+	uint64_t polls = atomic_load_explicit(&wire->polls,
+					      memory_order_relaxed);
+	uint64_t elapsed_ns = now_ns - wire->looked_at_ns;
+
+	if (elapsed_ns < PAUSE_NS)
+		return;
+	wire->polled_busily = (polls - wire->polls_seen) * PAUSE_NS >=
+			      BUSY_POLLS * elapsed_ns;
+	wire->polls_seen = polls;
+	wire->looked_at_ns = now_ns;
+}
+
+uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
+			 uint64_t *deadline)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+	uint64_t now_ns = adev_now_ns();
+	uint32_t turn = atomic_load_explicit(&wire->turn,
+					     memory_order_relaxed);
+	bool kept_out = turn == wire->turn_seen;
+
+	look(wire, now_ns);
+	wire->turn_seen = turn;
+	/* Nobody has drained since: another thread is at it, or serves the
+	 * function. To watch what cannot be read would be to spin. */
+	if (max >= ADEV_WIRE_DESCRIPTORS && !wire->polled_busily && !kept_out)
+		return wire->ops->descriptors(wire->lower, fds);
+	if (*deadline > now_ns + PAUSE_NS)
+		*deadline = now_ns + PAUSE_NS;
+	return 0;
+}
+
+/* Where no transport is linked in, nobody listens. */
+__attribute__((weak)) void
+adev_transport_receive(struct adev_function *fn,
+		       const struct adev_arrival *arrival)
+{
+	(void)arrival;
+	adev_count(&fn->counters, wire_port_qp);
+}
+
+__attribute__((weak)) bool adev_transport_settle(struct adev_function *fn)
+{
+	(void)fn;
+	return false;
+}

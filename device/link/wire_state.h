@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* A function's wire, as the files of this folder know it. */
+#ifndef ADEV_LINK_WIRE_STATE_H
+#define ADEV_LINK_WIRE_STATE_H
+
+#include <stdatomic.h>
+
+#include "core/function.h"
+#include "link/trust.h"
+#include "link/wire_ops.h"
+
+struct adev_wire {
+	struct adev_function *fn;
+	const struct adev_wire_ops *ops;
+	void *lower;
+
+	/* Lock role `wire_receive`, and a count of the drains: odd while one
+	 * is under way. */
+	_Atomic uint32_t turn;
+	struct adev_trust trust; /* under wire_receive */
+
+	/* How often somebody polled; the agent keeps away while that grows. */
+	_Atomic uint64_t polls;
+	/* The agent's own. */
+	uint64_t polls_seen;
+	uint64_t looked_at_ns;
+	uint32_t turn_seen;
+	bool polled_busily;
+};
+
+static inline struct adev_wire *adev_wire_of(const struct adev_function *fn)
+{
+	return atomic_load_explicit(&fn->wire, memory_order_acquire);
+}
+
+#endif
