@@ -137,8 +137,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent():
-    """In the child: a test that is killed leaves no tool running."""
+    """In the child: a test that is killed leaves no tool running. A shell that
+    started the test in the background had SIGINT ignored, which is inherited."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Process:
