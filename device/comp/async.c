@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <arnica/hw/cqp.h>
 #include <arnica/hw/event.h>
 
 #include "comp/channel.h"
@@ -16,13 +17,14 @@ struct adev_async_waiting {
 	struct adev_async_waiting *next;
 };
 
-static void append(struct adev_function *fn,
+/* False without memory: then nobody can be told. */
+static bool append(struct adev_function *fn,
 		   const struct arnica_hw_async_event *event)
 {
 	struct adev_async_waiting *waiting = malloc(sizeof(*waiting));
 
 	if (!waiting)
-		return; /* without memory nobody can be told */
+		return false;
 	waiting->event = *event;
 	waiting->next = NULL;
 	if (fn->async_last)
@@ -31,6 +33,7 @@ static void append(struct adev_function *fn,
 		fn->async_first = waiting;
 	fn->async_last = waiting;
 	atomic_fetch_add(&fn->num_async_waiting, 1);
+	return true;
 }
 
 /* Takes *link out of the list; `previous` is the one before it. */
@@ -51,39 +54,50 @@ bool adev_async_flush_locked(struct adev_function *fn)
 {
 	/* Before the descriptor is open its opening is what they wait for. */
 	while (fn->async_first && fn->async_fd >= 0) {
-		if (adev_pipe_write(fn->async_fd, &fn->async_first->event,
-				    sizeof(fn->async_first->event)) == EAGAIN)
+		int error = adev_pipe_write(fn->async_fd,
+					    &fn->async_first->event,
+					    sizeof(fn->async_first->event));
+
+		if (error == EAGAIN)
 			return true;
+		fn->async_lost |= error != 0;
 		unlink_waiting(fn, &fn->async_first, NULL);
 	}
 	return false;
 }
 
 bool adev_async_raise_locked(struct adev_function *fn, uint32_t type,
-			     uint64_t user_data)
+			     uint64_t user_data, uint32_t *written)
 {
 	const struct arnica_hw_async_event event = {
 		.user_data = user_data,
 		.type = type,
 	};
+	bool waits = false, raised;
+	int error = EAGAIN;
 
 	if (!fn->async_first && fn->async_fd >= 0) {
-		if (adev_pipe_write(fn->async_fd, &event, sizeof(event)) !=
-		    EAGAIN)
-			return false;
-		adev_count(&fn->counters, events_deferred);
+		error = adev_pipe_write(fn->async_fd, &event, sizeof(event));
+		if (error == EAGAIN)
+			adev_count(&fn->counters, events_deferred);
 	}
-	append(fn, &event);
-	return fn->async_fd >= 0;
+	raised = !error;
+	if (error == EAGAIN) {
+		raised = append(fn, &event);
+		waits = raised && fn->async_fd >= 0;
+	}
+	if (raised && written)
+		++*written;
+	return waits;
 }
 
-void adev_async_raise(struct adev_function *fn, uint32_t type,
-		      uint64_t user_data)
+void adev_async_raise_for(struct adev_function *fn, uint32_t type,
+			  uint64_t user_data, uint32_t *written)
 {
 	bool waits;
 
 	pthread_mutex_lock(&fn->channel_lock);
-	waits = adev_async_raise_locked(fn, type, user_data);
+	waits = adev_async_raise_locked(fn, type, user_data, written);
 	pthread_mutex_unlock(&fn->channel_lock);
 	if (waits)
 		adev_view_kick(&fn->view);
@@ -98,21 +112,23 @@ int adev_async_open(struct adev_function *fn, int *fd)
 	if (error)
 		return error;
 	pthread_mutex_lock(&fn->channel_lock);
-	if (fn->async_fd >= 0)
+	if (fn->async_fd >= 0) {
 		close(fn->async_fd);
+		fn->async_lost = true;
+	}
 	fn->async_fd = write_fd;
 	adev_async_flush_locked(fn);
 	pthread_mutex_unlock(&fn->channel_lock);
 	return 0;
 }
 
-uint32_t adev_async_purge(struct adev_function *fn, uint64_t user_data)
+/* Of those that wait for room; returns how many. */
+static uint32_t purge_waiting(struct adev_function *fn, uint64_t user_data)
 {
 	struct adev_async_waiting **link = &fn->async_first;
 	struct adev_async_waiting *previous = NULL;
 	uint32_t removed = 0;
 
-	pthread_mutex_lock(&fn->channel_lock);
 	while (*link) {
 		if ((*link)->event.user_data == user_data) {
 			unlink_waiting(fn, link, previous);
@@ -122,12 +138,29 @@ uint32_t adev_async_purge(struct adev_function *fn, uint64_t user_data)
 		previous = *link;
 		link = &previous->next;
 	}
-	if (fn->async_fd >= 0)
-		removed += adev_pipe_purge(fn->async_fd,
-					   sizeof(struct arnica_hw_async_event),
-					   user_data);
-	pthread_mutex_unlock(&fn->channel_lock);
 	return removed;
+}
+
+uint32_t adev_async_settle(struct adev_function *fn, uint64_t user_data,
+			   uint32_t written)
+{
+	uint32_t waited, removed = 0;
+	bool lost;
+
+	if (!written)
+		return 0;
+	pthread_mutex_lock(&fn->channel_lock);
+	waited = purge_waiting(fn, user_data);
+	if (fn->async_fd >= 0)
+		removed = adev_pipe_purge(fn->async_fd,
+					  sizeof(struct arnica_hw_async_event),
+					  user_data);
+	lost = fn->async_lost || removed == ADEV_PURGE_UNKNOWN;
+	pthread_mutex_unlock(&fn->channel_lock);
+	if (lost)
+		return ARNICA_HW_EVENTS_UNKNOWN;
+	removed += waited;
+	return removed < written ? written - removed : 0;
 }
 
 void adev_async_fini(struct adev_function *fn)

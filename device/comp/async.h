@@ -10,9 +10,10 @@
 
 #define ADEV_EVENT_CQ_ERR 0u /* IBV_EVENT_CQ_ERR */
 
-/* Returns true when the event waits for room. */
+/* Returns true when the event waits for room. `written` as
+ * adev_async_raise_for(). */
 bool adev_async_raise_locked(struct adev_function *fn, uint32_t type,
-			     uint64_t user_data);
+			     uint64_t user_data, uint32_t *written);
 
 /* Writes what waits; returns true when some did not fit. */
 bool adev_async_flush_locked(struct adev_function *fn);

@@ -24,6 +24,7 @@ int adev_channels_init(struct adev_function *fn)
 	fn->async_fd = -1;
 	fn->async_first = NULL;
 	fn->async_last = NULL;
+	fn->async_lost = false;
 	atomic_init(&fn->num_async_waiting, 0);
 	return 0;
 }
@@ -170,16 +171,20 @@ void adev_channel_put(struct adev_function *fn, uint32_t index)
 	pthread_mutex_unlock(&fn->channel_lock);
 }
 
-uint32_t adev_channel_purge(struct adev_function *fn, uint32_t index,
-			    uint64_t user_data)
+uint32_t adev_channel_settle(struct adev_function *fn, uint32_t index,
+			     uint64_t user_data, uint32_t written)
 {
 	uint32_t removed = 0;
 
+	if (!written)
+		return 0;
 	pthread_mutex_lock(&fn->channel_lock);
 	if (index < fn->num_channels)
 		removed = adev_pipe_purge(
 			fn->channels[index].write_fd,
 			sizeof(struct arnica_hw_completion_event), user_data);
 	pthread_mutex_unlock(&fn->channel_lock);
-	return removed;
+	if (removed == ADEV_PURGE_UNKNOWN)
+		return ARNICA_HW_EVENTS_UNKNOWN;
+	return removed < written ? written - removed : 0;
 }

@@ -23,16 +23,30 @@ bool adev_channel_valid(struct adev_function *fn, uint32_t index);
  * descriptor while one does. */
 bool adev_channel_get(struct adev_function *fn, uint32_t index);
 void adev_channel_put(struct adev_function *fn, uint32_t index);
-uint32_t adev_channel_purge(struct adev_function *fn, uint32_t index,
-			    uint64_t user_data);
-
 int adev_async_open(struct adev_function *fn, int *fd) ARNICA_MUST_CHECK;
-uint32_t adev_async_purge(struct adev_function *fn, uint64_t user_data);
+
+/*
+ * The end of an object of which `written` events were written to the channel, or
+ * raised: takes back those that nobody has read, and returns how many the
+ * application has. ARNICA_HW_EVENTS_UNKNOWN when it cannot be told.
+ */
+uint32_t adev_channel_settle(struct adev_function *fn, uint32_t index,
+			     uint64_t user_data, uint32_t written);
+uint32_t adev_async_settle(struct adev_function *fn, uint64_t user_data,
+			   uint32_t written);
 
 /* Queues an asynchronous event (enum ibv_event_type) of an object; it is
- * written at once when there is room and delivered later otherwise. */
-void adev_async_raise(struct adev_function *fn, uint32_t type,
-		      uint64_t user_data);
+ * written at once when there is room and delivered later otherwise. With
+ * `written` it is counted there, under channel_lock. */
+void adev_async_raise_for(struct adev_function *fn, uint32_t type,
+			  uint64_t user_data, uint32_t *written);
+
+/* Likewise, for those that nothing is destroyed with: ports, the device. */
+static inline void adev_async_raise(struct adev_function *fn, uint32_t type,
+				    uint64_t user_data)
+{
+	adev_async_raise_for(fn, type, user_data, NULL);
+}
 
 /*
  * Writes the records of all CQs that fired, and the async events that wait.

@@ -50,21 +50,24 @@ static void put_back(struct arnica_hw_cq_record *record, uint32_t fired)
 }
 
 /* Writes up to `count` records; returns how many found no room. Where nobody
- * reads, all count as written. */
-static uint32_t write_records(struct adev_function *fn,
-			      const struct adev_cq_shared *cq, uint32_t count)
+ * reads, all are dropped. */
+static uint32_t write_records(struct adev_function *fn, uint32_t index,
+			      uint32_t count)
 {
+	const struct adev_cq_shared *cq = &fn->view.cqs[index];
 	const struct arnica_hw_completion_event event = {
 		.user_data = cq->user_data,
 	};
+	uint32_t channel = cq->channel, left = count;
 	int error = 0;
 
-	if (cq->channel >= fn->num_channels)
+	if (channel >= fn->num_channels)
 		return 0;
-	for (; count && !error; count -= !error)
-		error = adev_pipe_write(fn->channels[cq->channel].write_fd,
-					&event, sizeof(event));
-	return error == EAGAIN ? count : 0;
+	for (; left && !error; left -= !error)
+		error = adev_pipe_write(fn->channels[channel].write_fd, &event,
+					sizeof(event));
+	fn->cq_events[index].completion += count - left;
+	return error == EAGAIN ? left : 0;
 }
 
 /* Counts each event that has to wait once, however often it is tried. */
@@ -77,14 +80,17 @@ static void count_deferred(struct adev_function *fn, struct adev_cq_shared *cq,
 	cq->num_deferred = left;
 }
 
-static bool raise_overrun(struct adev_function *fn, struct adev_cq_shared *cq)
+static bool raise_overrun(struct adev_function *fn, uint32_t index)
 {
+	struct adev_cq_shared *cq = &fn->view.cqs[index];
+
 	if (cq->overrun_raised ||
 	    arnica_load32(&cq->record.state, memory_order_acquire) !=
 		    ARNICA_HW_CQ_OVERRUN)
 		return false;
 	cq->overrun_raised = 1;
-	return adev_async_raise_locked(fn, ADEV_EVENT_CQ_ERR, cq->user_data);
+	return adev_async_raise_locked(fn, ADEV_EVENT_CQ_ERR, cq->user_data,
+				       &fn->cq_events[index].async);
 }
 
 static bool deliver_cq(struct adev_function *fn, uint32_t index)
@@ -95,8 +101,8 @@ static bool deliver_cq(struct adev_function *fn, uint32_t index)
 
 	if (index >= fn->view.layout.max_cq || !cq->in_use)
 		return false;
-	waits = raise_overrun(fn, cq);
-	left = write_records(fn, cq, take_fired(&cq->record));
+	waits = raise_overrun(fn, index);
+	left = write_records(fn, index, take_fired(&cq->record));
 	count_deferred(fn, cq, left);
 	if (!left)
 		return waits;

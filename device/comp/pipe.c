@@ -143,7 +143,7 @@ static uint32_t purge_with(int reader, int write_fd, size_t record_bytes,
 	char *records = size > 0 ? malloc((size_t)size) : NULL;
 
 	if (!records)
-		return 0;
+		return ADEV_PURGE_UNKNOWN;
 	count = read_all(reader, records, (size_t)size) / record_bytes;
 	kept = keep_others(records, count, record_bytes, user_data);
 	/* There is room: what is written back stood there before. */
@@ -158,7 +158,7 @@ uint32_t adev_pipe_purge(int write_fd, size_t record_bytes, uint64_t user_data)
 {
 	int saved_errno = errno;
 	int reader = open_reader(write_fd);
-	uint32_t removed = 0;
+	uint32_t removed = ADEV_PURGE_UNKNOWN;
 
 	if (reader >= 0) {
 		removed = purge_with(reader, write_fd, record_bytes, user_data);

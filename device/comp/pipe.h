@@ -30,9 +30,11 @@ int adev_pipe_write(int write_fd, const void *record,
 /*
  * Takes out of a pipe the records of `record_bytes` bytes that start with the
  * word `user_data`; the others stay in order. The application may read at the
- * same time, other writers may not write. Returns how many were taken; zero
- * where /proc is missing.
+ * same time, other writers may not write. Returns how many were taken;
+ * ADEV_PURGE_UNKNOWN, and takes none, where /proc is missing.
  */
+#define ADEV_PURGE_UNKNOWN UINT32_MAX
+
 uint32_t adev_pipe_purge(int write_fd, size_t record_bytes, uint64_t user_data);
 
 #endif

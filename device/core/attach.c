@@ -305,7 +305,7 @@ static void destroy_all_qps(struct adev_function *fn)
 	pthread_mutex_lock(&fn->command_lock);
 	for (index = 0; index < fn->qp_scan_end; index++)
 		if (fn->qps[index])
-			adev_qp_destroy(fn, fn->qps[index]);
+			(void)adev_qp_destroy(fn, fn->qps[index]);
 	pthread_mutex_unlock(&fn->command_lock);
 }
 

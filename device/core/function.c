@@ -151,7 +151,7 @@ static void serve_error(struct adev_qp *qp)
 	}
 	adev_exec_release(qp);
 	if (event)
-		adev_async_raise(qp->fn, event, shared->user_data);
+		adev_qp_raise(qp, event);
 }
 
 static void serve_qp(struct adev_function *fn, uint32_t index)
@@ -166,8 +166,7 @@ static void serve_qp(struct adev_function *fn, uint32_t index)
 		return;
 	needs = atomic_exchange(&qp->shared->needs, 0);
 	if (needs & ADEV_QP_NEEDS_EVENT)
-		adev_async_raise(fn, IBV_EVENT_COMM_EST,
-				 qp->shared->user_data);
+		adev_qp_raise(qp, IBV_EVENT_COMM_EST);
 	if (needs & ADEV_QP_NEEDS_RECOVERY)
 		adev_qp_recover(qp);
 	if (needs & ADEV_QP_NEEDS_ERROR)

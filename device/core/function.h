@@ -33,6 +33,12 @@ struct adev_free_list {
 	uint32_t room;
 };
 
+/* Events of an object that were written where the application reads them. */
+struct adev_event_count {
+	uint32_t completion;
+	uint32_t async;
+};
+
 #define ADEV_MAX_LEASES 256u
 #define ADEV_LEASE_QPNS 256u
 
@@ -61,6 +67,7 @@ struct adev_function {
 
 	uint32_t *pd_references; /* zero: free; else references + 1 */
 	uint32_t *cq_references;
+	struct adev_event_count *cq_events; /* by CQ; under channel_lock */
 	uint32_t *cq_depths; /* sum of the depths of the attached queues */
 	uint32_t *mr_pd;     /* by TPT index: pd + 1; zero: free */
 	uint32_t num_pds, num_cqs, num_mrs, num_ahs;
@@ -82,6 +89,7 @@ struct adev_function {
 	struct adev_async_waiting *async_first; /* events that wait for room */
 	struct adev_async_waiting *async_last;
 	_Atomic uint32_t num_async_waiting;
+	bool async_lost; /* an event went where nobody can read it any more */
 
 	struct adev_scheduler scheduler;
 

@@ -99,7 +99,7 @@ static bool end_dead_connection(struct adev_qp *qp)
 		adev_requester_fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR, 0);
 	}
 	if (event)
-		adev_async_raise(qp->fn, event, qp->shared->user_data);
+		adev_qp_raise(qp, event);
 	return true;
 }
 

@@ -99,27 +99,9 @@ EXPORT int arnica_bus_channel_index(struct arnica_bus *bus, int fd,
 	return adev_function_alive(fn) ? adev_channel_index(fn, fd, index) : EIO;
 }
 
-EXPORT uint32_t arnica_bus_channel_purge(struct arnica_bus *bus, uint32_t index,
-					 uint64_t user_data)
-{
-	struct adev_function *fn = function_of(bus);
-
-	return adev_function_alive(fn) ?
-		       adev_channel_purge(fn, index, user_data) :
-		       0;
-}
-
 EXPORT int arnica_bus_async_open(int device_fd, int *fd)
 {
 	struct adev_function *fn = adev_function_of_fd(device_fd);
 
 	return fn ? adev_async_open(fn, fd) : EIO;
-}
-
-EXPORT uint32_t arnica_bus_async_purge(struct arnica_bus *bus,
-				       uint64_t user_data)
-{
-	struct adev_function *fn = function_of(bus);
-
-	return adev_function_alive(fn) ? adev_async_purge(fn, user_data) : 0;
 }

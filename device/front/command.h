@@ -50,8 +50,9 @@ void adev_cqp_run(struct adev_function *fn);
 bool adev_pd_valid(const struct adev_function *fn, uint32_t pd);
 bool adev_cq_valid(const struct adev_function *fn, uint32_t cq);
 
-/* Destroys a QP of the function; `command_lock` held. */
-void adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp);
+/* Destroys a QP of the function; `command_lock` held. Returns how many of its
+ * asynchronous events the application has read, as adev_async_settle(). */
+uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp);
 
 /* A queue of `depth` entries completes to the CQ from now on, or no more. */
 void adev_cq_attach(struct adev_function *fn, uint32_t cq, uint32_t depth);

@@ -88,6 +88,7 @@ static void init_cq(struct adev_function *fn, uint32_t cq,
 	shared->channel = arnica_from_le32(create->channel);
 	shared->user_data = arnica_from_le64(create->user_data);
 	shared->in_use = 1;
+	fn->cq_events[cq] = (struct adev_event_count){ 0 };
 	if (fn->cq_scan_end <= cq)
 		fn->cq_scan_end = cq + 1;
 	pthread_mutex_unlock(&fn->channel_lock);
@@ -163,13 +164,28 @@ ADEV_COMMAND_HANDLER(resize_cq)
 	return ARNICA_HW_COMMAND_OK;
 }
 
+/* Nothing is written for the CQ any more; what was, and read by nobody, is
+ * taken back. */
+static void settle_events(struct adev_function *fn, uint32_t channel,
+			  uint64_t user_data,
+			  const struct adev_event_count *written,
+			  struct arnica_hw_res_events *read)
+{
+	uint32_t events = adev_channel_settle(fn, channel, user_data,
+					      written->completion);
+
+	read->completion_events = arnica_to_le32(events);
+	events = adev_async_settle(fn, user_data, written->async);
+	read->async_events = arnica_to_le32(events);
+}
+
 ADEV_COMMAND_HANDLER(destroy_cq)
 {
 	uint32_t cq = arnica_from_le32(command->object.handle);
+	struct adev_event_count written;
 	struct adev_cq_shared *shared;
 	uint32_t channel;
 
-	(void)completion;
 	if (arnica_from_le32(command->object.reserved0))
 		return ARNICA_HW_COMMAND_INVALID;
 	if (!adev_cq_valid(fn, cq))
@@ -181,8 +197,11 @@ ADEV_COMMAND_HANDLER(destroy_cq)
 	pthread_mutex_lock(&fn->channel_lock);
 	shared->in_use = 0;
 	channel = shared->channel;
+	written = fn->cq_events[cq];
 	arnica_store32(&shared->record.armed, 0, memory_order_relaxed);
 	pthread_mutex_unlock(&fn->channel_lock);
+	settle_events(fn, channel, shared->user_data, &written,
+		      &completion->events);
 	if (channel != ARNICA_HW_NO_CHANNEL)
 		adev_channel_put(fn, channel);
 	fn->num_cqs--;

@@ -263,8 +263,7 @@ static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
 		adev_exec_submit(qp, NULL);
 	if (to == ARNICA_HW_QPS_SQD && from == ARNICA_HW_QPS_RTS &&
 	    arnica_from_le32(qp->attributes.en_sqd_async_notify))
-		adev_async_raise(qp->fn, IBV_EVENT_SQ_DRAINED,
-				 qp->shared->user_data);
+		adev_qp_raise(qp, IBV_EVENT_SQ_DRAINED);
 }
 
 ADEV_COMMAND_HANDLER(modify_qp)

@@ -406,8 +406,10 @@ static bool make_unreachable(struct adev_function *fn, struct adev_qp *qp)
 	return locked;
 }
 
-void adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
+uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 {
+	uint64_t user_data = qp->shared->user_data;
+	uint32_t events;
 	bool reachable;
 
 	withdraw(fn, qp);
@@ -427,16 +429,18 @@ void adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 		fn->lease_used[qp->index / ADEV_LEASE_QPNS]--;
 		adev_heap_free(&fn->heap, qp->memory_offset, qp->memory_bytes);
 	}
+	events = adev_async_settle(fn, user_data, qp->async_written);
 	free(qp);
+	return events;
 }
 
 ADEV_COMMAND_HANDLER(destroy_qp)
 {
 	uint32_t handle = arnica_from_le32(command->object.handle);
 
-	(void)completion;
 	if (handle >= fn->view.layout.max_qp || !fn->qps[handle])
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	adev_qp_destroy(fn, fn->qps[handle]);
+	completion->events.async_events =
+		arnica_to_le32(adev_qp_destroy(fn, fn->qps[handle]));
 	return ARNICA_HW_COMMAND_OK;
 }

@@ -14,12 +14,13 @@ int adev_objects_init(struct adev_function *fn)
 
 	fn->pd_references = calloc(layout->max_pd, sizeof(uint32_t));
 	fn->cq_references = calloc(layout->max_cq, sizeof(uint32_t));
+	fn->cq_events = calloc(layout->max_cq, sizeof(*fn->cq_events));
 	fn->cq_depths = calloc(layout->max_cq, sizeof(uint32_t));
 	fn->mr_pd = calloc(layout->max_mr, sizeof(uint32_t));
 	fn->mr_instance = calloc(layout->max_mr, sizeof(uint8_t));
 	fn->ahs = calloc(1, sizeof(*fn->ahs));
-	if (!fn->pd_references || !fn->cq_references || !fn->cq_depths ||
-	    !fn->mr_pd || !fn->mr_instance || !fn->ahs) {
+	if (!fn->pd_references || !fn->cq_references || !fn->cq_events ||
+	    !fn->cq_depths || !fn->mr_pd || !fn->mr_instance || !fn->ahs) {
 		adev_objects_fini(fn);
 		return ENOMEM;
 	}
@@ -38,6 +39,7 @@ void adev_objects_fini(struct adev_function *fn)
 {
 	free(fn->pd_references);
 	free(fn->cq_references);
+	free(fn->cq_events);
 	free(fn->cq_depths);
 	free(fn->mr_pd);
 	free(fn->mr_instance);
@@ -46,6 +48,7 @@ void adev_objects_fini(struct adev_function *fn)
 	free(fn->ahs);
 	fn->pd_references = NULL;
 	fn->cq_references = NULL;
+	fn->cq_events = NULL;
 	fn->cq_depths = NULL;
 	fn->mr_pd = NULL;
 	fn->mr_instance = NULL;

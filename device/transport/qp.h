@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "comp/channel.h"
 #include "comp/completion.h"
 #include "core/function.h"
 #include "gather/gather.h"
@@ -98,6 +99,7 @@ struct adev_qp {
 	bool scheduled;
 	uint32_t scheduled_class;
 
+	uint32_t async_written; /* its asynchronous events; channel_lock */
 	_Atomic bool peer_died; /* its process ended without leaving */
 	bool flush_pending;     /* the receive queue could not be flushed yet */
 
@@ -121,6 +123,13 @@ static inline void adev_qp_unlock_send(struct adev_qp *qp)
 {
 	/* A full barrier: `again` is looked at after it (C6 in exec.c). */
 	(void)atomic_exchange_explicit(&qp->sq_lock, 0, memory_order_seq_cst);
+}
+
+/* Raises an asynchronous event (enum ibv_event_type) of the QP. */
+static inline void adev_qp_raise(struct adev_qp *qp, uint32_t type)
+{
+	adev_async_raise_for(qp->fn, type, qp->shared->user_data,
+			     &qp->async_written);
 }
 
 /* Moves the QP to ERR and flushes both queues, the message under way included;

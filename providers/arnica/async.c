@@ -37,14 +37,15 @@ void arnica_async_event(struct ibv_context *context,
 	}
 }
 
-void arnica_async_drain_qp(struct arnica_qp *qp)
+void arnica_async_drain_qp(struct arnica_qp *qp,
+			   const struct arnica_hw_res_events *read)
 {
 	struct ibv_qp *base = &qp->verbs.base;
 
-	arnica_bus_async_purge(qp->context->bus, (uintptr_t)qp);
 	pthread_mutex_lock(&base->mutex);
-	while (base->events_completed !=
-	       atomic_load_explicit(&qp->async_events, memory_order_relaxed))
+	while (arnica_async_unacknowledged(base->events_completed,
+					   &qp->async_events,
+					   read->async_events))
 		pthread_cond_wait(&base->cond, &base->mutex);
 	pthread_mutex_unlock(&base->mutex);
 }

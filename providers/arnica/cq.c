@@ -189,18 +189,19 @@ int arnica_cq_destroy(struct ibv_cq *ibv_cq)
 {
 	struct arnica_cq *cq = arnica_cq_of(ibv_cq);
 	struct arnica_context *context = cq->context;
-	int error = arnica_command_object(
-		&context->commands, ARNICA_HW_CMD_DESTROY_CQ, ibv_cq->handle);
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_DESTROY_CQ),
+		.object = { .handle = arnica_to_le32(ibv_cq->handle) },
+	};
+	struct arnica_hw_completion answer;
+	int error = arnica_command_execute(&context->commands, &command,
+					   &answer);
 
 	if (error)
 		return error;
-	/* No event of this CQ is written any more. Unread ones would lead to
-	 * freed memory; read ones must be acknowledged first. */
-	if (cq->channel_index != ARNICA_HW_NO_CHANNEL)
-		arnica_bus_channel_purge(context->bus, cq->channel_index,
-					 (uintptr_t)cq);
-	arnica_bus_async_purge(context->bus, (uintptr_t)cq);
-	arnica_cq_wait_for_acks(cq);
+	/* The adapter took back what was unread, for it would lead to freed
+	 * memory; what was read must be acknowledged first. */
+	arnica_cq_wait_for_acks(cq, &answer.events);
 	free(cq->hot);
 	free(cq);
 	return 0;

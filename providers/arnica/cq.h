@@ -54,7 +54,7 @@ struct arnica_cq {
 	struct arnica_completion current; /* what read_* tell of */
 
 	uint32_t channel_index; /* ARNICA_HW_NO_CHANNEL without one */
-	/* Events that the application has read; it acknowledges each. */
+	/* Events that the library has handed over. */
 	_Atomic uint32_t completion_events;
 	_Atomic uint32_t async_events;
 };
@@ -80,7 +80,8 @@ int arnica_cq_destroy(struct ibv_cq *cq);
 int arnica_cq_req_notify(struct ibv_cq *cq, int solicited_only);
 void arnica_cq_event(struct ibv_cq *cq);
 /* Waits until the application has acknowledged every event that it read. */
-void arnica_cq_wait_for_acks(struct arnica_cq *cq);
+void arnica_cq_wait_for_acks(struct arnica_cq *cq,
+			     const struct arnica_hw_res_events *read);
 
 /* cq_poll.c */
 int arnica_cq_poll(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc);

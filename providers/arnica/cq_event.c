@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Arming a CQ, and counting its events: those that the application has read,
+ * Arming a CQ, and waiting for its events: those that the application has read,
  * against those that it has acknowledged.
  */
 #include <errno.h>
 #include <pthread.h>
 
+#include "async.h"
 #include "cq.h"
 
 int arnica_cq_req_notify(struct ibv_cq *ibv_cq, int solicited_only)
@@ -33,29 +34,25 @@ int arnica_cq_req_notify(struct ibv_cq *ibv_cq, int solicited_only)
 	return 0;
 }
 
-/*
- * The library has read one event of the CQ and is about to return it. A thread
- * that reads an event while another destroys the CQ is not waited for between
- * its read() and this call: the adapter does not say how many it wrote. An
- * application that destroys a CQ must have stopped waiting for it.
- */
+/* The library has read one event of the CQ and is about to return it. */
 void arnica_cq_event(struct ibv_cq *ibv_cq)
 {
 	atomic_fetch_add_explicit(&arnica_cq_of(ibv_cq)->completion_events, 1,
 				  memory_order_relaxed);
 }
 
-void arnica_cq_wait_for_acks(struct arnica_cq *cq)
+void arnica_cq_wait_for_acks(struct arnica_cq *cq,
+			     const struct arnica_hw_res_events *read)
 {
 	struct ibv_cq_ex *verbs = &cq->verbs;
 
 	pthread_mutex_lock(&verbs->mutex);
-	while (verbs->comp_events_completed !=
-		       atomic_load_explicit(&cq->completion_events,
-					    memory_order_relaxed) ||
-	       verbs->async_events_completed !=
-		       atomic_load_explicit(&cq->async_events,
-					    memory_order_relaxed))
+	while (arnica_async_unacknowledged(verbs->comp_events_completed,
+					   &cq->completion_events,
+					   read->completion_events) ||
+	       arnica_async_unacknowledged(verbs->async_events_completed,
+					   &cq->async_events,
+					   read->async_events))
 		pthread_cond_wait(&verbs->cond, &verbs->mutex);
 	pthread_mutex_unlock(&verbs->mutex);
 }

@@ -428,6 +428,11 @@ int arnica_qp_destroy(struct ibv_qp *ibv_qp)
 {
 	struct arnica_qp *qp = arnica_qp_of(ibv_qp);
 	struct arnica_context *context = qp->context;
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_DESTROY_QP),
+		.object = { .handle = arnica_to_le32(ibv_qp->handle) },
+	};
+	struct arnica_hw_completion answer;
 	int error;
 
 	if (atomic_load_explicit(&context->dead, memory_order_relaxed))
@@ -436,8 +441,7 @@ int arnica_qp_destroy(struct ibv_qp *ibv_qp)
 	/* The adapter takes the rings back; what has arrived is placed before,
 	 * while it still stands there. */
 	arnica_scatter_ring(&qp->receive_ring);
-	error = arnica_command_object(&context->commands,
-				      ARNICA_HW_CMD_DESTROY_QP, ibv_qp->handle);
+	error = arnica_command_execute(&context->commands, &command, &answer);
 	if (!error) {
 		arnica_ring_detach(&qp->send_ring);
 		arnica_ring_detach(&qp->receive_ring);
@@ -446,7 +450,7 @@ int arnica_qp_destroy(struct ibv_qp *ibv_qp)
 	pthread_mutex_unlock(&context->objects);
 	if (error)
 		return error;
-	arnica_async_drain_qp(qp);
+	arnica_async_drain_qp(qp, &answer.events);
 	free_qp(qp);
 	return 0;
 }

@@ -188,6 +188,10 @@ static void execute(struct arnica_bus *bus,
 		if (bus->wipe_on_destroy)
 			memset(bus->wipe_on_destroy, 0, bus->wipe_bytes);
 		bus->wipe_on_destroy = NULL;
+		answer->events = bus->events_read;
+		break;
+	case ARNICA_HW_CMD_DESTROY_CQ:
+		answer->events = bus->events_read;
 		break;
 	case ARNICA_HW_CMD_REG_MR:
 	case ARNICA_HW_CMD_REREG_MR:
@@ -290,25 +294,11 @@ int arnica_bus_channel_index(struct arnica_bus *bus, int fd, uint32_t *index)
 	return fd < 0 ? ENOENT : 0;
 }
 
-uint32_t arnica_bus_channel_purge(struct arnica_bus *bus, uint32_t index,
-				  uint64_t user_data)
-{
-	(void)index;
-	bus->purged = user_data;
-	return bus->purge_answer;
-}
-
 int arnica_bus_async_open(int device_fd, int *fd)
 {
 	(void)device_fd;
 	*fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	return *fd < 0 ? errno : 0;
-}
-
-uint32_t arnica_bus_async_purge(struct arnica_bus *bus, uint64_t user_data)
-{
-	bus->purged = user_data;
-	return 0;
 }
 
 bool arnica_bus_place(void *to, const void *from, size_t bytes)

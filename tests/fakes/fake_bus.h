@@ -47,8 +47,8 @@ struct arnica_bus {
 	void *wipe_on_destroy;
 	uint32_t wipe_bytes;
 
-	uint32_t purge_answer;
-	uint64_t purged; /* user_data of the last purge */
+	/* What is answered when an object is destroyed. */
+	struct arnica_hw_res_events events_read;
 };
 
 /* The bus that the next arnica_bus_attach() hands out. */

@@ -112,18 +112,7 @@ int arnica_bus_channel_open(int device_fd, int *fd) ARNICA_MUST_CHECK;
 int arnica_bus_channel_index(struct arnica_bus *bus, int fd, uint32_t *index)
 	ARNICA_MUST_CHECK;
 
-/*
- * Removes the records of a destroyed CQ from a channel; records of others stay
- * in order. Returns how many were removed. Called after DESTROY_CQ, by which
- * time no new record is written.
- */
-uint32_t arnica_bus_channel_purge(struct arnica_bus *bus, uint32_t index,
-				  uint64_t user_data);
-
 /* Creates the descriptor of the function's asynchronous events, likewise. */
 int arnica_bus_async_open(int device_fd, int *fd) ARNICA_MUST_CHECK;
-
-/* As arnica_bus_channel_purge(), for the async events of an object. */
-uint32_t arnica_bus_async_purge(struct arnica_bus *bus, uint64_t user_data);
 
 #endif

@@ -314,6 +314,17 @@ struct arnica_hw_res_dm {
 	arnica_le64 offset; /* in the segment */
 };
 
+/* How many events of the object the application has read, and so acknowledges;
+ * those that it had not were taken back. */
+struct arnica_hw_res_events { /* DESTROY_CQ, DESTROY_QP */
+	arnica_le32 completion_events;
+	arnica_le32 async_events;
+};
+
+/* Where the adapter cannot look into its channels: the host knows only of those
+ * that it was handed. */
+#define ARNICA_HW_EVENTS_UNKNOWN UINT32_MAX
+
 struct arnica_hw_completion {
 	union {
 		uint8_t bytes[240];
@@ -324,6 +335,7 @@ struct arnica_hw_completion {
 		struct arnica_hw_res_cq cq;
 		struct arnica_hw_res_qp qp;
 		struct arnica_hw_res_dm dm;
+		struct arnica_hw_res_events events;
 		struct arnica_hw_qp_attributes attributes;
 	};
 	arnica_le32 status; /* enum arnica_hw_command_status */

@@ -76,19 +76,23 @@ static void a_full_pipe_keeps_the_order(void **state)
 	close(fd);
 }
 
-static void purge_finds_events_wherever_they_are(void **state)
+static void unread_events_are_found_wherever_they_are(void **state)
 {
 	struct adev_function *fn = *state;
 	const uint64_t gone = UINT64_MAX, other = UINT64_MAX - 1;
+	uint32_t written = 0;
 	int fd;
 
 	assert_ok(adev_async_open(fn, &fd));
-	adev_async_raise(fn, 1, gone);
+	adev_async_raise_for(fn, 2, gone, &written);
+	expect(fd, 2, gone); /* by the application */
+	adev_async_raise_for(fn, 1, gone, &written);
 	fill(fn);
-	adev_async_raise(fn, 1, gone);
+	adev_async_raise_for(fn, 1, gone, &written);
 	adev_async_raise(fn, 1, other);
-	adev_async_raise(fn, 1, gone);
-	assert_int_equal(adev_async_purge(fn, gone), 3);
+	adev_async_raise_for(fn, 1, gone, &written);
+	assert_int_equal(written, 4);
+	assert_int_equal(adev_async_settle(fn, gone, written), 1);
 	assert_int_equal(atomic_load(&fn->num_async_waiting), 2);
 	adev_async_raise(fn, 1, other); /* the list's end is still right */
 	assert_int_equal(atomic_load(&fn->num_async_waiting), 3);
@@ -102,9 +106,9 @@ static void purge_before_the_descriptor_is_open(void **state)
 
 	adev_async_raise(fn, 1, 1);
 	adev_async_raise(fn, 1, 2);
-	assert_int_equal(adev_async_purge(fn, 2), 1);
+	assert_int_equal(adev_async_settle(fn, 2, 1), 0);
 	adev_async_raise(fn, 1, 3);
-	assert_int_equal(adev_async_purge(fn, 1), 1);
+	assert_int_equal(adev_async_settle(fn, 1, 1), 0);
 	assert_ok(adev_async_open(fn, &fd));
 	expect(fd, 1, 3);
 	assert_false(has_record(fd));
@@ -123,14 +127,33 @@ static void a_closed_reader_stops_nothing(void **state)
 	assert_false(adev_channels_deliver(fn));
 }
 
+static void what_nobody_can_read_is_not_waited_for(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t written = 0;
+	int first, second;
+
+	assert_ok(adev_async_open(fn, &first));
+	adev_async_raise_for(fn, 1, 7, &written);
+	assert_ok(adev_async_open(fn, &second));
+	assert_int_equal(adev_async_settle(fn, 7, written),
+			 ARNICA_HW_EVENTS_UNKNOWN);
+	close(second);
+	written = 0;
+	adev_async_raise_for(fn, 1, 7, &written);
+	assert_int_equal(written, 0);
+	close(first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		function_test(events_wait_for_the_descriptor),
 		function_test(a_full_pipe_keeps_the_order),
-		function_test(purge_finds_events_wherever_they_are),
+		function_test(unread_events_are_found_wherever_they_are),
 		function_test(purge_before_the_descriptor_is_open),
 		function_test(a_closed_reader_stops_nothing),
+		function_test(what_nobody_can_read_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,9 +60,10 @@ static void strangers_are_no_channels(void **state)
 	close(fd);
 }
 
-static void a_purge_of_no_channel_is_nothing(void **state)
+static void events_of_no_channel_were_read(void **state)
 {
-	assert_int_equal(adev_channel_purge(*state, 5, 1), 0);
+	assert_int_equal(adev_channel_settle(*state, 5, 1, 0), 0);
+	assert_int_equal(adev_channel_settle(*state, 5, 1, 3), 3);
 	assert_false(adev_channel_get(*state, 5));
 	adev_channel_put(*state, 5);
 }
@@ -73,7 +74,7 @@ int main(void)
 		function_test(descriptors_lead_to_their_channels),
 		function_test(closed_channels_are_reused),
 		function_test(strangers_are_no_channels),
-		function_test(a_purge_of_no_channel_is_nothing),
+		function_test(events_of_no_channel_were_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

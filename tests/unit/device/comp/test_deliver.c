@@ -142,14 +142,34 @@ static void a_destroyed_queue_says_nothing_more(void **state)
 	struct adev_function *fn = *state;
 	uint32_t cq = fake_create_cq(fn, 1, channel, 1);
 	uint32_t other = fake_create_cq(fn, 1, channel, 2);
-	uint32_t fired;
 
 	fake_fire(fn, other);
-	fired = fill(fn, cq);
+	fill(fn, cq);
 	assert_ok(fake_command_object(fn, ARNICA_HW_CMD_DESTROY_CQ, cq));
-	assert_int_equal(adev_channel_purge(fn, channel, 1), fired - 1);
 	assert_false(adev_channels_deliver(fn));
 	assert_int_equal(next_record(), 2);
+	assert_false(has_record(channel_fd));
+}
+
+static void a_destroyed_queue_tells_how_many_events_were_read(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t cq = fake_create_cq(fn, 1, channel, 1);
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_DESTROY_CQ),
+		.object.handle = arnica_to_le32(cq),
+	};
+	struct arnica_hw_completion answer;
+
+	for (int i = 0; i < 3; i++)
+		fake_fire(fn, cq);
+	assert_false(adev_channels_deliver(fn));
+	assert_int_equal(next_record(), 1);
+	assert_int_equal(next_record(), 1);
+	assert_ok(fake_command(fn, &command, &answer));
+	assert_int_equal(
+		arnica_from_le32(answer.events.completion_events), 2);
+	assert_int_equal(arnica_from_le32(answer.events.async_events), 0);
 	assert_false(has_record(channel_fd));
 }
 
@@ -217,6 +237,7 @@ int main(void)
 		deliver_test(false_marks_do_no_harm),
 		deliver_test(what_does_not_fit_comes_later),
 		deliver_test(a_destroyed_queue_says_nothing_more),
+		deliver_test(a_destroyed_queue_tells_how_many_events_were_read),
 		deliver_test(without_readers_events_are_dropped),
 		deliver_test(an_overrun_is_told_once),
 		deliver_test(a_rescan_finds_what_was_not_marked),

@@ -5,6 +5,9 @@
  */
 #include <cmocka.h>
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +15,8 @@
 #include "async.h"
 #include "fixture.h"
 #include "mr.h"
+
+static atomic_bool acknowledged;
 
 static void device_reports_what_it_is(void **state)
 {
@@ -261,6 +266,51 @@ static void unread_events_are_counted_until_acknowledged(void **state)
 	 */
 }
 
+static void *acknowledge_late(void *cq)
+{
+	for (int i = 0; i < 10000; i++)
+		sched_yield();
+	atomic_store(&acknowledged, true);
+	ibv_ack_cq_events(cq, 1);
+	return NULL;
+}
+
+/* A thread has read an event and is not yet back in the library when another
+ * one destroys the CQ. */
+static void destroying_waits_for_events_on_their_way(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ibv_cq *cq = ibv_create_cq(fixture->ibv, 4, NULL, NULL, 0);
+	pthread_t thread;
+
+	assert_non_null(cq);
+	fixture->bus->events_read.completion_events = arnica_to_le32(1);
+	atomic_store(&acknowledged, false);
+	assert_int_equal(pthread_create(&thread, NULL, acknowledge_late, cq),
+			 0);
+	assert_int_equal(ibv_destroy_cq(cq), 0);
+	assert_true(atomic_load(&acknowledged));
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	fixture->bus->events_read.completion_events = arnica_to_le32(0);
+}
+
+/* Where the adapter cannot tell, those count that the library handed over. */
+static void unknown_numbers_of_events_are_not_waited_for(void **state)
+{
+	struct fixture *fixture = *state;
+	const arnica_le32 unknown = arnica_to_le32(ARNICA_HW_EVENTS_UNKNOWN);
+	struct ibv_cq *cq = ibv_create_cq(fixture->ibv, 4, NULL, NULL, 0);
+
+	assert_non_null(cq);
+	arnica_cq_event(cq);
+	ibv_ack_cq_events(cq, 1);
+	fixture->bus->events_read =
+		(struct arnica_hw_res_events){ unknown, unknown };
+	assert_int_equal(ibv_destroy_cq(cq), 0);
+	memset(&fixture->bus->events_read, 0,
+	       sizeof(fixture->bus->events_read));
+}
+
 static void forked_child_gets_eio_but_may_close(void **state)
 {
 	struct fixture *fixture = *state;
@@ -301,6 +351,8 @@ int main(void)
 		WITH_DEVICE(queue_without_receives_is_legal),
 		WITH_DEVICE(attributes_out_of_range_are_refused),
 		WITH_DEVICE(unread_events_are_counted_until_acknowledged),
+		WITH_DEVICE(destroying_waits_for_events_on_their_way),
+		WITH_DEVICE(unknown_numbers_of_events_are_not_waited_for),
 		WITH_DEVICE(forked_child_gets_eio_but_may_close),
 	};
 
