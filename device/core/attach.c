@@ -27,7 +27,7 @@
 #include "front/objects.h"
 #include "link/fault.h"
 #include "link/wire.h"
-#include "transport/qp.h"
+#include "transport/remote.h"
 
 /* Serialises attaching and detaching; lock role `attach`. */
 static pthread_mutex_t attach_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -320,6 +320,8 @@ static void forget(struct adev_function *fn)
 
 		if (qp && qp->link.view)
 			adev_adapter_detach(qp->link.view);
+		if (qp)
+			adev_remote_destroy(qp);
 		free(qp);
 	}
 	fini_tables(fn);

@@ -54,7 +54,20 @@
 	X(fault_duplicated, "packets doubled on purpose")                      \
 	X(fault_reordered, "packets held back on purpose")                     \
 	X(fault_corrupted, "packets damaged on purpose")                       \
-	X(fault_delayed, "packets delayed on purpose")
+	X(fault_delayed, "packets delayed on purpose")                         \
+	X(wire_no_qp, "packets for no queue pair of this function")            \
+	X(wire_type, "packets of another transport than their queue pair's")   \
+	X(wire_pkey, "packets of another partition")                           \
+	X(wire_source, "packets from elsewhere than the queue pair's peer")    \
+	X(wire_state, "requests to a queue pair that takes none")              \
+	X(wire_busy, "requests lost because the queue pair was locked")        \
+	X(wire_early, "requests dropped because one before them is missing")   \
+	X(wire_duplicates, "requests that had come before")                    \
+	X(wire_ghosts, "repeated reads and atomics too old to be answered")    \
+	X(wire_uc_dropped, "unreliable messages that lost a part")             \
+	X(wire_rnr_naks, "requests refused for want of a receive")             \
+	X(wire_naks, "requests refused for other reasons")                     \
+	X(wire_cnps, "congestion notifications sent")
 
 struct adev_counters {
 #define ADEV_COUNTER_FIELD(name, text) _Atomic uint64_t name;

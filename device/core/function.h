@@ -98,6 +98,9 @@ struct adev_function {
 	struct adev_qp *waiting; /* oldest first */
 	struct adev_qp *last_waiting;
 	_Atomic uint32_t num_waiting;
+	/* QPs with something to do after a burst from the wire, too. */
+	_Atomic(struct adev_qp *) settling;
+	_Atomic(struct adev_qp *) last_settling;
 
 	/* NULL: the function is not on the wire. Opened and closed with lock
 	 * role `wire_open`; see link/wire.h. */

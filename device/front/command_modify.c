@@ -10,9 +10,11 @@
 
 #include "comp/channel.h"
 #include "core/qp_lock.h"
-#include "domain/identity.h"
 #include "exec/exec.h"
+#include "front/address.h"
 #include "front/command.h"
+#include "transport/receiver.h"
+#include "transport/remote.h"
 
 #define MODIFY_LOCK_MS 1000u
 
@@ -93,14 +95,13 @@ static bool in_range(const struct arnica_hw_qp_attributes *attributes,
 	return true;
 }
 
-/* Is the destination of an address vector this host? Without a GRH a packet
- * can only go to the own port: LID 0 is the only one there is. */
+/* An address vector: without a GRH a packet can only go to the own port, whose
+ * LID is zero. */
 static enum arnica_hw_command_status
 check_path(const struct arnica_hw_qp_attributes *attributes)
 {
-	struct arnica_bus_identity identity;
-	uint32_t i, sgid = arnica_from_le32(attributes->sgid_index);
-	int error;
+	struct adev_path path;
+	bool here;
 
 	if (arnica_from_le32(attributes->sl) >= ADEV_CLASSES)
 		return ARNICA_HW_COMMAND_INVALID;
@@ -108,15 +109,7 @@ check_path(const struct arnica_hw_qp_attributes *attributes)
 		return arnica_from_le32(attributes->dlid) ?
 			       ARNICA_HW_COMMAND_UNREACHABLE :
 			       ARNICA_HW_COMMAND_OK;
-	error = adev_identity_read(&identity);
-	if (error)
-		return adev_command_status(error);
-	if (sgid >= identity.num_gids)
-		return ARNICA_HW_COMMAND_INVALID;
-	for (i = 0; i < identity.num_gids; i++)
-		if (!memcmp(identity.gids[i].raw, attributes->dgid, 16))
-			return ARNICA_HW_COMMAND_OK;
-	return ARNICA_HW_COMMAND_UNREACHABLE;
+	return adev_address_resolve(1, attributes, &path, &here);
 }
 
 #define TAKE(bit, field)                                                       \
@@ -192,6 +185,8 @@ static void apply(struct adev_qp *qp, uint32_t mask, uint32_t from, uint32_t to)
 	if (from == ARNICA_HW_QPS_INIT && to == ARNICA_HW_QPS_RTR) {
 		shared->incarnation++;
 		shared->established = 0;
+		if (qp->remote)
+			adev_receiver_start(qp);
 	}
 }
 
@@ -254,9 +249,10 @@ change_state(struct adev_qp *qp, const struct arnica_hw_qp_attributes *new,
 static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
 {
 	if (to == ARNICA_HW_QPS_RTR && from == ARNICA_HW_QPS_INIT &&
-	    qp->type != ARNICA_HW_QP_UD) {
+	    qp->type != ARNICA_HW_QP_UD && !qp->remote) {
 		adev_qp_lock_send(qp);
-		(void)!adev_link_resolve(qp);
+		if (adev_link_resolve(qp) == ADEV_LINK_ABSENT)
+			adev_remote_explain(qp);
 		adev_exec_release(qp);
 	}
 	if (to == ARNICA_HW_QPS_RTS && from != ARNICA_HW_QPS_RTS)
@@ -264,6 +260,22 @@ static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
 	if (to == ARNICA_HW_QPS_SQD && from == ARNICA_HW_QPS_RTS &&
 	    arnica_from_le32(qp->attributes.en_sqd_async_notify))
 		adev_qp_raise(qp, IBV_EVENT_SQ_DRAINED);
+}
+
+/* Where the peer is, and how it is reached; before the QP's locks are taken,
+ * because interfaces are looked at and sockets opened. */
+static enum arnica_hw_command_status
+find_peer(struct adev_qp *qp, const struct arnica_hw_qp_attributes *new,
+	  uint32_t mask)
+{
+	uint32_t from = atomic_load(&qp->shared->state);
+
+	if (!(mask & IBV_QP_AV) || qp->type == ARNICA_HW_QP_UD)
+		return ARNICA_HW_COMMAND_OK;
+	if (from == ARNICA_HW_QPS_INIT)
+		return adev_command_status(adev_remote_connect(qp, new));
+	return qp->remote ? adev_command_status(adev_remote_move(qp, new)) :
+			    ARNICA_HW_COMMAND_OK;
 }
 
 ADEV_COMMAND_HANDLER(modify_qp)
@@ -283,6 +295,8 @@ ADEV_COMMAND_HANDLER(modify_qp)
 		return ARNICA_HW_COMMAND_INVALID;
 	if (mask & IBV_QP_AV)
 		status = check_path(new);
+	if (!status)
+		status = find_peer(qp, new, mask);
 	if (status)
 		return status;
 	adev_qp_lock_send(qp);
@@ -291,8 +305,9 @@ ADEV_COMMAND_HANDLER(modify_qp)
 	if (mask & IBV_QP_CUR_STATE &&
 	    arnica_from_le32(new->current_state) != from)
 		status = ARNICA_HW_COMMAND_INVALID;
-	else if (!legal(qp->type, from, to) || (to == from && !(mask & IBV_QP_STATE) &&
-				      from == ARNICA_HW_QPS_RESET))
+	else if (!legal(qp->type, from, to) ||
+		 (to == from && !(mask & IBV_QP_STATE) &&
+		  from == ARNICA_HW_QPS_RESET))
 		status = ARNICA_HW_COMMAND_INVALID;
 	else
 		status = change_state(qp, new, mask, from, to);

@@ -14,6 +14,7 @@
 #include "front/command.h"
 #include "front/objects.h"
 #include "transport/datagram.h"
+#include "transport/remote.h"
 
 #define EAGER_MIN_BYTES 8192u
 #define EAGER_MAX_BYTES 65536u
@@ -303,7 +304,8 @@ static void fill_queue(struct arnica_hw_res_queue *queue,
 
 static void register_qp(struct adev_function *fn, struct adev_qp *qp)
 {
-	fn->qps[qp->index] = qp;
+	/* Looked at by who drains the wire, without a lock. */
+	__atomic_store_n(&fn->qps[qp->index], qp, __ATOMIC_RELEASE);
 	fn->num_qps++;
 	fn->lease_used[qp->index / ADEV_LEASE_QPNS]++;
 	if (fn->qp_scan_end <= qp->index)
@@ -360,13 +362,15 @@ static void withdraw(struct adev_function *fn, struct adev_qp *qp)
 	while (atomic_flag_test_and_set(&fn->serving))
 		sched_yield();
 	adev_qp_lock_send(qp);
-	fn->qps[qp->index] = NULL;
+	__atomic_store_n(&fn->qps[qp->index], NULL, __ATOMIC_RELEASE);
 	adev_function_unwait(fn, qp);
 	adev_sched_remove(&fn->scheduler, qp);
 	adev_link_drop(qp);
 	adev_datagram_destroy(qp);
 	adev_qp_unlock_send(qp);
 	atomic_flag_clear(&fn->serving);
+	adev_settle_never(qp);
+	adev_wire_quiesce(fn);
 }
 
 /*
@@ -430,6 +434,7 @@ uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 		adev_heap_free(&fn->heap, qp->memory_offset, qp->memory_bytes);
 	}
 	events = adev_async_settle(fn, user_data, qp->async_written);
+	adev_remote_destroy(qp);
 	free(qp);
 	return events;
 }

@@ -53,6 +53,12 @@ enum arnica_hw_command_status adev_command_status(int error)
 	case EMFILE:
 	case ENFILE:
 		return ARNICA_HW_COMMAND_NO_FILES;
+	case EINVAL:
+		return ARNICA_HW_COMMAND_INVALID;
+	case EBUSY:
+		return ARNICA_HW_COMMAND_BUSY;
+	case ENETUNREACH:
+		return ARNICA_HW_COMMAND_UNREACHABLE;
 	default:
 		return ARNICA_HW_COMMAND_IO;
 	}

@@ -11,13 +11,17 @@
 #include "link/wire.h"
 #include "transport/qp.h"
 
+/* ECN bits of a traffic class, and congestion experienced (RFC 3168). */
+#define ADEV_ECN_MASK 0x3u
+#define ADEV_ECN_CONGESTION 0x3u
+
 struct adev_remote {
 	struct adev_path path; /* changes with sq_lock and responder lock */
 	struct adev_sender *sender;
 	struct adev_receiver *receiver;
 	/* The list of what is to be done after a burst (receive.c). */
 	struct adev_qp *next_settling;
-	bool settling;
+	_Atomic bool settling;
 	bool answered; /* the send queue may go on; wire_receive */
 	bool leaving;  /* the QP is being destroyed */
 };
@@ -31,6 +35,12 @@ int adev_remote_connect(struct adev_qp *qp,
 			const struct arnica_hw_qp_attributes *attributes)
 	ARNICA_MUST_CHECK;
 
+/* Another path for a QP with qp->remote (a drained one: SQD). EBUSY, or as
+ * adev_remote_path(). */
+int adev_remote_move(struct adev_qp *qp,
+		     const struct arnica_hw_qp_attributes *attributes)
+	ARNICA_MUST_CHECK;
+
 /* The QP is in no table any more, and nobody drains who saw it there. */
 void adev_remote_destroy(struct adev_qp *qp);
 
@@ -39,11 +49,17 @@ void adev_remote_destroy(struct adev_qp *qp);
 bool adev_remote_matches(const struct adev_remote *remote,
 			 const struct adev_arrival *arrival) ARNICA_MUST_CHECK;
 
-/* The path that an address vector describes; without a GRH to the own port.
- * EINVAL: no such source GID; EIO: the GIDs cannot be read. */
-int adev_remote_path(const struct arnica_hw_qp_attributes *vector, uint32_t qpn,
-		     uint32_t dest_qpn, struct adev_path *path)
-	ARNICA_MUST_CHECK;
+/*
+ * The peer is said to be in this domain, and was not found: tells the user once
+ * why that may be. After adev_link_resolve(), with sq_lock held.
+ */
+void adev_remote_explain(struct adev_qp *qp);
+
+/* remote_path.c: the path that an address vector describes; without a GRH to the
+ * own port. Its source port is zero: see adev_path_port(). EINVAL: no such
+ * source GID; others: the GIDs cannot be read. */
+int adev_remote_path(const struct arnica_hw_qp_attributes *vector,
+		     struct adev_path *path) ARNICA_MUST_CHECK;
 
 /* Is the destination of an address vector the own port (no GRH, or the GID of
  * an own interface), and the wire not forced (ARNICA_LOOPBACK=off)? */

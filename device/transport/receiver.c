@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Receiver, sequencing: which packets are due, which were here before, which
+ * come too early (IBTA 9.7.4.1.1 for RC, 9.8.2.2 for UC).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/qp_lock.h"
+#include "transport/receiver_state.h"
+#include "trace.h"
+
+#define LOCK_SPINS 20000u
+
+int adev_receiver_create(struct adev_qp *qp)
+{
+	struct adev_receiver *receiver = calloc(1, sizeof(*receiver));
+
+	if (!receiver)
+		return ENOMEM;
+	qp->remote_kept->receiver = receiver;
+	return 0;
+}
+
+void adev_receiver_destroy(struct adev_qp *qp)
+{
+	free(qp->remote_kept->receiver);
+	qp->remote_kept->receiver = NULL;
+}
+
+void adev_receiver_start(struct adev_qp *qp)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+
+	memset(receiver, 0, sizeof(*receiver));
+	/* Made by this process just now: it fits. */
+	(void)!adev_link_own(qp, &receiver->own);
+	qp->shared->msn = 0;
+}
+
+bool adev_receiver_lock(struct adev_qp *qp)
+{
+	uint32_t spins;
+
+	for (spins = 0; spins < LOCK_SPINS; spins++) {
+		if (adev_qp_try_lock(qp->shared, qp->fn->view.function))
+			return true;
+		adev_pause();
+	}
+	return false;
+}
+
+bool adev_receiver_listens(struct adev_qp *qp)
+{
+	uint32_t state = atomic_load_explicit(&qp->shared->state,
+					      memory_order_relaxed);
+
+	return atomic_load_explicit(&qp->remote, memory_order_relaxed) &&
+	       (state == ARNICA_HW_QPS_RTR || state == ARNICA_HW_QPS_RTS ||
+		state == ARNICA_HW_QPS_SQD || state == ARNICA_HW_QPS_SQE);
+}
+
+static uint32_t expected_psn(const struct adev_qp *qp)
+{
+	return atomic_load_explicit(&qp->shared->expected_psn,
+				    memory_order_relaxed) &
+	       ROCE_PSN_MASK;
+}
+
+static void expect(struct adev_qp *qp, uint32_t psn)
+{
+	atomic_store_explicit(&qp->shared->expected_psn, psn & ROCE_PSN_MASK,
+			      memory_order_relaxed);
+}
+
+/* A message came in whole, or a read or atomic was accepted. */
+static void count_message(struct adev_qp *qp, struct adev_aftermath *after)
+{
+	struct adev_qp_shared *shared = qp->shared;
+
+	shared->msn = (shared->msn + 1) & 0xffffff;
+	if (shared->established)
+		return;
+	shared->established = 1;
+	after->established =
+		atomic_load_explicit(&shared->state, memory_order_relaxed) ==
+		ARNICA_HW_QPS_RTR;
+}
+
+static void accept_due(struct adev_qp *qp, const struct roce_packet *packet,
+		       struct adev_aftermath *after)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+	uint32_t operation = adev_operation(packet), count = 1;
+	bool answers = operation == ROCE_READ_REQUEST ||
+		       operation == ROCE_COMPARE_SWAP ||
+		       operation == ROCE_FETCH_ADD;
+
+	if (!adev_receiver_place(qp, packet, after))
+		return;
+	if (operation == ROCE_READ_REQUEST)
+		count = adev_psn_count(packet->dma_length, qp->path_mtu_bytes);
+	expect(qp, roce_psn_add(packet->psn, count));
+	receiver->told = false;
+	receiver->refusal.due = false; /* RNR: a receive was posted */
+	if (answers || roce_opcode_info(packet->opcode) & ROCE_IS_LAST)
+		count_message(qp, after);
+	/* A response acknowledges what was before it. */
+	receiver->ack_due = !answers &&
+			    (packet->ack_request || receiver->ack_due);
+}
+
+/*
+ * Some packet is missing. One NAK says so, until the missing packet comes
+ * (9.7.5.2.9). When that is lost again, a packet from the beginning of what was
+ * dropped comes once more: then one NAK says so again, and the requester need
+ * not wait for its timer.
+ */
+static void drop_early(struct adev_qp *qp, uint32_t psn)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+
+	adev_count(&qp->fn->counters, wire_early);
+	arnica_trace_wire_early(qp->qpn, psn);
+	if (!receiver->told && !receiver->gap_due) {
+		receiver->gap_due = true;
+		receiver->gap_psn = psn;
+		receiver->gap_newest = psn;
+		return;
+	}
+	if (receiver->told && roce_psn_distance(psn, receiver->gap_psn) <= 0)
+		receiver->gap_due = true;
+	if (roce_psn_distance(psn, receiver->gap_newest) > 0)
+		receiver->gap_newest = psn;
+}
+
+/* It was here before: its answer may be lost (9.7.5.1.3). */
+static void answer_again(struct adev_qp *qp, const struct roce_packet *packet)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+	uint32_t operation = adev_operation(packet);
+
+	adev_count(&qp->fn->counters, wire_duplicates);
+	arnica_trace_wire_duplicate(qp->qpn, packet->psn);
+	if (operation != ROCE_READ_REQUEST && operation != ROCE_COMPARE_SWAP &&
+	    operation != ROCE_FETCH_ADD) {
+		receiver->ack_due = true;
+		return;
+	}
+	if (!adev_resource_replay(qp, packet)) {
+		adev_count(&qp->fn->counters, wire_ghosts);
+		arnica_trace_wire_ghost(qp->qpn, packet->psn);
+	}
+}
+
+static void take_reliable(struct adev_qp *qp, const struct roce_packet *packet,
+			  struct adev_aftermath *after)
+{
+	int32_t distance = roce_psn_distance(packet->psn, expected_psn(qp));
+
+	/* The connection ends; the NAK that says so waits for responses. */
+	if (adev_receiver_of(qp)->refusal.fatal)
+		return;
+	if (distance > 0)
+		drop_early(qp, packet->psn);
+	else if (distance < 0)
+		answer_again(qp, packet);
+	else
+		accept_due(qp, packet, after);
+}
+
+static void take_unreliable(struct adev_qp *qp,
+			    const struct roce_packet *packet,
+			    struct adev_aftermath *after)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+	uint32_t info = roce_opcode_info(packet->opcode);
+
+	if (receiver->refusal.fatal)
+		return;
+	if (packet->psn != expected_psn(qp) || receiver->dropping) {
+		if (receiver->receiving) {
+			/* Its receive entry is for the next message. */
+			adev_count(&qp->fn->counters, wire_uc_dropped);
+			adev_receiver_forget(receiver);
+		}
+		receiver->dropping = !(info & ROCE_IS_FIRST);
+		if (receiver->dropping)
+			return;
+	}
+	expect(qp, roce_psn_add(packet->psn, 1));
+	if (adev_receiver_place(qp, packet, after) && info & ROCE_IS_LAST)
+		count_message(qp, after);
+}
+
+/* With the lock held. */
+static void take(struct adev_qp *qp, const struct adev_arrival *arrival,
+		 struct adev_aftermath *after)
+{
+	const struct roce_packet *packet = &arrival->packet;
+
+	if (!adev_receiver_listens(qp)) {
+		adev_count(&qp->fn->counters, wire_state);
+		arnica_trace_wire_state(qp->qpn, packet->opcode);
+		return;
+	}
+	if (!adev_remote_matches(qp->remote_kept, arrival)) {
+		adev_count(&qp->fn->counters, wire_source);
+		arnica_trace_wire_source(qp->qpn, packet->opcode);
+		return;
+	}
+	if ((arrival->traffic_class & ADEV_ECN_MASK) == ADEV_ECN_CONGESTION)
+		adev_receiver_congested(qp, arrival->now_ns);
+	if (qp->type == ARNICA_HW_QP_RC)
+		take_reliable(qp, packet, after);
+	else
+		take_unreliable(qp, packet, after);
+}
+
+void adev_receiver_request(struct adev_qp *qp,
+			   const struct adev_arrival *arrival)
+{
+	struct adev_aftermath after = { .completed = false };
+
+	/* As good as lost. */
+	if (!adev_receiver_lock(qp)) {
+		adev_count(&qp->fn->counters, wire_busy);
+		return;
+	}
+	take(qp, arrival, &after);
+	adev_qp_unlock(qp->shared);
+	if (after.completed)
+		adev_completion_notify(&qp->recv_ring, &after.completion);
+	if (after.established)
+		adev_responder_call_owner(&qp->fn->view, qp->index,
+					  ADEV_QP_NEEDS_EVENT);
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * A request packet that is due: its checks (IBTA 9.7.4.1) and its execution.
+ * Each packet of an RDMA request or of a SEND is checked against the table
+ * again when it arrives: a region that was deregistered meanwhile is not
+ * touched.
+ */
+#include <string.h>
+
+#include <infiniband/verbs.h>
+
+#include "dma/dma.h"
+#include "tpt/tpt.h"
+#include "transport/receive_entry.h"
+#include "transport/receiver_state.h"
+#include "trace.h"
+
+void adev_receiver_forget(struct adev_receiver *receiver)
+{
+	receiver->receiving = ADEV_RECEIVING_NOTHING;
+	receiver->placed = 0;
+}
+
+void adev_receiver_fail(struct adev_qp *qp, uint32_t psn, enum roce_nak nak,
+			enum arnica_hw_status status, uint32_t event)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+
+	adev_receiver_forget(receiver);
+	receiver->gap_due = false;
+	receiver->refusal = (struct adev_refusal){
+		.due = true,
+		.fatal = true,
+		.syndrome = (uint8_t)(ROCE_SYNDROME_NAK | nak),
+		.psn = psn,
+		.status = status,
+		.event = event,
+	};
+}
+
+/* UC: the message is dropped, and what comes up to the next one (9.8.2.2). */
+static bool drop_message(struct adev_qp *qp)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+
+	adev_count(&qp->fn->counters, wire_uc_dropped);
+	adev_receiver_forget(receiver);
+	receiver->dropping = true;
+	return false;
+}
+
+static bool refuse_invalid(struct adev_qp *qp, const struct roce_packet *packet)
+{
+	adev_count(&qp->fn->counters, remote_invalid);
+	arnica_trace_remote_invalid(qp->qpn, packet->opcode);
+	if (qp->type != ARNICA_HW_QP_RC)
+		return drop_message(qp);
+	adev_receiver_fail(qp, packet->psn, ROCE_NAK_INVALID_REQUEST,
+			   ARNICA_HW_STATUS_REM_INV_REQ_ERR,
+			   IBV_EVENT_QP_REQ_ERR);
+	return false;
+}
+
+static bool refuse_access(struct adev_qp *qp, const struct roce_packet *packet,
+			  uint32_t rkey)
+{
+	adev_count(&qp->fn->counters, remote_access);
+	arnica_trace_remote_access(qp->qpn, rkey);
+	if (qp->type != ARNICA_HW_QP_RC)
+		return drop_message(qp);
+	adev_receiver_fail(qp, packet->psn, ROCE_NAK_REMOTE_ACCESS,
+			   ARNICA_HW_STATUS_REM_ACCESS_ERR,
+			   IBV_EVENT_QP_ACCESS_ERR);
+	return false;
+}
+
+/* The memory is not there, though the table says so. */
+static bool refuse_fault(struct adev_qp *qp, const struct roce_packet *packet)
+{
+	adev_count(&qp->fn->counters, remote_access);
+	arnica_trace_remote_access(qp->qpn, packet->rkey);
+	if (qp->type != ARNICA_HW_QP_RC)
+		return drop_message(qp);
+	adev_receiver_fail(qp, packet->psn, ROCE_NAK_REMOTE_OPERATION,
+			   ARNICA_HW_STATUS_REM_OP_ERR, IBV_EVENT_QP_FATAL);
+	return false;
+}
+
+/* No receive is posted: the requester shall come again (9.7.5.2.8). */
+static bool not_ready(struct adev_qp *qp, const struct roce_packet *packet)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+
+	if (qp->type != ARNICA_HW_QP_RC)
+		return drop_message(qp);
+	adev_count(&qp->fn->counters, wire_rnr_naks);
+	receiver->refusal = (struct adev_refusal){
+		.due = true,
+		.syndrome = (uint8_t)(ROCE_SYNDROME_RNR_NAK |
+				      (qp->shared->min_rnr_timer & 31)),
+		.psn = packet->psn,
+	};
+	/* What follows is dropped without a further word. */
+	receiver->told = true;
+	receiver->gap_due = false;
+	receiver->gap_psn = packet->psn;
+	receiver->gap_newest = packet->psn;
+	return false;
+}
+
+static void complete_receive(struct adev_qp *qp,
+			     const struct roce_packet *packet,
+			     enum arnica_hw_status status,
+			     enum arnica_hw_receive_opcode opcode,
+			     uint64_t bytes, struct adev_aftermath *after)
+{
+	struct adev_completion *completion = &after->completion;
+	bool immediate = roce_opcode_info(packet->opcode) & ROCE_HAS_IMM;
+
+	memset(completion, 0, sizeof(*completion));
+	completion->byte_len = (uint32_t)bytes;
+	completion->immediate = immediate ? packet->immediate : 0;
+	completion->flags = immediate ? ARNICA_HW_CQE_IMM : 0;
+	completion->opcode = (uint8_t)opcode;
+	completion->status = (uint8_t)status;
+	completion->solicited = packet->solicited;
+	adev_receive_complete(&adev_receiver_of(qp)->own, completion);
+	after->completed = true;
+}
+
+/* The receive entry's own fault ends it, and the connection with it. */
+static bool fail_receive(struct adev_qp *qp, const struct roce_packet *packet,
+			 enum arnica_hw_status status, enum roce_nak nak,
+			 struct adev_aftermath *after)
+{
+	complete_receive(qp, packet, status, ARNICA_HW_RECV, 0, after);
+	adev_receiver_fail(qp, packet->psn, nak, status, 0);
+	return false;
+}
+
+/* Payload of FIRST and MIDDLE packets is of the path MTU exactly, of LAST ones
+ * one byte at least (9.7.4.1.6). */
+static bool length_fits(const struct adev_qp *qp,
+			const struct roce_packet *packet, uint32_t info)
+{
+	if (!(info & ROCE_IS_LAST))
+		return packet->payload_bytes == qp->path_mtu_bytes;
+	if (packet->payload_bytes > qp->path_mtu_bytes)
+		return false;
+	return packet->payload_bytes || info & ROCE_IS_FIRST;
+}
+
+/* Are the regions of the entry's pieces in [offset, offset + bytes) still what
+ * they were? */
+static bool pieces_hold(struct adev_qp *qp, const struct adev_gather *into,
+			uint64_t offset, uint64_t bytes)
+{
+	uint64_t address, begin = 0;
+	uint32_t i;
+
+	for (i = 0; i < into->num_pieces && begin < offset + bytes; i++) {
+		const struct adev_piece *piece = &into->pieces[i];
+
+		begin += piece->bytes;
+		if (begin > offset &&
+		    (adev_tpt_check(&qp->fn->view, piece->stag, qp->pd,
+				    piece->iova, piece->bytes,
+				    ARNICA_HW_ACCESS_LOCAL_WRITE,
+				    &address) != ADEV_TPT_OK ||
+		     address != piece->address))
+			return false;
+	}
+	return true;
+}
+
+static bool place_send(struct adev_qp *qp, const struct roce_packet *packet,
+		       uint32_t info, struct adev_aftermath *after)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+	enum arnica_hw_status status;
+
+	if (!length_fits(qp, packet, info))
+		return refuse_invalid(qp, packet);
+	if (info & ROCE_IS_FIRST) {
+		if (!adev_receive_posted(&receiver->own))
+			return not_ready(qp, packet);
+		status = adev_receive_gather(&receiver->own, &receiver->into);
+		if (status)
+			return fail_receive(qp, packet, status,
+					    ROCE_NAK_REMOTE_OPERATION, after);
+		receiver->receiving = ADEV_RECEIVING_SEND;
+		receiver->placed = 0;
+	}
+	if (receiver->placed + packet->payload_bytes > receiver->into.bytes) {
+		/* UC: a class D error, the entry is for the next message. */
+		if (qp->type != ARNICA_HW_QP_RC)
+			return refuse_invalid(qp, packet);
+		return fail_receive(qp, packet, ARNICA_HW_STATUS_LOC_LEN_ERR,
+				    ROCE_NAK_INVALID_REQUEST, after);
+	}
+	if (!pieces_hold(qp, &receiver->into, receiver->placed,
+			 packet->payload_bytes) ||
+	    !adev_gather_write(&receiver->into, receiver->placed,
+			       packet->payload, packet->payload_bytes))
+		return fail_receive(qp, packet, ARNICA_HW_STATUS_LOC_PROT_ERR,
+				    ROCE_NAK_REMOTE_OPERATION, after);
+	receiver->placed += packet->payload_bytes;
+	if (info & ROCE_IS_LAST) {
+		complete_receive(qp, packet, ARNICA_HW_STATUS_SUCCESS,
+				 ARNICA_HW_RECV, receiver->placed, after);
+		adev_receiver_forget(receiver);
+	}
+	return true;
+}
+
+/* What an RDMA request names, or part of it (9.7.4.1.5, 10.6.5). */
+static bool check_remote(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
+			 uint64_t bytes, uint32_t access, uint64_t *address)
+{
+	if (!bytes)
+		return true;
+	return adev_tpt_check(&qp->fn->view, rkey, qp->pd, iova, bytes, access,
+			      address) == ADEV_TPT_OK;
+}
+
+/* With the last bytes stored last: an application may wait for them. */
+static bool store(struct adev_qp *qp, uint64_t address,
+		  const struct roce_packet *packet)
+{
+	struct adev_gather from, to;
+	struct adev_transfer transfer = {
+		.fn = qp->fn,
+		.view = &qp->fn->view,
+		.local = &from,
+		.remote = &to,
+		.bytes = packet->payload_bytes,
+		.inbox_slot = -1,
+	};
+
+	from.num_pieces = to.num_pieces = 1;
+	from.bytes = to.bytes = packet->payload_bytes;
+	from.pieces[0].address = (uintptr_t)packet->payload;
+	from.pieces[0].bytes = packet->payload_bytes;
+	to.pieces[0].address = address;
+	to.pieces[0].bytes = packet->payload_bytes;
+	return adev_dma_write(&transfer) == ADEV_DMA_DONE;
+}
+
+/* The first packet of a write: what it announces, before it is believed. */
+static bool begin_write(struct adev_qp *qp, const struct roce_packet *packet,
+			uint32_t info)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+	bool only = info & ROCE_IS_LAST;
+	uint64_t address;
+
+	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_WRITE) ||
+	    packet->dma_length > ARNICA_HW_MAX_MESSAGE ||
+	    (only ? packet->dma_length != packet->payload_bytes :
+		    packet->dma_length <= packet->payload_bytes))
+		return refuse_invalid(qp, packet);
+	if (!check_remote(qp, packet->rkey, packet->address,
+			  packet->dma_length, ARNICA_HW_ACCESS_REMOTE_WRITE,
+			  &address))
+		return refuse_access(qp, packet, packet->rkey);
+	receiver->address = packet->address;
+	receiver->rkey = packet->rkey;
+	receiver->length = packet->dma_length;
+	receiver->placed = 0;
+	return true;
+}
+
+static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
+			uint32_t info, struct adev_aftermath *after)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+	bool last = info & ROCE_IS_LAST;
+	uint64_t end, address = 0;
+
+	if (!length_fits(qp, packet, info))
+		return refuse_invalid(qp, packet);
+	if (info & ROCE_IS_FIRST && !begin_write(qp, packet, info))
+		return false;
+	end = receiver->placed + packet->payload_bytes;
+	if (last ? end != receiver->length : end >= receiver->length)
+		return refuse_invalid(qp, packet);
+	if (info & ROCE_HAS_IMM && !adev_receive_posted(&receiver->own))
+		return not_ready(qp, packet);
+	if (!check_remote(qp, receiver->rkey,
+			  receiver->address + receiver->placed,
+			  packet->payload_bytes,
+			  ARNICA_HW_ACCESS_REMOTE_WRITE, &address))
+		return refuse_access(qp, packet, receiver->rkey);
+	if (packet->payload_bytes && !store(qp, address, packet))
+		return refuse_fault(qp, packet);
+	receiver->receiving = ADEV_RECEIVING_WRITE;
+	receiver->placed = end;
+	if (!last)
+		return true;
+	if (info & ROCE_HAS_IMM)
+		complete_receive(qp, packet, ARNICA_HW_STATUS_SUCCESS,
+				 ARNICA_HW_RECV_RDMA_WITH_IMM,
+				 receiver->length, after);
+	adev_receiver_forget(receiver);
+	return true;
+}
+
+static bool place_read(struct adev_qp *qp, const struct roce_packet *packet)
+{
+	uint32_t count = adev_psn_count(packet->dma_length,
+					qp->path_mtu_bytes);
+	struct adev_resource *resource;
+	uint64_t address;
+
+	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_READ) ||
+	    packet->payload_bytes || packet->dma_length > ARNICA_HW_MAX_MESSAGE)
+		return refuse_invalid(qp, packet);
+	if (!check_remote(qp, packet->rkey, packet->address,
+			  packet->dma_length, ARNICA_HW_ACCESS_REMOTE_READ,
+			  &address))
+		return refuse_access(qp, packet, packet->rkey);
+	resource = adev_resource_take(qp, packet->psn, count);
+	if (!resource)
+		return refuse_invalid(qp, packet);
+	resource->kind = ADEV_RESOURCE_READ;
+	resource->bytes = packet->dma_length;
+	resource->end = packet->dma_length;
+	resource->rkey = packet->rkey;
+	resource->address = packet->address;
+	/* Counted when the request is accepted (9.7.7.1). */
+	resource->msn = (qp->shared->msn + 1) & 0xffffff;
+	return true;
+}
+
+static bool place_atomic(struct adev_qp *qp, const struct roce_packet *packet)
+{
+	bool swap = adev_operation(packet) == ROCE_COMPARE_SWAP;
+	struct adev_resource *resource;
+	uint64_t address;
+
+	/* 9.4.5: an address that is not a multiple of eight. */
+	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_ATOMIC) ||
+	    packet->payload_bytes || packet->address & 7)
+		return refuse_invalid(qp, packet);
+	if (!check_remote(qp, packet->rkey, packet->address, 8,
+			  ARNICA_HW_ACCESS_REMOTE_ATOMIC, &address))
+		return refuse_access(qp, packet, packet->rkey);
+	if (address & 7)
+		return refuse_invalid(qp, packet);
+	resource = adev_resource_take(qp, packet->psn, 1);
+	if (!resource)
+		return refuse_invalid(qp, packet);
+	if (adev_dma_atomic_here(address, swap, packet->swap_or_add,
+				 packet->compare, &resource->original)) {
+		adev_resource_done(adev_receiver_of(qp), resource);
+		return refuse_fault(qp, packet);
+	}
+	resource->kind = ADEV_RESOURCE_ATOMIC;
+	resource->msn = (qp->shared->msn + 1) & 0xffffff;
+	return true;
+}
+
+/* Does the packet continue what is under way, or begin something when nothing
+ * is (9.7.4.1.2)? */
+static bool in_order(struct adev_qp *qp, enum adev_receiving kind,
+		     uint32_t info)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+
+	if (kind && !(info & ROCE_IS_FIRST))
+		return receiver->receiving == kind;
+	/* UC: the message that was under way lost its end (9.8.2.2). */
+	if (qp->type != ARNICA_HW_QP_RC && receiver->receiving) {
+		(void)drop_message(qp);
+		receiver->dropping = false;
+	}
+	return receiver->receiving == ADEV_RECEIVING_NOTHING;
+}
+
+bool adev_receiver_place(struct adev_qp *qp, const struct roce_packet *packet,
+			 struct adev_aftermath *after)
+{
+	uint32_t info = roce_opcode_info(packet->opcode);
+	enum adev_receiving kind;
+
+	switch ((enum roce_operation)adev_operation(packet)) {
+	case ROCE_SEND_FIRST:
+	case ROCE_SEND_MIDDLE:
+	case ROCE_SEND_LAST:
+	case ROCE_SEND_LAST_IMM:
+	case ROCE_SEND_ONLY:
+	case ROCE_SEND_ONLY_IMM:
+		kind = ADEV_RECEIVING_SEND;
+		break;
+	case ROCE_WRITE_FIRST:
+	case ROCE_WRITE_MIDDLE:
+	case ROCE_WRITE_LAST:
+	case ROCE_WRITE_LAST_IMM:
+	case ROCE_WRITE_ONLY:
+	case ROCE_WRITE_ONLY_IMM:
+		kind = ADEV_RECEIVING_WRITE;
+		break;
+	case ROCE_READ_REQUEST:
+	case ROCE_COMPARE_SWAP:
+	case ROCE_FETCH_ADD:
+		kind = ADEV_RECEIVING_NOTHING;
+		break;
+	default:
+		return refuse_invalid(qp, packet);
+	}
+	if (!in_order(qp, kind, info))
+		return refuse_invalid(qp, packet);
+	if (kind == ADEV_RECEIVING_SEND)
+		return place_send(qp, packet, info, after);
+	if (kind == ADEV_RECEIVING_WRITE)
+		return place_write(qp, packet, info, after);
+	if (adev_operation(packet) == ROCE_READ_REQUEST)
+		return place_read(qp, packet);
+	return place_atomic(qp, packet);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Receiver: what it answers. Responses to reads and atomics go out in the order
+ * of the requests; what else is to be said waits until they are out, because an
+ * acknowledgement speaks for everything before it (IBTA 9.7.5.1.1).
+ */
+#include <string.h>
+
+#include <infiniband/verbs.h>
+
+#include "core/qp_lock.h"
+#include "dma/guard.h"
+#include "tpt/tpt.h"
+#include "transport/receiver_state.h"
+#include "trace.h"
+
+/* Packets of one QP in one turn: then others get theirs. */
+#define TURN_PACKETS 32u
+#define CNP_INTERVAL_NS 50000u
+#define CNP_BYTES 16u
+
+static struct roce_packet packet_to_peer(const struct adev_qp *qp,
+					 uint8_t opcode)
+{
+	return (struct roce_packet){
+		.opcode = opcode,
+		.migration = true,
+		.pkey = ROCE_DEFAULT_PKEY,
+		.dest_qpn = arnica_from_le32(qp->attributes.dest_qpn),
+	};
+}
+
+static void send_syndrome(struct adev_qp *qp, struct adev_batch *batch,
+			  uint32_t psn, uint8_t syndrome)
+{
+	struct roce_packet packet =
+		packet_to_peer(qp, ROCE_RC | ROCE_ACKNOWLEDGE);
+
+	packet.psn = psn;
+	packet.syndrome = syndrome;
+	packet.msn = qp->shared->msn;
+	(void)adev_batch_add(batch, &qp->remote_kept->path, &packet);
+}
+
+static void send_atomic(struct adev_qp *qp, struct adev_batch *batch,
+			struct adev_resource *resource)
+{
+	struct roce_packet packet =
+		packet_to_peer(qp, ROCE_RC | ROCE_ATOMIC_ACKNOWLEDGE);
+
+	packet.psn = resource->first_psn;
+	packet.syndrome = ROCE_SYNDROME_ACK | ROCE_CREDITS_UNLIMITED;
+	packet.msn = resource->msn;
+	packet.original = resource->original;
+	(void)adev_batch_add(batch, &qp->remote_kept->path, &packet);
+	adev_resource_done(adev_receiver_of(qp), resource);
+}
+
+static uint8_t response_opcode(const struct adev_resource *resource, bool last)
+{
+	if (resource->next == resource->start)
+		return last ? ROCE_READ_RESPONSE_ONLY :
+			      ROCE_READ_RESPONSE_FIRST;
+	return last ? ROCE_READ_RESPONSE_LAST : ROCE_READ_RESPONSE_MIDDLE;
+}
+
+/* The bytes of a response, if they may be read still. */
+static bool read_piece(struct adev_qp *qp, const struct adev_resource *resource,
+		       uint64_t offset, uint8_t *to, uint32_t bytes)
+{
+	uint64_t address;
+
+	if (!bytes)
+		return true;
+	return adev_tpt_check(&qp->fn->view, resource->rkey, qp->pd,
+			      resource->address + offset, bytes,
+			      ARNICA_HW_ACCESS_REMOTE_READ,
+			      &address) == ADEV_TPT_OK &&
+	       adev_guard_copy(to, (const void *)(uintptr_t)address, bytes);
+}
+
+/* The region went away under a read: the NAK stands in for this response. */
+static void fail_read(struct adev_qp *qp, uint32_t psn)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+	struct adev_resource *resource;
+
+	adev_count(&qp->fn->counters, remote_access);
+	while ((resource = adev_resource_pending(qp))) {
+		arnica_trace_remote_access(qp->qpn, resource->rkey);
+		adev_resource_done(receiver, resource);
+	}
+	adev_receiver_fail(qp, psn, ROCE_NAK_REMOTE_ACCESS,
+			   ARNICA_HW_STATUS_REM_ACCESS_ERR,
+			   IBV_EVENT_QP_ACCESS_ERR);
+}
+
+/* One packet of a read's responses; done with the last one. */
+static void send_response(struct adev_qp *qp, struct adev_batch *batch,
+			  struct adev_resource *resource)
+{
+	uint32_t mtu = qp->path_mtu_bytes;
+	uint64_t offset = (uint64_t)resource->next * mtu;
+	uint64_t left = resource->end - offset;
+	bool last = left <= mtu;
+	struct roce_packet packet = packet_to_peer(
+		qp, ROCE_RC | response_opcode(resource, last));
+	uint8_t *payload;
+
+	packet.psn = roce_psn_add(resource->first_psn, resource->next);
+	if (roce_opcode_info(packet.opcode) & ROCE_HAS_AETH) {
+		packet.syndrome = ROCE_SYNDROME_ACK | ROCE_CREDITS_UNLIMITED;
+		packet.msn = resource->msn;
+	}
+	packet.payload_bytes = last ? (uint32_t)left : mtu;
+	payload = adev_batch_add(batch, &qp->remote_kept->path, &packet);
+	if (!read_piece(qp, resource, offset, payload, packet.payload_bytes)) {
+		adev_batch_cancel(batch);
+		fail_read(qp, packet.psn);
+		return;
+	}
+	resource->next++;
+	if (last)
+		adev_resource_done(adev_receiver_of(qp), resource);
+}
+
+/* False when responses are left. */
+static bool send_responses(struct adev_qp *qp, struct adev_batch *batch)
+{
+	struct adev_resource *resource = NULL;
+	uint32_t packets;
+
+	for (packets = 0; packets < TURN_PACKETS; packets++) {
+		if (!resource || !resource->pending)
+			resource = adev_resource_pending(qp);
+		if (!resource)
+			return true;
+		if (resource->kind == ADEV_RESOURCE_ATOMIC)
+			send_atomic(qp, batch, resource);
+		else
+			send_response(qp, batch, resource);
+	}
+	return !adev_resource_pending(qp);
+}
+
+static void send_refusal(struct adev_qp *qp, struct adev_batch *batch,
+			 struct adev_aftermath *after)
+{
+	struct adev_refusal *refusal = &adev_receiver_of(qp)->refusal;
+	struct adev_qp_shared *shared = qp->shared;
+
+	refusal->due = false;
+	if (qp->type == ARNICA_HW_QP_RC)
+		send_syndrome(qp, batch, refusal->psn, refusal->syndrome);
+	if (!refusal->fatal)
+		return;
+	adev_count(&qp->fn->counters, wire_naks);
+	arnica_trace_wire_nak(qp->qpn, refusal->syndrome);
+	shared->error_cause = refusal->status;
+	shared->async_event = refusal->event;
+	atomic_store_explicit(&shared->state, ARNICA_HW_QPS_ERR,
+			      memory_order_release);
+	after->failed = true;
+}
+
+/* Everything that is due, in order; true when it was too much for one turn. */
+static bool respond(struct adev_qp *qp, struct adev_batch *batch,
+		    struct adev_aftermath *after)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+	uint32_t expected = qp->shared->expected_psn & ROCE_PSN_MASK;
+	bool gap;
+
+	if (!send_responses(qp, batch))
+		return true;
+	gap = receiver->gap_due &&
+	      roce_psn_distance(receiver->gap_newest, expected) >= 0;
+	if (receiver->refusal.due) {
+		send_refusal(qp, batch, after);
+	} else if (gap) {
+		adev_count(&qp->fn->counters, wire_naks);
+		arnica_trace_wire_nak(qp->qpn, ROCE_NAK_SEQUENCE);
+		send_syndrome(qp, batch, expected,
+			      ROCE_SYNDROME_NAK | ROCE_NAK_SEQUENCE);
+		receiver->told = true;
+	} else if (receiver->ack_due) {
+		send_syndrome(qp, batch, roce_psn_add(expected, ROCE_PSN_MASK),
+			      ROCE_SYNDROME_ACK | ROCE_CREDITS_UNLIMITED);
+	}
+	receiver->gap_due = false;
+	receiver->ack_due = false;
+	return false;
+}
+
+bool adev_receiver_settle(struct adev_qp *qp)
+{
+	struct adev_batch *batch = adev_wire_batch(qp->fn);
+	struct adev_aftermath after = { .failed = false };
+	bool more = false;
+
+	if (!batch)
+		return false;
+	if (!adev_receiver_lock(qp))
+		return true;
+	if (adev_receiver_listens(qp))
+		more = respond(qp, batch, &after);
+	adev_qp_unlock(qp->shared);
+	if (after.failed)
+		adev_responder_call_owner(&qp->fn->view, qp->index,
+					  ADEV_QP_NEEDS_ERROR);
+	return more;
+}
+
+void adev_receiver_congested(struct adev_qp *qp, uint64_t now_ns)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+	struct adev_batch *batch;
+	struct roce_packet packet = packet_to_peer(qp, ROCE_CNP_OPCODE);
+
+	if (now_ns < receiver->next_cnp_ns || !adev_remote_ecn())
+		return;
+	batch = adev_wire_batch(qp->fn);
+	if (!batch)
+		return;
+	receiver->next_cnp_ns = now_ns + CNP_INTERVAL_NS;
+	adev_count(&qp->fn->counters, wire_cnps);
+	packet.becn = true;
+	packet.payload_bytes = CNP_BYTES;
+	memset(adev_batch_add(batch, &qp->remote_kept->path, &packet), 0,
+	       CNP_BYTES);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What a receiver remembers, and what its files ask of each other:
+ *
+ *  receiver.c   sequencing: is this the packet that is due?
+ *  receiver_place.c    checks and executes a packet that is due
+ *  receiver_resource.c reads and atomics that were answered, to answer again
+ *  receiver_respond.c  acknowledgements and responses, in order
+ *
+ * All of it with the responder lock of the QP held.
+ */
+#ifndef ADEV_TRANSPORT_RECEIVER_STATE_H
+#define ADEV_TRANSPORT_RECEIVER_STATE_H
+
+#include "gather/gather.h"
+#include "transport/receiver.h"
+#include "transport/remote.h"
+
+/* The message whose packets are coming in. */
+enum adev_receiving {
+	ADEV_RECEIVING_NOTHING,
+	ADEV_RECEIVING_SEND,
+	ADEV_RECEIVING_WRITE,
+};
+
+enum adev_resource_kind {
+	ADEV_RESOURCE_FREE,
+	ADEV_RESOURCE_READ,
+	ADEV_RESOURCE_ATOMIC,
+};
+
+/*
+ * A responder resource (IBTA 9.7.7.1): a read or atomic that was accepted, kept
+ * until as many others came as the QP has resources. What is asked again is
+ * read again, or answered with the value that was recorded.
+ */
+struct adev_resource {
+	enum adev_resource_kind kind;
+	bool pending; /* responses are due */
+	bool again;   /* they were sent before */
+	uint32_t first_psn;
+	uint32_t last_psn;
+	uint32_t msn;   /* that its responses carry */
+	uint32_t start; /* READ: packet at which the responses begin */
+	uint32_t next;  /* READ: packet that comes next; both from zero */
+	uint32_t bytes; /* READ: of the request */
+	uint32_t end;   /* READ: bytes at which the responses end */
+	uint32_t rkey;
+	uint64_t address;
+	uint64_t original; /* ATOMIC */
+};
+
+/* An answer other than an acknowledgement. */
+struct adev_refusal {
+	bool due;
+	bool fatal; /* the QP goes to ERR once it is sent */
+	uint8_t syndrome;
+	uint32_t psn;
+	uint32_t status; /* fatal: enum arnica_hw_status */
+	uint32_t event;  /* fatal: enum ibv_event_type, or 0 */
+};
+
+struct adev_receiver {
+	struct adev_link own; /* the QP's own receive queue */
+
+	enum adev_receiving receiving;
+	bool dropping;   /* UC: until the next message begins */
+	uint64_t placed; /* bytes of the message */
+	uint64_t address;
+	uint64_t length; /* WRITE: as the request says */
+	uint32_t rkey;
+	struct adev_gather into; /* SEND: memory of the receive entry */
+
+	/* Packets ahead of the expected one came, and were dropped. */
+	bool told;           /* a NAK said so, or an RNR NAK came before */
+	bool gap_due;        /* a NAK has to say so */
+	uint32_t gap_psn;    /* the first that was dropped since */
+	uint32_t gap_newest; /* the newest of them */
+
+	bool ack_due;
+	struct adev_refusal refusal;
+	uint64_t next_cnp_ns;
+
+	/* The newest max_dest_rd_atomic of them count. */
+	uint32_t next_resource; /* free-running */
+	uint32_t num_pending;
+	struct adev_resource resources[ARNICA_HW_MAX_RD_ATOMIC];
+};
+
+/* What is left to do when the lock was given back. */
+struct adev_aftermath {
+	bool completed;
+	bool established;
+	bool failed;
+	struct adev_completion completion;
+};
+
+static inline struct adev_receiver *adev_receiver_of(const struct adev_qp *qp)
+{
+	return qp->remote_kept->receiver;
+}
+
+static inline uint32_t adev_operation(const struct roce_packet *packet)
+{
+	return packet->opcode & ROCE_OPERATION_MASK;
+}
+
+/* receiver.c: the responder lock, or after a while false. */
+bool adev_receiver_lock(struct adev_qp *qp) ARNICA_MUST_CHECK;
+
+/* Does the QP take packets from the wire? */
+bool adev_receiver_listens(struct adev_qp *qp) ARNICA_MUST_CHECK;
+
+/* receiver_place.c: executes the packet that is due. False: it was refused (a
+ * NAK is due; UC: the message is dropped), and the sequence stays. */
+bool adev_receiver_place(struct adev_qp *qp, const struct roce_packet *packet,
+			 struct adev_aftermath *after) ARNICA_MUST_CHECK;
+
+/* Ends the connection: the NAK goes out after the responses that are due. */
+void adev_receiver_fail(struct adev_qp *qp, uint32_t psn, enum roce_nak nak,
+			enum arnica_hw_status status, uint32_t event);
+
+/* Leaves the message under way; its receive entry is used by the next one. */
+void adev_receiver_forget(struct adev_receiver *receiver);
+
+/*
+ * receiver_resource.c: a place for a new read or atomic of `count` packets, in
+ * the order of PSNs. NULL: the requester has more under way than it may.
+ */
+struct adev_resource *adev_resource_take(struct adev_qp *qp, uint32_t psn,
+					 uint32_t count) ARNICA_MUST_CHECK;
+
+/* A request that was accepted before: makes its responses due again, as far as
+ * they are still known. False: dropped. */
+bool adev_resource_replay(struct adev_qp *qp, const struct roce_packet *packet)
+	ARNICA_MUST_CHECK;
+
+/* The oldest with responses due; NULL. */
+struct adev_resource *adev_resource_pending(struct adev_qp *qp);
+
+/* All of its responses are out, or dropped. */
+void adev_resource_done(struct adev_receiver *receiver,
+			struct adev_resource *resource);
+
+/* receiver_respond.c: tells the sender of congestion, now and then. */
+void adev_receiver_congested(struct adev_qp *qp, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* A peer on the wire: made, moved, destroyed. */
+#include "transport/remote.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/qp_lock.h"
+#include "domain/directory.h"
+#include "domain/log.h"
+#include "exec/exec.h"
+#include "transport/receiver.h"
+#include "transport/sender.h"
+
+#define MOVE_LOCK_MS 1000u
+
+bool adev_remote_matches(const struct adev_remote *remote,
+			 const struct adev_arrival *arrival)
+{
+	const struct adev_path *path = &remote->path;
+
+	return !memcmp(arrival->source, path->destination, 16) &&
+	       !memcmp(arrival->destination, path->source, 16);
+}
+
+/* The two halves of a connection over the wire; with sq_lock held. */
+static int make(struct adev_qp *qp)
+{
+	struct adev_remote *remote = calloc(1, sizeof(*remote));
+	int error;
+
+	if (!remote)
+		return ENOMEM;
+	qp->remote_kept = remote;
+	atomic_store(&qp->remote, remote);
+	error = adev_receiver_create(qp);
+	if (error)
+		goto err_free;
+	error = adev_sender_create(qp);
+	if (error)
+		goto err_receiver;
+	return 0;
+
+err_receiver:
+	adev_receiver_destroy(qp);
+err_free:
+	atomic_store(&qp->remote, NULL);
+	qp->remote_kept = NULL;
+	free(remote);
+	return error;
+}
+
+/* In INIT: nothing is sent, and what arrives is not looked at. */
+static int set_path(struct adev_qp *qp, const struct adev_path *path)
+{
+	int error = 0;
+
+	adev_qp_lock_send(qp);
+	atomic_store(&qp->remote, NULL);
+	if (path && !qp->remote_kept)
+		error = make(qp);
+	if (path && !error) {
+		qp->remote_kept->path = *path;
+		atomic_store(&qp->remote, qp->remote_kept);
+	}
+	adev_exec_release(qp);
+	return error;
+}
+
+int adev_remote_connect(struct adev_qp *qp,
+			const struct arnica_hw_qp_attributes *attributes)
+{
+	struct adev_path path;
+	int error;
+
+	if (adev_remote_is_here(attributes))
+		return set_path(qp, NULL);
+	error = adev_remote_path(attributes, &path);
+	if (error)
+		return error;
+	path.source_port =
+		adev_path_port(path.flow_label, qp->qpn,
+			       arnica_from_le32(attributes->dest_qpn));
+	error = adev_wire_open(qp->fn);
+	if (error)
+		return error == ENOMEM || error == EMFILE || error == ENFILE ?
+			       error :
+			       ENETUNREACH;
+	return set_path(qp, &path);
+}
+
+int adev_remote_move(struct adev_qp *qp,
+		     const struct arnica_hw_qp_attributes *attributes)
+{
+	uint32_t peer = arnica_from_le32(qp->attributes.dest_qpn);
+	struct adev_path path;
+	int error = adev_remote_path(attributes, &path);
+
+	if (error)
+		return error;
+	path.source_port = adev_path_port(path.flow_label, qp->qpn, peer);
+	adev_qp_lock_send(qp);
+	error = adev_qp_lock_owner(qp->fn, qp->shared, MOVE_LOCK_MS);
+	if (!error) {
+		qp->remote_kept->path = path;
+		adev_qp_unlock(qp->shared);
+	}
+	adev_exec_release(qp);
+	return error;
+}
+
+void adev_remote_destroy(struct adev_qp *qp)
+{
+	if (!qp->remote_kept)
+		return;
+	adev_sender_destroy(qp);
+	adev_receiver_destroy(qp);
+	free(qp->remote_kept);
+	qp->remote_kept = NULL;
+}
+
+void adev_remote_explain(struct adev_qp *qp)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+	uint32_t peer = arnica_from_le32(qp->attributes.dest_qpn);
+	uint32_t function, lease;
+	uint64_t generation;
+	bool known = !adev_directory_find(qp->fn->directory, peer, &function,
+					  &generation, &lease);
+
+	if (qp->link.view || atomic_flag_test_and_set(&said))
+		return;
+	if (known)
+		adev_log_error("qp 0x%x: cannot reach the process of its peer, "
+			       "qp 0x%x: it is in another PID namespace, or "
+			       "may not be opened; requests to it will not be "
+			       "answered. Let both share one PID namespace.",
+			       qp->qpn, peer);
+	else
+		adev_log_error("qp 0x%x: its peer, qp 0x%x, is addressed on "
+			       "this host, but no program of this host domain "
+			       "has it; requests to it will not be answered. "
+			       "Run both as the same user with the same "
+			       "ARNICA_RUNTIME_DIR.",
+			       qp->qpn, peer);
+}
