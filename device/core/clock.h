@@ -7,6 +7,7 @@
 #define ADEV_CORE_CLOCK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -15,6 +16,12 @@
 
 /* Zero: the real time. */
 extern _Atomic uint64_t adev_clock_simulated_ns;
+
+static inline bool adev_clock_is_simulated(void)
+{
+	return atomic_load_explicit(&adev_clock_simulated_ns,
+				    memory_order_relaxed) != 0;
+}
 
 static inline uint64_t adev_now_ns(void)
 {
