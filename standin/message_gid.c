@@ -63,14 +63,14 @@ static bool standin_gid_is_empty(const struct arnica_bus_identity *identity,
 {
 	static const uint8_t zeros[16];
 
-	return index >= identity->num_gids ||
-	       !memcmp(identity->gids[index].raw, zeros, sizeof(zeros));
+	return index >= identity->port.num_gids ||
+	       !memcmp(identity->port.gids[index].raw, zeros, sizeof(zeros));
 }
 
 static void standin_gid_fill(const struct arnica_bus_identity *identity,
 			     uint32_t index, struct ib_uverbs_gid_entry *entry)
 {
-	const struct arnica_bus_gid *gid = &identity->gids[index];
+	const struct arnica_bus_gid *gid = &identity->port.gids[index];
 
 	memset(entry, 0, sizeof(*entry));
 	memcpy(entry->gid, gid->raw, sizeof(entry->gid));

@@ -56,12 +56,12 @@ uint64_t standin_tree_hash(const struct arnica_bus_identity *identity)
 	hash = standin_hash_number(hash, identity->vendor_part_id);
 	hash = standin_hash_string(hash, identity->device_name,
 				   sizeof(identity->device_name));
-	hash = standin_hash_string(hash, identity->network_interface,
-				   sizeof(identity->network_interface));
+	hash = standin_hash_string(hash, identity->port.interface_name,
+				   sizeof(identity->port.interface_name));
 	for (i = 0; i < ARNICA_HW_GID_TABLE_LEN; i++) {
-		const struct arnica_bus_gid *gid = &identity->gids[i];
+		const struct arnica_bus_gid *gid = &identity->port.gids[i];
 
-		if (i >= identity->num_gids)
+		if (i >= identity->port.num_gids)
 			break;
 		hash = standin_hash_bytes(hash, gid->raw, sizeof(gid->raw));
 		hash = standin_hash_string(hash, gid->interface_name,

@@ -168,7 +168,7 @@ static void standin_put_gids(struct standin_build *build, const char *port,
 	standin_build_folder(build, path);
 	for (i = 0; i < ARNICA_HW_GID_TABLE_LEN; i++)
 		standin_put_gid(build, port, i,
-				i < identity->num_gids ? &identity->gids[i] :
+				i < identity->port.num_gids ? &identity->port.gids[i] :
 							 &empty);
 }
 
@@ -259,9 +259,9 @@ static void standin_put_slot(struct standin_build *build,
 			   "platform:arnica\n");
 	standin_build_file(build, STANDIN_SLOT "/uevent",
 			   "DRIVER=arnica\nMODALIAS=platform:arnica\n");
-	snprintf(name, sizeof(name), "net/%.15s", identity->network_interface);
+	snprintf(name, sizeof(name), "net/%.15s", identity->port.interface_name);
 	snprintf(target, sizeof(target), "/sys/class/net/%.15s",
-		 identity->network_interface);
+		 identity->port.interface_name);
 	if (!access(target, F_OK)) {
 		standin_put_link(build, STANDIN_SLOT, name, target);
 		return;

@@ -47,10 +47,10 @@ static void print_identity(const struct arnica_bus_identity *identity)
 	       (unsigned)(guid & 0xffff));
 	printf("  vendor   0x%06" PRIx32 " part 0x%" PRIx32 "\n",
 	       identity->vendor_id, identity->vendor_part_id);
-	printf("  network  %s\n", identity->network_interface);
-	for (uint32_t i = 0; i < identity->num_gids; i++) {
-		if (!gid_is_empty(&identity->gids[i]))
-			print_gid(i, &identity->gids[i]);
+	printf("  network  %s\n", identity->port.interface_name);
+	for (uint32_t i = 0; i < identity->port.num_gids; i++) {
+		if (!gid_is_empty(&identity->port.gids[i]))
+			print_gid(i, &identity->port.gids[i]);
 	}
 	printf("  domain   %s\n", identity->domain_path);
 }

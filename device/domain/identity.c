@@ -7,9 +7,8 @@
 #include <unistd.h>
 
 #include "domain/folder.h"
-#include "domain/gids.h"
-#include "domain/interfaces.h"
 #include "domain/log.h"
+#include "domain/port.h"
 #include "domain/proc.h"
 
 #define VENDOR_ID_MAX 0xffffffu /* an OUI has 24 bits */
@@ -55,18 +54,6 @@ static uint64_t make_node_guid(void)
 	return (guid & ~(3ull << 56)) | 2ull << 56;
 }
 
-static int read_interfaces(struct arnica_bus_identity *identity)
-{
-	struct adev_interfaces *found = malloc(sizeof(*found));
-
-	if (!found)
-		return ENOMEM;
-	adev_interfaces_read(found);
-	adev_gids_fill(found, identity);
-	free(found);
-	return 0;
-}
-
 int adev_identity_read(struct arnica_bus_identity *identity)
 {
 	int folder_fd;
@@ -87,5 +74,7 @@ int adev_identity_read(struct arnica_bus_identity *identity)
 	close(folder_fd);
 	strcpy(identity->device_name, "arnica0");
 	identity->node_guid = make_node_guid();
-	return read_interfaces(identity);
+	adev_port_sync();
+	adev_port_read(&identity->port);
+	return 0;
 }

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Who the adapter is, before any function exists: GIDs from the interfaces of
- * the network namespace, a node GUID that all processes of the domain agree
- * on, vendor and part numbers, and the folder of the domain.
- *
- * The interfaces are read by netlink; where it is refused, by getifaddrs();
- * where that knows nothing either, the adapter has the one GID of 127.0.0.1.
+ * Who the adapter is, before any function exists: a node GUID that all
+ * processes of the domain agree on, vendor and part numbers, the folder of the
+ * domain, and the port as it is now (port.h).
  */
 #ifndef ADEV_DOMAIN_IDENTITY_H
 #define ADEV_DOMAIN_IDENTITY_H

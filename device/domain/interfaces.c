@@ -2,8 +2,10 @@
 #include "domain/interfaces.h"
 
 #include <ifaddrs.h>
-#include <linux/if_addr.h>
 #include <net/if.h>
+/* After the other one: it adds what that lacks. */
+#include <linux/if.h>
+#include <linux/if_addr.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
 #include <netlink/route/addr.h>
@@ -41,6 +43,8 @@ static struct adev_interface *add_interface(struct adev_interfaces *found,
 	added = &found->interfaces[found->num_interfaces++];
 	*added = (struct adev_interface){
 		.index = index,
+		.up = flags & IFF_UP,
+		.running = flags & IFF_UP && flags & IFF_LOWER_UP,
 		.loopback = flags & IFF_LOOPBACK,
 	};
 	strncpy(added->name, name, sizeof(added->name) - 1);
@@ -87,14 +91,16 @@ static void add_address(struct adev_interfaces *found, int index, int family,
 static void take_link(struct nl_object *object, void *opaque)
 {
 	struct rtnl_link *link = (struct rtnl_link *)object;
-	unsigned int flags = rtnl_link_get_flags(link);
 	struct nl_addr *mac = rtnl_link_get_addr(link);
 	struct adev_interface *added;
 
-	if (!(flags & IFF_UP) || rtnl_link_get_master(link))
+	if (rtnl_link_get_master(link) || !rtnl_link_get_name(link))
 		return;
 	added = add_interface(opaque, rtnl_link_get_ifindex(link),
-			      rtnl_link_get_name(link), flags);
+			      rtnl_link_get_name(link),
+			      rtnl_link_get_flags(link));
+	if (added)
+		added->mtu = rtnl_link_get_mtu(link);
 	if (added && mac)
 		set_mac(added, rtnl_link_get_arptype(link),
 			nl_addr_get_binary_addr(mac), nl_addr_get_len(mac));
@@ -152,7 +158,7 @@ static void take_ifaddr(struct adev_interfaces *found, const struct ifaddrs *at)
 	int index = (int)if_nametoindex(at->ifa_name);
 	struct adev_interface *interface;
 
-	if (!index || !(at->ifa_flags & IFF_UP))
+	if (!index)
 		return;
 	interface = add_interface(found, index, at->ifa_name, at->ifa_flags);
 	if (!interface || !at->ifa_addr)
@@ -173,16 +179,17 @@ static void take_ifaddr(struct adev_interfaces *found, const struct ifaddrs *at)
 	}
 }
 
-static void read_getifaddrs(struct adev_interfaces *found)
+static bool read_getifaddrs(struct adev_interfaces *found)
 {
 	struct ifaddrs *list;
 	const struct ifaddrs *at;
 
 	if (getifaddrs(&list) != 0)
-		return;
+		return false;
 	for (at = list; at; at = at->ifa_next)
 		take_ifaddr(found, at);
 	freeifaddrs(list);
+	return true;
 }
 
 static int compare_interfaces(const void *a, const void *b)
@@ -215,14 +222,18 @@ static void sort_addresses(struct adev_interfaces *found)
 	}
 }
 
-void adev_interfaces_read(struct adev_interfaces *found)
+bool adev_interfaces_read(struct adev_interfaces *found)
 {
+	bool known;
+
 	memset(found, 0, sizeof(*found));
-	if (!read_netlink(found)) {
+	known = read_netlink(found);
+	if (!known) {
 		memset(found, 0, sizeof(*found));
-		read_getifaddrs(found);
+		known = read_getifaddrs(found);
 	}
 	qsort(found->interfaces, found->num_interfaces,
 	      sizeof(found->interfaces[0]), compare_interfaces);
 	sort_addresses(found);
+	return known;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The network interfaces that are up, and their addresses, in an order that is
- * the same for every process: by interface index, link-local first, then IPv4,
- * then IPv6. Ports of a bridge are left out: their addresses are the bridge's.
+ * The network interfaces and their addresses, in an order that is the same for
+ * every process: by interface index, link-local first, then IPv4, then IPv6.
+ * Ports of a bridge are left out: their addresses are the bridge's.
  */
 #ifndef ADEV_DOMAIN_INTERFACES_H
 #define ADEV_DOMAIN_INTERFACES_H
@@ -16,6 +16,10 @@
 struct adev_interface {
 	int index;
 	char name[16];
+	uint32_t mtu; /* bytes of an IP packet; zero: not known */
+	bool up;      /* somebody wants it to run */
+	bool running; /* it does: up, and has its carrier (IFF_LOWER_UP, which
+			 tells at once what IFF_RUNNING tells later) */
 	bool loopback;
 	bool has_mac; /* Ethernet, or alike */
 	uint8_t mac[6];
@@ -40,8 +44,9 @@ struct adev_interfaces {
 	struct adev_address addresses[ADEV_ADDRESSES_MAX];
 };
 
-/* By netlink, else by getifaddrs(), else there are none: never fails. */
-void adev_interfaces_read(struct adev_interfaces *found);
+/* By netlink, else by getifaddrs(). False: neither is permitted here, and there
+ * are none. */
+bool adev_interfaces_read(struct adev_interfaces *found);
 
 /* The IPv4 address in IPv6 form. */
 void adev_address_map_ipv4(uint8_t raw[16], const void *address);

@@ -8,6 +8,7 @@
 #include "core/attach.h"
 #include "dma/guard.h"
 #include "domain/identity.h"
+#include "domain/port.h"
 #include "front/doorbell.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -20,6 +21,18 @@ static struct adev_function *function_of(struct arnica_bus *bus)
 EXPORT int arnica_bus_identity(struct arnica_bus_identity *identity)
 {
 	return adev_identity_read(identity);
+}
+
+EXPORT bool arnica_bus_port_changed(struct arnica_bus_port *port)
+{
+	struct arnica_bus_port now;
+
+	adev_port_sync();
+	adev_port_read(&now);
+	if (now.version == port->version)
+		return false;
+	*port = now;
+	return true;
 }
 
 EXPORT int arnica_bus_attach(int device_fd, struct arnica_bus **bus)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "domain/identity.h"
+#include "domain/port.h"
 #include "front/address.h"
 #include "front/command.h"
 #include "transport/address_handle.h"
@@ -12,13 +13,7 @@
 
 #define LOCAL_CA_ACK_DELAY 15u /* 4.096 us * 2^15 = 134 ms */
 
-/* Numbers of enum ibv_port_state, enum ibv_mtu and of the attributes that
- * ibv_query_port(3) describes by number only. */
-#define PORT_STATE_ACTIVE 4u
-#define PORT_PHYS_LINK_UP 5u
-#define PORT_MTU_4096 5u
-#define PORT_WIDTH_4X 2u
-#define PORT_SPEED_EDR 32u
+#define MTU_4096 5u /* enum ibv_mtu */
 
 static void fill_objects(const struct adev_layout *layout,
 			 struct arnica_hw_device_caps *caps)
@@ -77,27 +72,27 @@ ADEV_COMMAND_HANDLER(query_device)
 	return ARNICA_HW_COMMAND_OK;
 }
 
-/*
- * The MTU does not follow from the network interface: every peer that this
- * port reaches is on the same host, and no packet crosses an interface.
- */
+/* The present: a change that the agent has not seen yet is seen here. */
 ADEV_COMMAND_HANDLER(query_port)
 {
 	struct arnica_hw_port_attributes *port = &completion->port;
 	uint32_t number = arnica_from_le32(command->query_port.port);
+	struct arnica_bus_port now;
 
 	(void)fn;
 	if (number < 1 || number > ADEV_NUM_PORTS ||
 	    arnica_from_le32(command->query_port.reserved0))
 		return ARNICA_HW_COMMAND_INVALID;
-	port->state = arnica_to_le32(PORT_STATE_ACTIVE);
-	port->phys_state = arnica_to_le32(PORT_PHYS_LINK_UP);
-	port->max_mtu = arnica_to_le32(PORT_MTU_4096);
-	port->active_mtu = arnica_to_le32(PORT_MTU_4096);
+	adev_port_sync();
+	adev_port_read(&now);
+	port->state = arnica_to_le32(now.state);
+	port->phys_state = arnica_to_le32(now.phys_state);
+	port->max_mtu = arnica_to_le32(MTU_4096);
+	port->active_mtu = arnica_to_le32(now.active_mtu);
 	port->gid_table_len = arnica_to_le32(ARNICA_HW_GID_TABLE_LEN);
 	port->pkey_table_len = arnica_to_le32(1);
 	port->max_message_bytes = arnica_to_le32(ARNICA_HW_MAX_MESSAGE);
-	port->active_width = arnica_to_le32(PORT_WIDTH_4X);
-	port->active_speed = arnica_to_le32(PORT_SPEED_EDR);
+	port->active_width = arnica_to_le32(now.active_width);
+	port->active_speed = arnica_to_le32(now.active_speed);
 	return ARNICA_HW_COMMAND_OK;
 }

@@ -38,15 +38,28 @@ FAKE_EXPORT int arnica_bus_identity(struct arnica_bus_identity *identity)
 	identity->node_guid = 0x020000fffe000001ull;
 	identity->vendor_id = 0x02a12c;
 	identity->vendor_part_id = 1;
-	identity->num_gids = sizeof(fake_gids) / sizeof(*fake_gids);
-	memcpy(identity->gids, fake_gids, sizeof(fake_gids));
+	identity->port.num_gids = sizeof(fake_gids) / sizeof(*fake_gids);
+	memcpy(identity->port.gids, fake_gids, sizeof(fake_gids));
 	snprintf(identity->device_name, sizeof(identity->device_name), "%s",
 		 name ? name : "arnica0");
-	snprintf(identity->network_interface,
-		 sizeof(identity->network_interface), "lo");
+	snprintf(identity->port.interface_name,
+		 sizeof(identity->port.interface_name), "lo");
 	snprintf(identity->domain_path, sizeof(identity->domain_path), "%s",
 		 domain ? domain : "/tmp");
 	return 0;
+}
+
+/* The port of the next one, when there is a FAKE_PORT: a version number, and the
+ * last octet of the first GID. */
+FAKE_EXPORT bool arnica_bus_port_changed(struct arnica_bus_port *port)
+{
+	const char *version = getenv("FAKE_PORT");
+
+	if (!version || port->version == (uint64_t)atoi(version))
+		return false;
+	port->version = (uint64_t)atoi(version);
+	port->gids[0].raw[15] = (uint8_t)port->version;
+	return true;
 }
 
 static int fake_pipe(int *fd)

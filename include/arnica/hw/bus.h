@@ -10,6 +10,7 @@
 #ifndef ARNICA_HW_BUS_H
 #define ARNICA_HW_BUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +24,24 @@ struct arnica_bus; /* one function, as its host side holds it */
 struct arnica_bus_gid {
 	uint8_t raw[16];          /* network order; all zero: empty slot */
 	uint32_t interface_index; /* zero when there is none */
+	uint32_t interface_mtu;   /* bytes of an IP packet; zero: not known */
 	char interface_name[16];
+};
+
+/* The port, as it is at present. A GID keeps its slot as long as its address
+ * exists, so slots before the last used one can be empty. */
+struct arnica_bus_port {
+	uint64_t version; /* another one after each change */
+	uint32_t state;   /* enum ibv_port_state: 1 DOWN, 4 ACTIVE */
+	uint32_t phys_state;   /* 3 Disabled, 5 LinkUp */
+	uint32_t active_mtu;   /* enum ibv_mtu, from the interface's MTU */
+	uint32_t active_width; /* codes of ibv_query_port(3) */
+	uint32_t active_speed;
+	uint32_t interface_index;  /* of the interface that the port follows */
+	uint32_t interface_mtu;    /* of the same; bytes of an IP packet */
+	char interface_name[16];   /* of device/net ("lo" without another) */
+	uint32_t num_gids; /* slots used in gids, up to the last */
+	struct arnica_bus_gid gids[ARNICA_HW_GID_TABLE_LEN];
 };
 
 /* What discovery needs, before any function exists. */
@@ -31,12 +49,9 @@ struct arnica_bus_identity {
 	uint64_t node_guid; /* value; the same for all processes of the domain */
 	uint32_t vendor_id;
 	uint32_t vendor_part_id;
-	uint32_t num_gids; /* entries used in gids, from the first */
-	struct arnica_bus_gid gids[ARNICA_HW_GID_TABLE_LEN];
-	char device_name[32];      /* "arnica0" */
-	char network_interface[16]; /* of device/net: a real interface with an
-				       address ("lo" where there is no other) */
+	char device_name[32];  /* "arnica0" */
 	char domain_path[108]; /* folder of the host domain: directory, sysfs */
+	struct arnica_bus_port port; /* at that time */
 };
 
 /*
@@ -46,6 +61,13 @@ struct arnica_bus_identity {
  */
 int arnica_bus_identity(struct arnica_bus_identity *identity)
 	ARNICA_MUST_CHECK;
+
+/*
+ * Looks whether the port has changed, without reading anything when it has not;
+ * *port is stored when its version is not the one that *port has. Returns
+ * whether it was.
+ */
+bool arnica_bus_port_changed(struct arnica_bus_port *port);
 
 /*
  * Makes a function of the opened device file: lays out the segment, enters the

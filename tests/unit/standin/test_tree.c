@@ -33,12 +33,12 @@ static int setup(void **state)
 	identity->node_guid = 0x0123456789abcdefull;
 	identity->vendor_id = 0x2a12c;
 	identity->vendor_part_id = 1;
-	identity->num_gids = 3;
-	memcpy(identity->gids[0].raw, gid, sizeof(gid));
-	strcpy(identity->gids[0].interface_name, "lo");
-	memcpy(identity->gids[2].raw, gid, sizeof(gid));
+	identity->port.num_gids = 3;
+	memcpy(identity->port.gids[0].raw, gid, sizeof(gid));
+	strcpy(identity->port.gids[0].interface_name, "lo");
+	memcpy(identity->port.gids[2].raw, gid, sizeof(gid));
 	strcpy(identity->device_name, "arnica0");
-	strcpy(identity->network_interface, "lo");
+	strcpy(identity->port.interface_name, "lo");
 	strcpy(identity->domain_path, "/tmp/standin-test-XXXXXX");
 	if (!mkdtemp(identity->domain_path))
 		return -1;
@@ -157,7 +157,7 @@ static void the_slot_names_a_network_interface(void **state)
 					stat("/sys/class/net/lo", &status), 0);
 				status.st_ino;
 			}));
-	strcpy(fixture->identity.network_interface, "nosuch0");
+	strcpy(fixture->identity.port.interface_name, "nosuch0");
 	assert_int_equal(
 		standin_tree_provide(&fixture->identity, fixture->root), 0);
 	assert_true(S_ISDIR(
@@ -193,7 +193,7 @@ static void another_identity_has_another_tree_and_time(void **state)
 
 	assert_int_equal(standin_tree_provide(identity, fixture->root), 0);
 	before = status_of(fixture, DEVICE).st_mtim;
-	identity->gids[0].raw[15]++;
+	identity->port.gids[0].raw[15]++;
 	assert_true(standin_tree_hash(identity) != hash);
 	assert_int_equal(standin_tree_provide(identity, fixture->root), 0);
 	assert_true(status_of(fixture, DEVICE).st_mtim.tv_nsec !=

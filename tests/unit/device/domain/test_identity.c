@@ -38,8 +38,8 @@ static void identity_is_complete(void **state)
 	assert_int_equal(identity.vendor_id, ADEV_IDENTITY_VENDOR_ID);
 	assert_int_equal(identity.vendor_part_id, ADEV_IDENTITY_PART_ID);
 	assert_int_equal(identity.node_guid >> 56 & 3, 2);
-	assert_in_range(identity.num_gids, 1, ARNICA_HW_GID_TABLE_LEN - 1);
-	assert_true(identity.network_interface[0]);
+	assert_in_range(identity.port.num_gids, 1, ARNICA_HW_GID_TABLE_LEN - 1);
+	assert_true(identity.port.interface_name[0]);
 }
 
 static void environment_replaces_numbers(void **state)
@@ -86,9 +86,9 @@ static void namespace_without_interfaces_has_loopback(void **state)
 		if (unshare(CLONE_NEWNET) != 0)
 			_exit(77);
 		_exit(adev_identity_read(&identity) != 0 ||
-		      identity.num_gids != 1 ||
+		      identity.port.num_gids != 1 ||
 		      identity.node_guid == mine.node_guid ||
-		      memcmp(identity.gids[0].raw, expected, 16) != 0);
+		      memcmp(identity.port.gids[0].raw, expected, 16) != 0);
 	}
 	waitpid(pid, &status, 0);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)

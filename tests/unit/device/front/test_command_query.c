@@ -3,6 +3,7 @@
 #include "fake_function.h"
 
 #include "domain/identity.h"
+#include "domain/port.h"
 
 static void caps_are_those_of_the_layout(void **state)
 {
@@ -46,15 +47,21 @@ static uint32_t query_port(struct adev_function *fn, uint32_t port,
 static void there_is_one_port(void **state)
 {
 	struct arnica_hw_completion completion;
+	struct arnica_bus_port port;
 
 	assert_int_equal(query_port(*state, 0, &completion),
 			 ARNICA_HW_COMMAND_INVALID);
 	assert_int_equal(query_port(*state, 2, &completion),
 			 ARNICA_HW_COMMAND_INVALID);
 	assert_ok(query_port(*state, 1, &completion));
-	assert_int_equal(arnica_from_le32(completion.port.state), 4);
-	assert_int_equal(arnica_from_le32(completion.port.phys_state), 5);
-	assert_int_equal(arnica_from_le32(completion.port.active_mtu), 5);
+	adev_port_read(&port);
+	assert_int_equal(arnica_from_le32(completion.port.state), port.state);
+	assert_int_equal(arnica_from_le32(completion.port.phys_state),
+			 port.state == ADEV_PORT_ACTIVE ? 5 : 3);
+	assert_int_equal(arnica_from_le32(completion.port.max_mtu), 5);
+	assert_int_equal(arnica_from_le32(completion.port.active_mtu),
+			 port.active_mtu);
+	assert_in_range(port.active_mtu, 1, 5);
 	assert_int_equal(arnica_from_le32(completion.port.gid_table_len),
 			 ARNICA_HW_GID_TABLE_LEN);
 }

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The port follows the interfaces: each test changes those of a network
+ * namespace of its own, in a process of its own.
+ */
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "domain/gids.h"
+#include "domain/port.h"
+
+#define CANNOT 77
+
+/* For processes in which cmocka has no say. */
+#define check(condition)                                                       \
+	do {                                                                   \
+		if (!(condition)) {                                            \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__,     \
+				#condition);                                   \
+			_exit(1);                                              \
+		}                                                              \
+	} while (0)
+
+static void run(const char *commands)
+{
+	char line[1024];
+
+	snprintf(line, sizeof(line), "( set -e; %s ) 2>&1", commands);
+	check(system(line) == 0);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		_exit(CANNOT);
+	close(fd);
+}
+
+/* A veth pair p0 and p1: without link-local addresses of the kernel's, which
+ * come a second later. */
+static void enter_namespace(void)
+{
+	char map[32];
+	uid_t uid = geteuid();
+
+	if (uid && unshare(CLONE_NEWUSER) != 0)
+		_exit(CANNOT);
+	if (uid) {
+		snprintf(map, sizeof(map), "0 %u 1", (unsigned int)uid);
+		write_file("/proc/self/uid_map", map);
+	}
+	if (unshare(CLONE_NEWNET) != 0 ||
+	    system("( ip link set lo up && ip link add p0 type veth peer name p1 "
+		   "&& ip link set p0 addrgenmode none "
+		   "&& ip link set p1 addrgenmode none ) >/dev/null 2>&1") != 0)
+		_exit(CANNOT);
+	run("ip link set p0 up; ip link set p1 up; "
+	    "ip addr add 10.9.0.1/24 dev p0");
+}
+
+static void in_namespace(void (*body)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		enter_namespace();
+		body();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT) {
+		print_message("no network namespace can be made here\n");
+		skip();
+	}
+	assert_int_equal(status, 0);
+}
+
+static void make_gid(uint8_t last, uint8_t raw[16])
+{
+	memset(raw, 0, 16);
+	memcpy(raw + 10, "\xff\xff\x0a\x09\x00", 5);
+	raw[15] = last;
+}
+
+/* The slot of 10.9.0.last; -1. */
+static int slot_of(uint8_t last)
+{
+	uint8_t raw[16];
+	uint32_t index;
+
+	make_gid(last, raw);
+	return adev_port_find(raw, 0, &index) ? -1 : (int)index;
+}
+
+/* Takes news until `wanted` came; then nothing else may be left. */
+static void expect_news(const char *wanted)
+{
+	static const char letters[] = { [ADEV_PORT_EVENT_GIDS] = 'g',
+					[ADEV_PORT_EVENT_DOWN] = 'd',
+					[ADEV_PORT_EVENT_UP] = 'u' };
+	struct pollfd readable = { .fd = adev_port_fd(), .events = POLLIN };
+	struct adev_port_news news;
+	char got[64] = "";
+	uint32_t i;
+
+	check(readable.fd >= 0);
+	while (poll(&readable, 1, strlen(got) < strlen(wanted) ? 10000 : 0) >
+	       0) {
+		adev_port_follow(&news);
+		for (i = 0; i < news.count; i++)
+			strncat(got, &letters[news.events[i]], 1);
+	}
+	if (strcmp(got, wanted))
+		fprintf(stderr, "news: \"%s\", not \"%s\"\n", got, wanted);
+	check(!strcmp(got, wanted));
+}
+
+static void addresses_body(void)
+{
+	struct arnica_bus_gid gid;
+	int first;
+
+	adev_port_follow_begin();
+	first = slot_of(1);
+	check(first >= 0);
+	check(adev_port_state() == ADEV_PORT_ACTIVE);
+	run("ip addr add 10.9.0.2/24 dev p0");
+	expect_news("g");
+	run("ip addr add 10.9.0.3/24 dev p1");
+	expect_news("g");
+	check(slot_of(2) > first && slot_of(3) > slot_of(2));
+	check(!adev_port_gid((uint32_t)slot_of(3), &gid));
+	check(!strcmp(gid.interface_name, "p1") && gid.interface_mtu == 1500);
+	run("ip addr del 10.9.0.2/24 dev p0");
+	expect_news("g");
+	check(slot_of(2) < 0 && slot_of(1) == first);
+	check(!strcmp(gid.interface_name, "p1"));
+}
+
+static void addresses_come_and_go(void **state)
+{
+	(void)state;
+	in_namespace(addresses_body);
+}
+
+static void sync_body(void)
+{
+	uint8_t raw[16];
+	uint64_t version = adev_port_version();
+
+	check(slot_of(4) < 0);
+	run("ip addr add 10.9.0.4/24 dev p0");
+	check(adev_port_version() == version);
+	adev_port_sync();
+	check(adev_port_version() != version && slot_of(4) > 0);
+	make_gid(4, raw);
+	check(adev_port_is_local(raw));
+	make_gid(5, raw);
+	check(!adev_port_is_local(raw));
+	memcpy(raw + 12, "\x7f\x00\x00\x09", 4);
+	check(adev_port_is_local(raw));
+	/* Nothing new: nothing is read. */
+	version = adev_port_version();
+	adev_port_sync();
+	check(adev_port_version() == version);
+	/* A question is answered from the present, too. */
+	run("ip addr add 10.9.0.5/24 dev p0; ip addr del 10.9.0.4/24 dev p0");
+	check(slot_of(5) > 0 && slot_of(4) < 0);
+}
+
+static void sync_sees_the_present_without_an_agent(void **state)
+{
+	(void)state;
+	in_namespace(sync_body);
+}
+
+static void both_body(void)
+{
+	adev_port_follow_begin();
+	run("ip addr add 10.9.0.4/24 dev p0");
+	adev_port_sync();
+	check(slot_of(4) > 0);
+	expect_news("g");
+}
+
+static void agent_is_told_what_others_saw_first(void **state)
+{
+	(void)state;
+	in_namespace(both_body);
+}
+
+static void state_body(void)
+{
+	struct arnica_bus_port port;
+
+	adev_port_follow_begin();
+	adev_port_read(&port);
+	check(!strcmp(port.interface_name, "p0") && port.active_mtu == 3);
+	/* p1 has its made-up GID, and would take the port over. */
+	run("ip link set p1 down");
+	expect_news("d");
+	check(adev_port_state() == ADEV_PORT_DOWN);
+	check(slot_of(1) >= 0);
+	run("ip link set p1 up");
+	expect_news("u");
+	/* One after the other before anybody looks: each is told. */
+	run("ip link set p0 down; ip link set p0 up; ip link set p0 down; "
+	    "ip link set p0 up");
+	expect_news("dudu");
+	run("ip link set p0 mtu 9000; ip link set p0 name q0");
+	expect_news("");
+	adev_port_read(&port);
+	check(!strcmp(port.interface_name, "q0") && port.active_mtu == 5);
+	check(!strcmp(port.gids[slot_of(1)].interface_name, "q0"));
+}
+
+static void state_follows_the_interface(void **state)
+{
+	(void)state;
+	in_namespace(state_body);
+}
+
+static void removal_body(void)
+{
+	struct arnica_bus_port port;
+
+	adev_port_follow_begin();
+	run("ip link del p0");
+	expect_news("dg");
+	adev_port_read(&port);
+	check(port.state == ADEV_PORT_DOWN && slot_of(1) < 0);
+	check(!strcmp(port.interface_name, "p0"));
+	run("ip link add p0 type veth peer name p1; "
+	    "ip link set p0 addrgenmode none; ip addr add 10.9.0.1/24 dev p0; "
+	    "ip link set p0 up");
+	adev_port_sync();
+	check(slot_of(1) >= 0 && adev_port_state() == ADEV_PORT_DOWN);
+	run("ip link set p1 addrgenmode none; ip link set p1 up");
+	adev_port_sync();
+	check(adev_port_state() == ADEV_PORT_ACTIVE);
+}
+
+static void removed_interface_takes_the_port_down(void **state)
+{
+	(void)state;
+	in_namespace(removal_body);
+}
+
+static void takeover_body(void)
+{
+	struct arnica_bus_port port;
+
+	run("ip link add q0 type veth peer name q1; "
+	    "ip link set q0 addrgenmode none; ip link set q1 addrgenmode none; "
+	    "ip link set q0 up; ip link set q1 up; "
+	    "ip addr add 10.9.0.7/24 dev q0");
+	adev_port_follow_begin();
+	run("ip link set p1 down");
+	expect_news("du");
+	adev_port_read(&port);
+	check(!strcmp(port.interface_name, "q0"));
+	run("ip link set p1 up");
+	expect_news("");
+}
+
+static void another_interface_takes_the_port_over(void **state)
+{
+	(void)state;
+	in_namespace(takeover_body);
+}
+
+static void replacement_body(void)
+{
+	struct arnica_bus_port port;
+
+	run("ip link del p0");
+	adev_port_follow_begin();
+	adev_port_read(&port);
+	check(!strcmp(port.interface_name, "lo") && port.num_gids == 1);
+	check(port.state == ADEV_PORT_ACTIVE && port.active_mtu == 5);
+	run("ip link add p0 type veth peer name p1; "
+	    "ip link set p0 addrgenmode none; ip link set p1 addrgenmode none; "
+	    "ip link set p1 up; ip link set p0 up");
+	/* Two made-up GIDs, at once or one by one. */
+	do {
+		struct adev_port_news news;
+
+		adev_port_follow(&news);
+		adev_port_read(&port);
+	} while (port.num_gids < 3);
+	check(port.gids[0].raw[12] == 127);
+	check(port.interface_name[0] == 'p' && port.active_mtu == 3);
+	check(port.state == ADEV_PORT_ACTIVE);
+}
+
+static void loopback_makes_way_for_a_real_interface(void **state)
+{
+	(void)state;
+	in_namespace(replacement_body);
+}
+
+static void fork_body(void)
+{
+	int status;
+	pid_t pid;
+
+	adev_port_follow_begin();
+	run("ip addr add 10.9.0.4/24 dev p0");
+	pid = fork();
+	if (pid == 0) {
+		check(slot_of(4) > 0);
+		check(adev_port_fd() >= 0);
+		run("ip addr add 10.9.0.5/24 dev p0");
+		adev_port_follow_begin();
+		check(slot_of(5) > slot_of(4));
+		_exit(0);
+	}
+	check(waitpid(pid, &status, 0) == pid && status == 0);
+	expect_news("g");
+	check(slot_of(4) > 0 && slot_of(5) > slot_of(4));
+}
+
+static void forked_child_has_notifications_of_its_own(void **state)
+{
+	(void)state;
+	in_namespace(fork_body);
+}
+
+/* A program that closes all descriptors and opens others. */
+static void stolen_body(void)
+{
+	int ends[2], fd;
+	char byte;
+
+	adev_port_sync();
+	fd = adev_port_fd();
+	check(pipe(ends) == 0 && write(ends[1], "x", 1) == 1);
+	check(dup2(ends[0], fd) == fd);
+	run("ip addr add 10.9.0.4/24 dev p0");
+	adev_port_sync();
+	check(slot_of(4) > 0);
+	adev_port_follow_begin();
+	check(adev_port_fd() != fd);
+	check(read(ends[0], &byte, 1) == 1 && byte == 'x');
+	run("ip addr add 10.9.0.5/24 dev p0");
+	expect_news("g");
+}
+
+static void descriptor_of_the_program_is_left_alone(void **state)
+{
+	(void)state;
+	in_namespace(stolen_body);
+}
+
+/* In another process of the domain: its slot of 10.9.0.last plus one; 0. */
+static int slot_elsewhere(uint8_t last)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(slot_of(last) + 1);
+	check(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void agreement_body(void)
+{
+	struct fixture_function function;
+
+	run("ip addr add 10.9.0.2/24 dev p0; ip addr add 10.9.0.3/24 dev p0");
+	adev_port_sync();
+	run("ip addr del 10.9.0.2/24 dev p0");
+	adev_port_sync();
+	/* Nobody uses the table: a process that starts closes the gap. */
+	check(slot_elsewhere(3) == slot_of(3));
+	/* This one is told, too. */
+	run("ip addr add 10.9.0.4/24 dev p0");
+	adev_port_sync();
+	check(slot_elsewhere(3) == slot_of(3) + 1);
+	check(fixture_enter(&function));
+	run("ip addr add 10.9.0.5/24 dev p0");
+	adev_port_sync();
+	run("ip addr del 10.9.0.4/24 dev p0");
+	adev_port_sync();
+	/* Somebody does: the gap stays. */
+	check(slot_elsewhere(5) == slot_of(5) + 1);
+	check(slot_of(5) == slot_of(3) + 2);
+	fixture_leave(&function);
+}
+
+static void processes_agree_on_the_slots(void **state)
+{
+	(void)state;
+	in_namespace(agreement_body);
+}
+
+static int count_fds(void)
+{
+	int fd, count = 0;
+
+	for (fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void many_body(void)
+{
+	int fds, i;
+
+	adev_port_follow_begin();
+	fds = count_fds();
+	for (i = 0; i < 50; i++) {
+		run("ip addr add 10.9.0.9/24 dev p0");
+		expect_news("g");
+		run("ip addr del 10.9.0.9/24 dev p0");
+		expect_news("g");
+	}
+	check(count_fds() == fds);
+}
+
+static void many_changes_leave_nothing_behind(void **state)
+{
+	(void)state;
+	in_namespace(many_body);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		domain_test(addresses_come_and_go),
+		domain_test(sync_sees_the_present_without_an_agent),
+		domain_test(agent_is_told_what_others_saw_first),
+		domain_test(state_follows_the_interface),
+		domain_test(removed_interface_takes_the_port_down),
+		domain_test(another_interface_takes_the_port_over),
+		domain_test(loopback_makes_way_for_a_real_interface),
+		domain_test(forked_child_has_notifications_of_its_own),
+		domain_test(descriptor_of_the_program_is_left_alone),
+		domain_test(processes_agree_on_the_slots),
+		domain_test(many_changes_leave_nothing_behind),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
