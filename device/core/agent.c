@@ -14,10 +14,12 @@
 
 #include "core/adapter.h"
 #include "core/clock.h"
+#include "core/port_events.h"
 #include "domain/directory.h"
 #include "domain/wake.h"
 
 #define MAX_WATCHED 1024u
+#define OWN_FDS 2u /* the wake pipe and the port's notifications */
 
 enum request_kind { REQUEST_ENTER, REQUEST_LEAVE, REQUEST_STOP };
 
@@ -114,27 +116,33 @@ static int timeout_ms(uint64_t deadline)
 /* Sleeps until there is a reason not to. */
 static void sleep_until(uint64_t deadline, uint64_t *next_check)
 {
-	struct pollfd *fds = agent.fds;
+	struct pollfd *fds = agent.fds, *others = fds + OWN_FDS;
 	uint32_t wires = adev_adapter_wire_fds(agent.watched, MAX_WATCHED,
 					       &deadline);
 	uint32_t count = wires + adev_adapter_pid_fds(agent.watched + wires,
 						      MAX_WATCHED - wires);
-	bool ended = false;
+	uint64_t port_by_ns = adev_port_events_by_ns();
+	bool ended = false, port_changed = false;
 	uint32_t i;
 
 	fds[0].fd = agent.read_fd;
-	fds[0].events = POLLIN;
-	for (i = 0; i < count; i++) {
-		fds[i + 1].fd = agent.watched[i];
-		fds[i + 1].events = POLLIN;
-	}
+	fds[1].fd = adev_port_events_fd();
+	for (i = 0; i < count; i++)
+		others[i].fd = agent.watched[i];
+	for (i = 0; i < OWN_FDS + count; i++)
+		fds[i].events = POLLIN;
+	if (port_by_ns < deadline)
+		deadline = port_by_ns;
 	atomic_store(&agent.sleeps_until_ns, deadline);
-	if (poll(fds, count + 1, timeout_ms(deadline)) > 0) {
+	if (poll(fds, OWN_FDS + count, timeout_ms(deadline)) > 0) {
 		if (fds[0].revents)
 			adev_wake_drain(agent.read_fd);
+		port_changed = fds[1].revents;
 		for (i = wires; i < count && !ended; i++)
-			ended = fds[i + 1].revents;
+			ended = others[i].revents;
 	}
+	if (port_changed || adev_now_ns() >= port_by_ns)
+		adev_port_events_follow();
 	if (ended || adev_now_ns() >= *next_check) {
 		adev_adapter_check_peers();
 		*next_check = adev_now_ns() + ADEV_LIFE_CHECK_NS;
@@ -148,6 +156,7 @@ static void *run(void *unused)
 
 	(void)unused;
 	is_agent = true;
+	adev_port_events_begin();
 	while (!stop) {
 		uint64_t deadline;
 		bool left;
@@ -158,11 +167,8 @@ static void *run(void *unused)
 		 * What comes after that look knocks at the pipe. */
 		atomic_store(&agent.sleeps_until_ns, ADEV_NEVER_NS);
 		set_state(ADEV_AGENT_SLEEPING);
-		/* In a simulation the test alone says what happens when. */
-		left = !adev_clock_is_simulated() && adev_adapter_serve();
+		left = adev_adapter_serve();
 		deadline = left ? adev_now_ns() + ADEV_MS_NS :
-			   adev_clock_is_simulated() ?
-				  ADEV_NEVER_NS :
 				  adev_adapter_deadline();
 		atomic_store(&agent.sleeps_until_ns, deadline);
 		if (!stop)
@@ -170,6 +176,7 @@ static void *run(void *unused)
 		atomic_store(&agent.sleeps_until_ns, 0);
 		set_state(ADEV_AGENT_AWAKE);
 	}
+	adev_port_events_end();
 	return NULL;
 }
 
@@ -186,7 +193,7 @@ static int start_thread(void)
 	sigset_t all, old;
 	int error;
 
-	agent.fds = calloc(MAX_WATCHED + 1, sizeof(*agent.fds));
+	agent.fds = calloc(MAX_WATCHED + OWN_FDS, sizeof(*agent.fds));
 	agent.watched = calloc(MAX_WATCHED, sizeof(*agent.watched));
 	if (!agent.fds || !agent.watched) {
 		free_lists();
