@@ -167,8 +167,11 @@ static void *run(void *unused)
 		 * What comes after that look knocks at the pipe. */
 		atomic_store(&agent.sleeps_until_ns, ADEV_NEVER_NS);
 		set_state(ADEV_AGENT_SLEEPING);
-		left = adev_adapter_serve();
+		/* In a simulation the test alone says what happens when. */
+		left = !adev_clock_is_simulated() && adev_adapter_serve();
 		deadline = left ? adev_now_ns() + ADEV_MS_NS :
+			   adev_clock_is_simulated() ?
+				  ADEV_NEVER_NS :
 				  adev_adapter_deadline();
 		atomic_store(&agent.sleeps_until_ns, deadline);
 		if (!stop)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What an address vector says: is it this host, and which way is it there? */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "domain/port.h"
+#include "transport/remote.h"
+
+static const uint8_t ipv4_prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+static bool switched_off(const char *name)
+{
+	const char *text = secure_getenv(name);
+
+	return text && !strcmp(text, "off");
+}
+
+static bool ecn;
+
+static void read_ecn(void)
+{
+	ecn = !switched_off("ARNICA_ECN");
+}
+
+bool adev_remote_ecn(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, read_ecn);
+	return ecn;
+}
+
+bool adev_remote_is_here(const struct arnica_hw_qp_attributes *vector)
+{
+	if (switched_off("ARNICA_LOOPBACK"))
+		return false;
+	return !arnica_from_le32(vector->is_global) ||
+	       adev_port_is_local(vector->dgid);
+}
+
+/* Without a GRH nobody says which address: one that packets can have. ENOENT:
+ * there is none at present. */
+static int any_source(struct arnica_bus_gid *source)
+{
+	struct arnica_bus_port port;
+	int error = ENOENT;
+	uint32_t i;
+
+	adev_port_read(&port);
+	for (i = port.num_gids; i-- > 0;) {
+		/* The first of IPv4, or else the last of others. */
+		if (!port.gids[i].interface_index ||
+		    (!error && memcmp(port.gids[i].raw, ipv4_prefix,
+				      sizeof(ipv4_prefix)) != 0))
+			continue;
+		*source = port.gids[i];
+		error = 0;
+	}
+	return error;
+}
+
+int adev_remote_path(const struct arnica_hw_qp_attributes *vector,
+		     struct adev_path *path)
+{
+	bool global = arnica_from_le32(vector->is_global);
+	struct arnica_bus_gid source;
+
+	if (global ? adev_port_gid(arnica_from_le32(vector->sgid_index),
+				   &source) :
+		     any_source(&source))
+		return EINVAL;
+	memset(path, 0, sizeof(*path));
+	memcpy(path->source, source.raw, 16);
+	memcpy(path->destination, global ? vector->dgid : path->source, 16);
+	path->interface_index = source.interface_index;
+	if (global) {
+		path->flow_label = arnica_from_le32(vector->flow_label);
+		path->traffic_class =
+			(uint8_t)arnica_from_le32(vector->traffic_class);
+		path->hop_limit = (uint8_t)arnica_from_le32(vector->hop_limit);
+	}
+	return 0;
+}
