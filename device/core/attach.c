@@ -25,6 +25,7 @@
 #include "domain/wake.h"
 #include "front/command.h"
 #include "front/objects.h"
+#include "link/capture.h"
 #include "link/fault.h"
 #include "link/wire.h"
 #include "transport/remote.h"
@@ -226,15 +227,17 @@ static int attach_locked(int device_fd, struct adev_function *fn)
 
 	/* Used when the function goes on the wire; nonsense is refused now.
 	 * ENODEV: the reason was said. */
-	if (adev_fault_settings(&faults, &wanted))
+	if (adev_fault_settings(&faults, &wanted) || adev_capture_open(fn))
 		return ENODEV;
 	adev_guard_install();
 	error = inode_of(device_fd, &fn->segment_inode);
 	if (error)
-		return error;
+		goto err_capture;
 	fn->segment_fd = fcntl(device_fd, F_DUPFD_CLOEXEC, 3);
-	if (fn->segment_fd < 0)
-		return errno;
+	if (fn->segment_fd < 0) {
+		error = errno;
+		goto err_capture;
+	}
 	fn->segment_fd = adev_fd_high(fn->segment_fd);
 	error = adev_segment_reserve(fn->segment_fd, 0, &base, &size);
 	if (error)
@@ -274,6 +277,8 @@ err_release:
 	adev_segment_release(base, size);
 err_close:
 	close(fn->segment_fd);
+err_capture:
+	adev_capture_close(fn);
 	return error;
 }
 
@@ -328,6 +333,9 @@ static void forget(struct adev_function *fn)
 	adev_directory_put(fn->directory);
 	close(fn->segment_fd);
 	adev_segment_release(fn->view.base, fn->view.size);
+	pthread_mutex_lock(&attach_lock);
+	adev_capture_close(fn);
+	pthread_mutex_unlock(&attach_lock);
 	free(fn);
 }
 
@@ -347,6 +355,7 @@ void adev_function_detach(struct adev_function *fn)
 	adev_directory_put(fn->directory);
 	adev_segment_release(fn->view.base, fn->view.size);
 	close(fn->segment_fd);
+	adev_capture_close(fn);
 	pthread_mutex_unlock(&attach_lock);
 	free(fn);
 }

@@ -14,6 +14,7 @@
 
 #include "core/attach.h"
 #include "core/clock.h"
+#include "link/capture.h"
 #include "link/fault.h"
 #include "link/wire_state.h"
 
@@ -231,6 +232,9 @@ void adev_batch_send(struct adev_batch *batch)
 		return;
 	seal_all(batch);
 	adev_count_add(&wire->fn->counters, wire_sent, batch->num_frames);
+	if (__builtin_expect(wire->fn->capture != NULL, 0))
+		adev_capture_sent(wire->fn->capture, batch->frames,
+				  batch->num_frames);
 	if (__builtin_expect(wire->fn->fault != NULL, 0))
 		send_faulty(wire->fn->fault, batch);
 	else

@@ -59,6 +59,26 @@ int adev_fault_settings(struct arnica_fault_spec *spec, bool *wanted)
 	return EINVAL;
 }
 
+static void discard(struct frame *frame)
+{
+	while (frame) {
+		struct frame *next = frame->next;
+
+		free(frame);
+		frame = next;
+	}
+}
+
+void adev_fault_forget(struct adev_function *fn)
+{
+	if (!fn->fault)
+		return;
+	discard(fn->fault->delayed.first);
+	discard(fn->fault->held.first);
+	free(fn->fault);
+	fn->fault = NULL;
+}
+
 int adev_fault_open(struct adev_function *fn, const struct adev_fault_ops *ops)
 {
 	static _Atomic uint32_t next_number;

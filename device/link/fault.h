@@ -45,6 +45,9 @@ int adev_fault_open(struct adev_function *fn,
 /* Ends it, if there is one: what is under way is emitted. */
 void adev_fault_close(struct adev_function *fn);
 
+/* The same in a forked child, whose parent's these packets are. */
+void adev_fault_forget(struct adev_function *fn);
+
 /* ENOMEM. Counts in `counters`, which outlive it. */
 int adev_fault_create(const struct arnica_fault_spec *spec, uint32_t number,
 		      struct adev_counters *counters,

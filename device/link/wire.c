@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "link/capture.h"
 #include "link/fault.h"
 #include "link/udp.h"
 #include "link/wire_state.h"
@@ -119,6 +120,7 @@ void adev_wire_forget(struct adev_function *fn)
 
 	if (!wire)
 		return;
+	adev_fault_forget(fn);
 	atomic_store_explicit(&fn->wire, NULL, memory_order_relaxed);
 	wire->ops->forget(wire->lower);
 	free(wire);
@@ -244,6 +246,8 @@ bool adev_wire_drain(struct adev_function *fn, uint32_t budget)
 		uint64_t now_ns = count ? adev_now_ns() : 0;
 		uint32_t i;
 
+		if (__builtin_expect(fn->capture != NULL && count, 0))
+			adev_capture_received(fn->capture, burst, count);
 		for (i = 0; i < count; i++)
 			arrive(wire, &burst[i], now_ns);
 		budget -= count ? count : 1;

@@ -89,6 +89,7 @@ struct adev_qp {
 	_Atomic uint64_t retry_at_ns;
 	uint64_t again_ns; /* how long the last wait was */
 	uint32_t peer_rnr_timer; /* code, from the last RNR NAK */
+	uint32_t peer_msn;	 /* of the responder, after the last message */
 	uint32_t rnr_producer;   /* the peer's receive index at that time */
 	uint32_t rnr_looks;      /* since the last try */
 	struct adev_qp *next_waiting;

@@ -3,6 +3,7 @@
 #include "transport/requester.h"
 
 #include "core/clock.h"
+#include "link/capture.h"
 #include "tpt/tpt.h"
 #include "transport/complete.h"
 #include "transport/loss.h"
@@ -31,10 +32,20 @@ void adev_requester_publish(struct adev_qp *qp, enum arnica_hw_status status,
 	adev_complete_notify(qp, &completion);
 }
 
+/* A reliable connection shows what its responder says, others what was sent. */
+static void capture(struct adev_qp *qp, bool reliable,
+		    enum adev_verdict verdict)
+{
+	if (__builtin_expect(qp->fn->capture != NULL, 0) &&
+	    (qp->type == ARNICA_HW_QP_RC) == reliable)
+		adev_capture_message(qp, verdict);
+}
+
 enum adev_progress adev_requester_finish(struct adev_qp *qp)
 {
 	struct adev_message *message = &qp->message;
 
+	capture(qp, false, ADEV_VERDICT_ACK);
 	qp->send_psn = (qp->send_psn + adev_psn_count(message->bytes,
 						      qp->path_mtu_bytes)) &
 		       0xffffff;
@@ -255,9 +266,11 @@ enum adev_progress adev_requester_run(struct adev_qp *qp)
 		break;
 	case ADEV_LINK_BUSY:
 	case ADEV_LINK_ABSENT:
+		capture(qp, true, ADEV_VERDICT_SILENT);
 		return reliable ? wait_for_answer(qp) :
 				  lose(qp, ADEV_LOSS_NO_QP);
 	case ADEV_LINK_DEAD:
+		capture(qp, true, ADEV_VERDICT_GONE);
 		return reliable ?
 			       fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR, 0) :
 			       lose(qp, ADEV_LOSS_NO_QP);
@@ -271,5 +284,6 @@ enum adev_progress adev_requester_run(struct adev_qp *qp)
 			verdict = adev_responder_deliver(qp);
 	}
 	arnica_trace_deliver(qp->qpn, verdict);
+	capture(qp, true, verdict);
 	return reliable ? answer(qp, verdict) : ignore(qp, verdict);
 }

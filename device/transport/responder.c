@@ -72,6 +72,7 @@ static bool advance(struct adev_qp *qp)
 			      (qp->send_psn + count) & 0xffffff,
 			      memory_order_relaxed);
 	responder->msn = (responder->msn + 1) & 0xffffff;
+	qp->peer_msn = responder->msn;
 	ADEV_POINT("responder_advanced");
 	if (!first)
 		return false;
