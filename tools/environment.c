@@ -4,26 +4,37 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "elf_scan.h"
 #include "environment.h"
+#include "fault_spec.h"
+
+enum { OPTION_FAULT = 0x200, OPTION_PCAP };
 
 static const struct argp_option options[] = {
 	{ "part-id", 'p', "NUMBER", 0,
 	  "vendor part id that the device reports; perftest uses inline data "
 	  "and the ibv_wr_* calls with 0xefa0",
 	  0 },
+	{ "fault", OPTION_FAULT, "FAULTS", 0,
+	  "do this to the packets on the wire, as in drop=1%,reorder=1%,"
+	  "dup=0.5%,corrupt=0.1%,delay=50us,seed=7; processes of one host "
+	  "talk over the wire then, too",
+	  0 },
+	{ "pcap", OPTION_PCAP, "FILE", 0,
+	  "write all packets to this file, for Wireshark; with %p in its name, "
+	  "one file for each process",
+	  0 },
 	{ 0 },
 };
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
+static error_t parse_part_id(struct tool_environment *environment,
+			     const char *argument, struct argp_state *state)
 {
-	struct tool_environment *environment = state->input;
 	unsigned long long value;
 	char *end;
 
-	if (key != 'p')
-		return ARGP_ERR_UNKNOWN;
 	errno = 0;
 	value = strtoull(argument, &end, 0);
 	if (errno || *end || end == argument || *argument == '-' ||
@@ -35,6 +46,58 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	snprintf(environment->part_id, sizeof(environment->part_id), "%llu",
 		 value);
 	return 0;
+}
+
+static error_t parse_fault(struct tool_environment *environment,
+			   const char *argument, struct argp_state *state)
+{
+	struct arnica_fault_spec spec;
+	char why[256];
+
+	if (arnica_fault_spec_parse(argument, &spec, why, sizeof(why))) {
+		argp_failure(state, argp_err_exit_status, 0, "--fault: %s",
+			     why);
+		return EINVAL;
+	}
+	environment->fault = argument;
+	return 0;
+}
+
+/* The program may change its folder, so the name becomes absolute. */
+static error_t parse_pcap(struct tool_environment *environment,
+			  const char *argument, struct argp_state *state)
+{
+	char here[PATH_MAX] = "";
+	int length;
+
+	if (!*argument || (*argument != '/' && !getcwd(here, sizeof(here)))) {
+		argp_failure(state, argp_err_exit_status, *argument ? errno : 0,
+			     "--pcap: '%s' is no name of a file", argument);
+		return EINVAL;
+	}
+	length = snprintf(environment->pcap, sizeof(environment->pcap),
+			  "%s%s%s", here, *here ? "/" : "", argument);
+	if (length < (int)sizeof(environment->pcap))
+		return 0;
+	argp_failure(state, argp_err_exit_status, ENAMETOOLONG,
+		     "--pcap: '%.32s...'", argument);
+	return ENAMETOOLONG;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct tool_environment *environment = state->input;
+
+	switch (key) {
+	case 'p':
+		return parse_part_id(environment, argument, state);
+	case OPTION_FAULT:
+		return parse_fault(environment, argument, state);
+	case OPTION_PCAP:
+		return parse_pcap(environment, argument, state);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
 }
 
 const struct argp tool_environment_argp = { .options = options,
@@ -83,4 +146,11 @@ void tool_environment_init(struct tool_environment *environment,
 	add(environment, "ASAN_OPTIONS", asan_options, true);
 	if (environment->part_id[0])
 		add(environment, "ARNICA_PART_ID", environment->part_id, false);
+	if (environment->fault) {
+		add(environment, "ARNICA_FAULT", environment->fault, false);
+		/* Packets exist on the wire only. */
+		add(environment, "ARNICA_LOOPBACK", "off", false);
+	}
+	if (environment->pcap[0])
+		add(environment, "ARNICA_PCAP", environment->pcap, false);
 }

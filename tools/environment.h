@@ -25,12 +25,16 @@ struct tool_variable {
 struct tool_environment {
 	size_t num_variables;
 	struct tool_variable variables[TOOL_MAX_VARIABLES];
-	char part_id[16];	       /* of --part-id; "" when not given */
+	char part_id[16];    /* of --part-id; "" when not given */
+	const char *fault;   /* of --fault, checked; or NULL */
+	char pcap[PATH_MAX]; /* of --pcap, an absolute path; "" when not given
+			      */
 	struct tool_runtimes runtimes; /* that the adapter is built with */
 	char preload[PATH_MAX + 256];  /* runtimes and stand-in */
 };
 
-/* Child parser with --part-id; its input is a struct tool_environment. */
+/* Child parser with --part-id, --fault and --pcap; its input is a struct
+ * tool_environment. */
 extern const struct argp tool_environment_argp;
 
 /*

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capture_file.h"
 #include "command.h"
 #include "environment.h"
 #include "preload.h"
@@ -122,6 +123,17 @@ static int set_environment(const struct tool_environment *environment,
 	return 0;
 }
 
+static int begin_capture(const char *path)
+{
+	int err = tool_capture_begin(path);
+
+	if (err)
+		fprintf(stderr, "arnica run: --pcap: '%s': %s\n", path,
+			err == EINVAL ? "not a name of a regular file" :
+					strerror(err));
+	return err;
+}
+
 static int run_program(const struct run_options *parsed,
 		       const struct tool_layout *layout)
 {
@@ -133,6 +145,9 @@ static int run_program(const struct run_options *parsed,
 		return explain_find(name, err);
 	if (program.verdict != TOOL_VERDICT_OK && !parsed->force)
 		return explain_verdict(&program);
+	if (parsed->environment.pcap[0] &&
+	    begin_capture(parsed->environment.pcap))
+		return TOOL_EXIT_SETUP;
 	err = set_environment(&parsed->environment, layout);
 	if (err) {
 		fprintf(stderr, "arnica run: environment: %s\n", strerror(err));

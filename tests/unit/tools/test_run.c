@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
+#include "pcapng.h"
 #include "scratch.h"
 
 static char output[8192];
@@ -196,6 +197,85 @@ static void tree_that_cannot_be_preloaded_is_refused(void **state)
 	assert_non_null(strstr(output, "cannot be preloaded"));
 }
 
+static void faults_take_the_packets_to_the_wire(void **state)
+{
+	(void)state;
+	assert_int_equal(run("ARNICA_LOOPBACK=on $A run --fault=%s sh -c "
+			     "'echo $ARNICA_FAULT $ARNICA_LOOPBACK' "
+			     "2>/dev/null",
+			     "drop=1%,seed=7"),
+			 0);
+	assert_string_equal(output, "drop=1%,seed=7 off\n");
+	assert_int_equal(run("$A env --fault drop=1%% --json | "
+			     "grep -q '\"ARNICA_FAULT\": \"drop=1%%\"'"),
+			 0);
+}
+
+static void wrong_faults_are_one_line_and_run_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(run("$A run --fault drop=%s echo yes 2>&1", "101%"),
+			 125);
+	assert_string_equal(output,
+			    "arnica run: --fault: 'drop=101%': drop must be a "
+			    "percentage from 0% to 100%, as in drop=0.5%\n");
+	assert_int_equal(run("$A env --fault lose=1%% 2>&1"), 2);
+	assert_int_equal(count_lines(), 1);
+	assert_non_null(strstr(output, "'lose=1%' is not a fault"));
+}
+
+static void capture_file_is_begun(void **state)
+{
+	char wanted[PATH_MAX];
+
+	(void)state;
+	scratch_text("old.pcapng", "what was there before", 0644);
+	assert_int_equal(run("cd '%s'; $A run --pcap old.pcapng sh -c 'cd /; "
+			     "echo $ARNICA_PCAP; wc -c <$ARNICA_PCAP' "
+			     "2>/dev/null",
+			     scratch_dir),
+			 0);
+	snprintf(wanted, sizeof(wanted), "%s\n%u\n", scratch_path("old.pcapng"),
+		 ARNICA_PCAPNG_HEAD_BYTES);
+	assert_string_equal(output, wanted);
+}
+
+static void capture_file_for_each_process_is_left_to_it(void **state)
+{
+	char wanted[PATH_MAX];
+
+	(void)state;
+	assert_int_equal(run("$A run --pcap '%s' sh -c 'echo $ARNICA_PCAP; "
+			     "test -e $ARNICA_PCAP' 2>/dev/null",
+			     scratch_path("x%p.pcapng")),
+			 1);
+	snprintf(wanted, sizeof(wanted), "%s\n", scratch_path("x%p.pcapng"));
+	assert_string_equal(output, wanted);
+}
+
+static void capture_file_that_cannot_be_is_one_line(void **state)
+{
+	static const char *const wrong[][2] = {
+		{ "/no/such/file", "No such file or directory" },
+		{ "/no/such/%p", "No such file or directory" },
+		{ "/dev/null", "not a name of a regular file" },
+		{ "/tmp", "Is a directory" },
+		{ "/tmp/%p/x", "not a name of a regular file" },
+		{ "", "is no name of a file" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(
+			run("$A run --pcap '%s' echo yes 2>&1", wrong[i][0]),
+			125);
+		assert_int_equal(count_lines(), 1);
+		assert_non_null(strstr(output, "arnica run: --pcap: "));
+		assert_non_null(strstr(output, wrong[i][0]));
+		assert_non_null(strstr(output, wrong[i][1]));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +290,11 @@ int main(void)
 		cmocka_unit_test(wrong_use_is_125_of_run_and_2_of_others),
 		cmocka_unit_test(script_without_interpreter_line_runs),
 		cmocka_unit_test(tree_that_cannot_be_preloaded_is_refused),
+		cmocka_unit_test(faults_take_the_packets_to_the_wire),
+		cmocka_unit_test(wrong_faults_are_one_line_and_run_nothing),
+		cmocka_unit_test(capture_file_is_begun),
+		cmocka_unit_test(capture_file_for_each_process_is_left_to_it),
+		cmocka_unit_test(capture_file_that_cannot_be_is_one_line),
 	};
 
 	return cmocka_run_group_tests(tests, setup, scratch_teardown);
