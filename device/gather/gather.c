@@ -38,6 +38,25 @@ adev_gather_segments(const struct adev_view *view, uint32_t pd,
 	return ARNICA_HW_STATUS_SUCCESS;
 }
 
+bool adev_gather_holds(const struct adev_view *view, uint32_t pd,
+		       const struct adev_gather *gather, uint32_t access)
+{
+	uint64_t address;
+	uint32_t i;
+
+	for (i = 0; i < gather->num_pieces; i++) {
+		const struct adev_piece *piece = &gather->pieces[i];
+
+		if (piece->stag &&
+		    (adev_tpt_check(view, piece->stag, pd, piece->iova,
+				    piece->bytes, access,
+				    &address) != ADEV_TPT_OK ||
+		     address != piece->address))
+			return false;
+	}
+	return true;
+}
+
 uint32_t adev_gather_slice(const struct adev_gather *gather, uint64_t offset,
 			   uint64_t bytes, struct iovec *iov, uint32_t max,
 			   uint64_t *covered)

@@ -40,6 +40,12 @@ adev_gather_segments(const struct adev_view *view, uint32_t pd,
 		     uint32_t count, uint32_t access, struct adev_gather *gather)
 	ARNICA_MUST_CHECK;
 
+/* Are the keys of all pieces still valid, with these rights, for the memory
+ * that they were valid for? Inline data has no key. */
+bool adev_gather_holds(const struct adev_view *view, uint32_t pd,
+		       const struct adev_gather *gather, uint32_t access)
+	ARNICA_MUST_CHECK;
+
 /*
  * Describes bytes [offset, offset + bytes) of a gather list as iovecs; stops
  * when `max` are used. Returns their number, *covered how many bytes they hold.
