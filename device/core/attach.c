@@ -140,6 +140,7 @@ static int init_tables(struct adev_function *fn)
 	pthread_mutex_init(&fn->command_lock, NULL);
 	pthread_mutex_init(&fn->waiting_lock, NULL);
 	pthread_mutex_init(&fn->wire_lock, NULL);
+	atomic_store(&fn->timed_due_ns, ADEV_NEVER_NS);
 	atomic_flag_clear(&fn->serving);
 	adev_sched_init(&fn->scheduler);
 	shuffle(fn->qp_order);

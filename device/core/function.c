@@ -19,6 +19,9 @@
 #include "trace.h"
 
 #define LOOKS_BEFORE_TRY 32u
+/* Who polls looks at the timers; the agent, whom it costs a system call to
+ * wake, only when nobody does. */
+#define TIMER_SLACK_NS (8 * ADEV_MS_NS)
 
 void adev_function_left_work(struct adev_function *fn, uint64_t when_ns)
 {
@@ -63,6 +66,50 @@ static void unlink_waiting(struct adev_function *fn, struct adev_qp *previous,
 	atomic_fetch_sub(&fn->num_waiting, 1);
 }
 
+/* Lets nobody sleep longer than until then. */
+static void expect(struct adev_function *fn, uint64_t at_ns)
+{
+	uint64_t due = atomic_load(&fn->timed_due_ns);
+
+	while (at_ns < due)
+		if (atomic_compare_exchange_weak(&fn->timed_due_ns, &due,
+						 at_ns)) {
+			adev_function_left_work(fn, at_ns + TIMER_SLACK_NS);
+			return;
+		}
+}
+
+void adev_function_set_timer(struct adev_function *fn, struct adev_qp *qp,
+			     uint64_t at_ns)
+{
+	/* T1: the timer is stored before the bound is lowered; serve_timers()
+	 * lifts the bound before it looks at the timers. */
+	atomic_store(&qp->timer_ns, at_ns);
+	if (at_ns == ADEV_NEVER_NS)
+		return;
+	if (!qp->timed) {
+		pthread_mutex_lock(&fn->waiting_lock);
+		qp->timed = true;
+		qp->next_timed = fn->timed;
+		fn->timed = qp;
+		pthread_mutex_unlock(&fn->waiting_lock);
+	}
+	expect(fn, at_ns);
+}
+
+/* With waiting_lock held. */
+static void unlink_timed(struct adev_function *fn, struct adev_qp *qp)
+{
+	struct adev_qp **link = &fn->timed;
+
+	if (!qp->timed)
+		return;
+	while (*link != qp)
+		link = &(*link)->next_timed;
+	*link = qp->next_timed;
+	qp->timed = false;
+}
+
 void adev_function_unwait(struct adev_function *fn, struct adev_qp *qp)
 {
 	struct adev_qp *previous = NULL, *other;
@@ -73,6 +120,7 @@ void adev_function_unwait(struct adev_function *fn, struct adev_qp *qp)
 		previous = other;
 	if (other)
 		unlink_waiting(fn, previous, qp);
+	unlink_timed(fn, qp);
 	pthread_mutex_unlock(&fn->waiting_lock);
 }
 
@@ -119,11 +167,58 @@ static void serve_waiting(struct adev_function *fn)
 	}
 }
 
+/* Some of the QPs whose timers are due. */
+#define TIMERS_AT_ONCE 32u
+
+/* Takes QPs whose time has come; *next is the earliest time of the others. */
+static uint32_t take_due(struct adev_function *fn, uint64_t now,
+			 struct adev_qp *due[TIMERS_AT_ONCE], uint64_t *next)
+{
+	struct adev_qp *qp;
+	uint32_t count = 0;
+
+	*next = ADEV_NEVER_NS;
+	pthread_mutex_lock(&fn->waiting_lock);
+	for (qp = fn->timed; qp; qp = qp->next_timed) {
+		uint64_t at = atomic_load(&qp->timer_ns);
+
+		if (at <= now && count < TIMERS_AT_ONCE)
+			due[count++] = qp;
+		else if (at < *next)
+			*next = at;
+	}
+	pthread_mutex_unlock(&fn->waiting_lock);
+	return count;
+}
+
+/* A look at the clock, as long as no timer is due. The QPs stay: destroying
+ * one waits for the serving thread. */
+static void serve_timers(struct adev_function *fn)
+{
+	struct adev_qp *due[TIMERS_AT_ONCE];
+	uint64_t bound = atomic_load(&fn->timed_due_ns), now, next;
+	uint32_t count, i;
+
+	if (bound == ADEV_NEVER_NS)
+		return;
+	now = adev_now_ns();
+	if (now < bound)
+		return;
+	atomic_store(&fn->timed_due_ns, ADEV_NEVER_NS); /* T1 */
+	count = take_due(fn, now, due, &next);
+	for (i = 0; i < count; i++)
+		adev_exec_submit(due[i], NULL);
+	expect(fn, next);
+}
+
 uint64_t adev_function_deadline(struct adev_function *fn)
 {
 	uint64_t deadline = adev_wire_deadline(fn);
+	uint64_t timed = atomic_load(&fn->timed_due_ns);
 	struct adev_qp *qp;
 
+	if (deadline > timed)
+		deadline = timed;
 	if (!atomic_load(&fn->num_waiting))
 		return deadline;
 	pthread_mutex_lock(&fn->waiting_lock);
@@ -213,6 +308,7 @@ bool adev_function_serve(struct adev_function *fn)
 	if (adev_wire_is_open(fn))
 		left = adev_wire_serve(fn);
 	serve_waiting(fn);
+	serve_timers(fn);
 	if (!adev_sched_idle(&fn->scheduler))
 		left |= adev_exec_scheduled(fn);
 	left |= adev_channels_deliver(fn);

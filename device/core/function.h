@@ -101,6 +101,9 @@ struct adev_function {
 	/* QPs with something to do after a burst from the wire, too. */
 	_Atomic(struct adev_qp *) settling;
 	_Atomic(struct adev_qp *) last_settling;
+	/* QPs on the wire, whose timers run while they work. */
+	struct adev_qp *timed;
+	_Atomic uint64_t timed_due_ns; /* no timer is due before */
 
 	/* NULL: the function is not on the wire. Opened and closed with lock
 	 * role `wire_open`; see link/wire.h. */
@@ -133,7 +136,12 @@ void adev_function_left_work(struct adev_function *fn, uint64_t when_ns);
 /* Puts a QP on the list of those that wait; its sq_lock is held. */
 void adev_function_wait(struct adev_function *fn, struct adev_qp *qp);
 
-/* Takes it off, before it is destroyed. */
+/* A QP on the wire is to be executed at `at_ns` (ADEV_NEVER_NS: not at all);
+ * what was set before is forgotten. Its sq_lock is held. */
+void adev_function_set_timer(struct adev_function *fn, struct adev_qp *qp,
+			     uint64_t at_ns);
+
+/* Takes it off both lists, before it is destroyed. */
 void adev_function_unwait(struct adev_function *fn, struct adev_qp *qp);
 
 /* A peer's poll shall look at what it waits for. Does not wake its agent, who

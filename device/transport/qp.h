@@ -94,6 +94,10 @@ struct adev_qp {
 	uint32_t rnr_looks;      /* since the last try */
 	struct adev_qp *next_waiting;
 	bool on_waiting;
+	/* Timer of a QP on the wire; ADEV_NEVER_NS: none runs. */
+	_Atomic uint64_t timer_ns;
+	struct adev_qp *next_timed;
+	bool timed; /* is on the list */
 
 	/* scheduling queue of the service level */
 	struct adev_qp *next_scheduled;
