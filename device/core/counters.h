@@ -33,6 +33,13 @@
 	X(lost_no_path, "... to another host that cannot be reached")          \
 	X(rnr, "messages that waited for a receive")                           \
 	X(retries, "messages that waited for the peer")                        \
+	X(wire_resent, "packets that were sent again")                         \
+	X(wire_losses, "losses that the peer told of")                         \
+	X(wire_timeouts, "times that the peer was silent for too long")        \
+	X(wire_probes, "times that it was asked before that")                  \
+	X(wire_stale_answers, "answers to nothing that is outstanding")        \
+	X(wire_bad_answers, "answers that are not what was asked for")         \
+	X(wire_notifications, "congestion notifications")                      \
 	X(dma_process_vm, "transfers by process_vm")                           \
 	X(dma_bounce, "transfers by bounce buffers")                           \
 	X(inbox_served, "requests of peers served")                            \

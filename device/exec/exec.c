@@ -7,7 +7,8 @@
 #include "comp/channel.h"
 #include "core/fault_point.h"
 #include "transport/datagram.h"
-#include "transport/requester.h"
+#include "transport/remote.h"
+#include "transport/sender.h"
 #include "trace.h"
 
 /* What one turn of a QP may take before others get theirs. */
@@ -49,7 +50,8 @@ static bool begin(struct adev_qp *qp, const void **area)
 	}
 	if (state == ARNICA_HW_QPS_SQE)
 		adev_qp_flush_send(qp);
-	if (state != ARNICA_HW_QPS_RTS)
+	if (state != ARNICA_HW_QPS_RTS ||
+	    (qp->remote && !adev_sender_accepts(qp)))
 		return false;
 	*area = NULL;
 	if (descriptor && is_due(qp, descriptor)) {
@@ -62,7 +64,7 @@ static bool begin(struct adev_qp *qp, const void **area)
 	}
 	qp->active = true;
 	status = adev_exec_fetch(qp, qp->head, descriptor, &qp->message);
-	if (status) {
+	if (status && !(qp->remote && adev_sender_postpone(qp, status))) {
 		adev_requester_fail(qp, status, 0);
 		return false;
 	}
@@ -108,7 +110,7 @@ static enum adev_progress carry_out(struct adev_qp *qp)
 {
 	if (qp->type == ARNICA_HW_QP_UD)
 		return adev_datagram_run(qp);
-	return adev_requester_run(qp);
+	return qp->remote ? adev_sender_run(qp) : adev_requester_run(qp);
 }
 
 /* With sq_lock held. */
@@ -121,6 +123,8 @@ static enum turn run(struct adev_qp *qp, const void *area)
 		return TURN_IDLE;
 	if (qp->flush_pending)
 		adev_qp_flush(qp);
+	if (qp->remote)
+		adev_sender_service(qp);
 	for (;;) {
 		uint64_t before;
 
@@ -169,9 +173,12 @@ void adev_exec_submit(struct adev_qp *qp, const void *area)
 			(void)atomic_exchange(&qp->again, false);
 		turn = run(qp, area);
 		area = NULL;
-		if (turn == TURN_WAITING)
+		/* A QP on the wire waits for an answer or its timer. */
+		if (qp->remote)
+			adev_sender_rest(qp);
+		else if (turn == TURN_WAITING)
 			adev_function_wait(fn, qp);
-		else if (turn == TURN_USED_UP)
+		if (turn == TURN_USED_UP)
 			adev_sched_enqueue(&fn->scheduler, qp);
 		adev_qp_unlock_send(qp);
 		if (turn == TURN_USED_UP) {

@@ -15,6 +15,7 @@
 #include "front/command.h"
 #include "transport/receiver.h"
 #include "transport/remote.h"
+#include "transport/sender.h"
 
 #define MODIFY_LOCK_MS 1000u
 
@@ -182,6 +183,8 @@ static void apply(struct adev_qp *qp, uint32_t mask, uint32_t from, uint32_t to)
 	}
 	if (mask & IBV_QP_AV)
 		qp->service_level = arnica_from_le32(own->sl);
+	if (from == ARNICA_HW_QPS_RTR && to == ARNICA_HW_QPS_RTS && qp->remote)
+		adev_sender_start(qp);
 	if (from == ARNICA_HW_QPS_INIT && to == ARNICA_HW_QPS_RTR) {
 		shared->incarnation++;
 		shared->established = 0;
@@ -198,6 +201,8 @@ static void reset(struct adev_qp *qp)
 	adev_function_unwait(qp->fn, qp);
 	adev_sched_remove(&qp->fn->scheduler, qp);
 	adev_link_drop(qp);
+	if (qp->remote)
+		adev_sender_start(qp);
 	qp->active = false;
 	qp->wait = ADEV_WAIT_NOT;
 	qp->flush_pending = false;
@@ -244,6 +249,18 @@ change_state(struct adev_qp *qp, const struct arnica_hw_qp_attributes *new,
 	return ARNICA_HW_COMMAND_OK;
 }
 
+/* On the wire messages may still be unanswered. */
+static void tell_drained(struct adev_qp *qp)
+{
+	if (!qp->remote) {
+		adev_qp_raise(qp, IBV_EVENT_SQ_DRAINED);
+		return;
+	}
+	adev_qp_lock_send(qp);
+	adev_sender_drain(qp);
+	adev_exec_release(qp);
+}
+
 /* What follows a transition, with sq_lock given back: a send queue that may go
  * on, one that has drained, and knowing the peer, so that its death is seen. */
 static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
@@ -259,7 +276,7 @@ static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
 		adev_exec_submit(qp, NULL);
 	if (to == ARNICA_HW_QPS_SQD && from == ARNICA_HW_QPS_RTS &&
 	    arnica_from_le32(qp->attributes.en_sqd_async_notify))
-		adev_qp_raise(qp, IBV_EVENT_SQ_DRAINED);
+		tell_drained(qp);
 }
 
 /* Where the peer is, and how it is reached; before the QP's locks are taken,
@@ -333,7 +350,8 @@ ADEV_COMMAND_HANDLER(query_qp)
 	answer->state = arnica_to_le32(state);
 	answer->current_state = arnica_to_le32(state);
 	answer->sq_draining = arnica_to_le32(
-		state == ARNICA_HW_QPS_SQD && qp->active);
+		state == ARNICA_HW_QPS_SQD &&
+		(qp->remote ? !adev_sender_is_idle(qp) : qp->active));
 	answer->sq_psn = arnica_to_le32(qp->send_psn);
 	answer->rq_psn = arnica_to_le32(qp->shared->expected_psn);
 	answer->mask = arnica_to_le32(0);

@@ -8,6 +8,8 @@
 #include "comp/channel.h"
 #include "core/clock.h"
 #include "core/qp_lock.h"
+#include "transport/remote.h"
+#include "transport/sender.h"
 #include "trace.h"
 
 /* A live peer that keeps the responder lock delays the flush of the receive
@@ -121,6 +123,8 @@ void adev_qp_enter_error(struct adev_qp *qp)
 	qp->wait = ADEV_WAIT_NOT;
 	atomic_store(&qp->shared->state, ARNICA_HW_QPS_ERR);
 	adev_link_drop(qp);
+	if (qp->remote)
+		adev_sender_abort(qp);
 	adev_qp_flush(qp);
 	/* A peer that was killed may have left a ring on no ready list. */
 	adev_completion_rescan(&qp->recv_ring);

@@ -22,6 +22,10 @@ void adev_sender_destroy(struct adev_qp *qp);
 /* To RTS: the first packet will be qp->send_psn. To RESET: all is forgotten. */
 void adev_sender_start(struct adev_qp *qp);
 
+/* A turn of the QP begins: due timers, and packets that are sent again. The QP
+ * may be in ERR after it. */
+void adev_sender_service(struct adev_qp *qp);
+
 /*
  * Sends qp->message, or goes on sending it. DONE: all its packets are out (the
  * completion follows when it is acknowledged; UC: now). WAIT: the window is
@@ -30,15 +34,36 @@ void adev_sender_start(struct adev_qp *qp);
  */
 enum adev_progress adev_sender_run(struct adev_qp *qp) ARNICA_MUST_CHECK;
 
-/* Due timers and resending, at the begin of each turn of the QP. False: the
- * new message has to wait, or the QP is in ERR now. */
-bool adev_sender_service(struct adev_qp *qp) ARNICA_MUST_CHECK;
+/* The turn ends: packets leave the batch, the timer is set. */
+void adev_sender_rest(struct adev_qp *qp);
 
-/* ACK, NAK, read response, atomic acknowledge, CNP. */
+/* May another message be fetched? False: no room for it, or an earlier one
+ * waits for its failure. */
+bool adev_sender_accepts(const struct adev_qp *qp) ARNICA_MUST_CHECK;
+
+/*
+ * qp->message cannot be sent for a local reason. True: it fails when everything
+ * before it is acknowledged, and stays qp->message until then. False: there is
+ * nothing before it; fail it now.
+ */
+bool adev_sender_postpone(struct adev_qp *qp, enum arnica_hw_status status)
+	ARNICA_MUST_CHECK;
+
+/* ACK, NAK, read response, atomic acknowledge, CNP. Sends nothing: the caller
+ * calls adev_exec_submit() at the end of the burst. */
 void adev_sender_answer(struct adev_qp *qp, const struct adev_arrival *arrival);
+
+/* After it: owed events, the timer. */
+void adev_sender_settle(struct adev_qp *qp);
 
 /* To ERR: qp->head goes back to the oldest entry that is not acknowledged, so
  * that the flush begins there. */
 void adev_sender_abort(struct adev_qp *qp);
+
+/* Is everything that was begun acknowledged and completed? */
+bool adev_sender_is_idle(const struct adev_qp *qp) ARNICA_MUST_CHECK;
+
+/* In SQD: raises SQ_DRAINED when the send queue is idle. */
+void adev_sender_drain(struct adev_qp *qp);
 
 #endif

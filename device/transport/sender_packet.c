@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Sender: packets. A message is cut by the path MTU; which opcode and which
+ * headers a packet has, its place in the message says (IBTA 9.2.1, 9.7.2).
+ */
+#include "core/clock.h"
+#include "transport/remote.h"
+#include "transport/responder.h"
+#include "transport/sender_state.h"
+
+/* What one call may send of a UC message, which no window holds back. */
+#define UC_PACKETS 64u
+
+static bool is_write(uint32_t opcode)
+{
+	return opcode == ARNICA_HW_OP_WRITE || opcode == ARNICA_HW_OP_WRITE_IMM;
+}
+
+static bool has_immediate(uint32_t opcode)
+{
+	return opcode == ARNICA_HW_OP_SEND_IMM ||
+	       opcode == ARNICA_HW_OP_WRITE_IMM;
+}
+
+static uint8_t operation_of(uint32_t opcode, bool first, bool last)
+{
+	uint32_t base = is_write(opcode) ? ROCE_WRITE_FIRST : ROCE_SEND_FIRST;
+	uint32_t immediate = has_immediate(opcode) ? 1 : 0;
+
+	/* FIRST, MIDDLE, LAST, LAST with immediate, ONLY, ONLY with immediate:
+	 * the same order for both. */
+	if (last)
+		return (uint8_t)(base + (first ? 4u : 2u) + immediate);
+	return (uint8_t)(base + (first ? 0u : 1u));
+}
+
+static void set_common(const struct adev_qp *qp, uint64_t number,
+		       struct roce_packet *packet)
+{
+	*packet = (struct roce_packet){
+		.migration = true, /* state "migrated" (IBTA 17.2.8) */
+		.pkey = ROCE_DEFAULT_PKEY,
+		.dest_qpn = arnica_from_le32(qp->attributes.dest_qpn),
+		.psn = (uint32_t)number & ROCE_PSN_MASK,
+	};
+}
+
+/* A packet of a SEND or a WRITE; `number` is its own, `first` and `last` those
+ * of its message. */
+static void set_data(const struct adev_qp *qp,
+		     const struct adev_message *message, uint64_t number,
+		     uint64_t first, uint64_t last, struct roce_packet *packet)
+{
+	uint64_t offset = (number - first) * qp->path_mtu_bytes;
+	bool is_first = number == first, is_last = number == last;
+
+	set_common(qp, number, packet);
+	packet->opcode = operation_of(message->opcode, is_first, is_last);
+	packet->payload_bytes = is_last ? (uint32_t)(message->bytes - offset) :
+					  qp->path_mtu_bytes;
+	if (is_first && is_write(message->opcode)) {
+		packet->address = message->remote_address;
+		packet->rkey = message->rkey;
+		packet->dma_length = (uint32_t)message->bytes;
+	}
+	if (!is_last)
+		return;
+	if (has_immediate(message->opcode))
+		packet->immediate = message->immediate;
+	packet->solicited = message->flags & ARNICA_HW_WQE_SOLICITED &&
+			    message->opcode != ARNICA_HW_OP_WRITE;
+}
+
+/* The batch of this turn. NULL: what is sent gets lost. */
+static struct adev_batch *batch_of(struct adev_qp *qp,
+				   struct adev_sender *sender)
+{
+	if (!sender->batch)
+		sender->batch = adev_wire_batch(qp->fn);
+	return sender->batch;
+}
+
+/* False: the payload cannot be read. */
+static bool add(struct adev_qp *qp, struct adev_sender *sender,
+		const struct roce_packet *packet,
+		const struct adev_message *message, uint64_t offset)
+{
+	struct adev_batch *batch = batch_of(qp, sender);
+	uint8_t *payload;
+
+	adev_rate_sent(&sender->rate, packet->payload_bytes + 64u,
+		       sender->now_ns);
+	if (!batch)
+		return true;
+	payload = adev_batch_add(batch, &qp->remote->path, packet);
+	if (!packet->payload_bytes ||
+	    adev_gather_read(&message->gather, offset, payload,
+			     packet->payload_bytes))
+		return true;
+	adev_batch_cancel(batch);
+	return false;
+}
+
+/* Packets that the window still takes. With nothing on its way there is always
+ * room for one. */
+static uint64_t room(const struct adev_sender *sender)
+{
+	uint64_t in_flight = sender->next - sender->oldest;
+
+	if (in_flight < sender->window.packets)
+		return sender->window.packets - in_flight;
+	return in_flight ? 0 : 1;
+}
+
+/* `count` packet numbers from `next` are on their way. */
+static void went(struct adev_qp *qp, struct adev_sender *sender, uint64_t count,
+		 bool asks)
+{
+	if (sender->next == sender->oldest) {
+		sender->heard_ns = sender->now_ns;
+		sender->tried_ns = sender->now_ns;
+	}
+	if (sender->next < sender->sent) {
+		adev_count(&qp->fn->counters, wire_resent);
+	} else if (asks && !sender->timed_ns) {
+		sender->timed = sender->next + count - 1;
+		sender->timed_ns = sender->now_ns;
+	}
+	sender->unasked = asks ? 0 : sender->unasked + 1;
+	sender->next += count;
+	if (sender->sent < sender->next)
+		sender->sent = sender->next;
+}
+
+static void refuse(struct adev_sender *sender, const struct adev_sent *sent,
+		   enum arnica_hw_status status)
+{
+	sender->refusal = status;
+	sender->refused = sent->first;
+}
+
+/* Must this packet ask for an answer? At the end of a message, each half
+ * window, and when no other can follow (IBTA 9.7.5.1.1 leaves it open). */
+static bool asks(const struct adev_sender *sender, const struct adev_sent *sent)
+{
+	return sender->next == sent->last ||
+	       sender->unasked + 1 >= sender->window.packets / 2 ||
+	       room(sender) <= 1;
+}
+
+static bool send_data(struct adev_qp *qp, struct adev_sender *sender,
+		      const struct adev_sent *sent,
+		      const struct adev_message *message)
+{
+	struct roce_packet packet;
+
+	if (!room(sender))
+		return false;
+	set_data(qp, message, sender->next, sent->first, sent->last, &packet);
+	packet.ack_request = asks(sender, sent);
+	if (!add(qp, sender, &packet, message,
+		 (sender->next - sent->first) * qp->path_mtu_bytes)) {
+		refuse(sender, sent, ARNICA_HW_STATUS_LOC_PROT_ERR);
+		return false;
+	}
+	went(qp, sender, 1, packet.ack_request);
+	return true;
+}
+
+/* How many responses a new read request asks for: half a window, so that two
+ * are on their way; all of it where only one may be. */
+static uint64_t read_size(const struct adev_qp *qp,
+			  const struct adev_sender *sender)
+{
+	uint32_t window = sender->window.packets;
+
+	return arnica_from_le32(qp->attributes.max_rd_atomic) > 1 &&
+			       window > 1 ?
+		       window / 2 :
+		       window;
+}
+
+/* The request that `next` belongs to: one that is repeated, or a new one of
+ * `count` responses. NULL: it has to wait. */
+static struct adev_asked *asked_for(struct adev_qp *qp,
+				    struct adev_sender *sender, uint64_t count)
+{
+	uint32_t limit = arnica_from_le32(qp->attributes.max_rd_atomic);
+	struct adev_asked *asked;
+
+	asked = adev_sender_asked(sender, sender->next_asked);
+	if (sender->next_asked != sender->end_asked) {
+		asked->again = true;
+		return asked;
+	}
+	if (limit > ADEV_SENDER_READS)
+		limit = ADEV_SENDER_READS;
+	if (sender->end_asked - sender->first_asked >= limit ||
+	    room(sender) < count)
+		return NULL;
+	asked->first = sender->next;
+	asked->last = sender->next + count - 1;
+	asked->again = false;
+	sender->end_asked++;
+	return asked;
+}
+
+static bool send_read(struct adev_qp *qp, struct adev_sender *sender,
+		      const struct adev_sent *sent,
+		      const struct adev_message *message)
+{
+	uint64_t offset = (sender->next - sent->first) * qp->path_mtu_bytes;
+	uint64_t count = sent->last + 1 - sender->next, bytes;
+	struct roce_packet packet;
+	struct adev_asked *asked;
+
+	if (count > read_size(qp, sender))
+		count = read_size(qp, sender);
+	asked = room(sender) ? asked_for(qp, sender, count) : NULL;
+	if (!asked)
+		return false;
+	/* What is repeated may be less than what was asked for at first, the
+	 * window having become smaller: it lies within it. */
+	if (count > asked->last + 1 - sender->next)
+		count = asked->last + 1 - sender->next;
+	if (count > room(sender))
+		count = room(sender);
+	bytes = count * qp->path_mtu_bytes;
+	if (bytes > message->bytes - offset)
+		bytes = message->bytes - offset;
+	set_common(qp, sender->next, &packet);
+	packet.opcode = ROCE_READ_REQUEST;
+	packet.ack_request = true;
+	packet.address = message->remote_address + offset;
+	packet.rkey = message->rkey;
+	packet.dma_length = (uint32_t)bytes;
+	(void)add(qp, sender, &packet, message, 0);
+	went(qp, sender, count, true);
+	if (sender->next > asked->last)
+		sender->next_asked++;
+	return true;
+}
+
+static bool send_atomic(struct adev_qp *qp, struct adev_sender *sender,
+			const struct adev_message *message)
+{
+	struct roce_packet packet;
+
+	if (!room(sender) || !asked_for(qp, sender, 1))
+		return false;
+	set_common(qp, sender->next, &packet);
+	packet.opcode = message->opcode == ARNICA_HW_OP_CAS ?
+				ROCE_COMPARE_SWAP :
+				ROCE_FETCH_ADD;
+	packet.ack_request = true;
+	packet.address = message->remote_address;
+	packet.rkey = message->rkey;
+	packet.swap_or_add = message->swap_or_add;
+	packet.compare = message->compare;
+	(void)add(qp, sender, &packet, message, 0);
+	went(qp, sender, 1, true);
+	sender->next_asked++;
+	return true;
+}
+
+/* The packet at `next`. False: not now. */
+static bool send_one(struct adev_qp *qp, struct adev_sender *sender,
+		     const struct adev_sent *sent)
+{
+	enum arnica_hw_status status;
+	struct adev_message *message;
+
+	message = adev_sender_content(qp, sent, &sender->resending, &status);
+	if (!message) {
+		refuse(sender, sent, status);
+		return false;
+	}
+	if (sent->opcode == ARNICA_HW_OP_READ)
+		return send_read(qp, sender, sent, message);
+	if (arnica_hw_opcode_is_atomic(sent->opcode))
+		return send_atomic(qp, sender, message);
+	return send_data(qp, sender, sent, message);
+}
+
+bool adev_sender_transmit(struct adev_qp *qp)
+{
+	struct adev_sender *sender = qp->remote->sender;
+
+	while (sender->next < sender->assigned && !sender->ready_ns) {
+		const struct adev_sent *sent =
+			adev_sender_sent(sender, sender->next_message);
+
+		if (!room(sender) ||
+		    (sender->refusal && sender->next >= sender->refused) ||
+		    adev_rate_ready(&sender->rate, sender->now_ns) >
+			    sender->now_ns ||
+		    !send_one(qp, sender, sent))
+			break;
+		if (sender->next > sent->last)
+			sender->next_message++;
+	}
+	return adev_sender_check_refusal(qp);
+}
+
+enum adev_progress adev_sender_run_uc(struct adev_qp *qp)
+{
+	struct adev_sender *sender = qp->remote->sender;
+	struct adev_message *message = &qp->message;
+	uint64_t count = adev_psn_count(message->bytes, qp->path_mtu_bytes);
+	uint64_t done = message->done / qp->path_mtu_bytes;
+	uint64_t first = qp->send_psn, packets;
+
+	if (message->done && !adev_requester_regions_hold(qp)) {
+		adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
+		return ADEV_PROGRESS_ERROR;
+	}
+	for (packets = 0; done < count && packets < UC_PACKETS; packets++) {
+		struct roce_packet packet;
+
+		if (adev_rate_ready(&sender->rate, sender->now_ns) >
+		    sender->now_ns)
+			return ADEV_PROGRESS_WAIT;
+		set_data(qp, message, first + done, first, first + count - 1,
+			 &packet);
+		packet.opcode |= ROCE_UC;
+		if (!add(qp, sender, &packet, message, message->done)) {
+			adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR,
+					    0);
+			return ADEV_PROGRESS_ERROR;
+		}
+		message->done += packet.payload_bytes;
+		done++;
+	}
+	if (done < count)
+		return ADEV_PROGRESS_MORE;
+	return adev_requester_succeed(qp);
+}

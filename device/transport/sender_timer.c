@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Sender: time and loss. The local ACK timeout and its retries are those of the
+ * standard (IBTA 9.7.6.1.3): they decide when a connection is given up. That
+ * timeout is many round trips long, so a sender that hears nothing for a few of
+ * them sends again earlier, with a small window, and does not count it.
+ */
+#include "core/clock.h"
+#include "transport/complete.h"
+#include "transport/remote.h"
+#include "transport/sender_state.h"
+#include "trace.h"
+
+/* Timeouts below are taken for this one: peers are programs, which may have to
+ * wait for a processor that long. */
+#define LEAST_TIMEOUT_NS (8 * ADEV_MS_NS)
+#define LEAST_PROBE_NS (4 * ADEV_MS_NS)
+/* A loss that is reported again within this time is the same one. */
+#define LEAST_ECHO_NS 20000u
+
+static uint64_t timeout_ns(const struct adev_qp *qp)
+{
+	uint32_t code = arnica_from_le32(qp->attributes.timeout) & 31;
+	uint64_t timeout = 4096ull << code;
+
+	if (!code)
+		return ADEV_NEVER_NS;
+	return timeout < LEAST_TIMEOUT_NS ? LEAST_TIMEOUT_NS : timeout;
+}
+
+/* When to send again without waiting for the timeout. */
+static uint64_t probe_at(const struct adev_sender *sender)
+{
+	uint64_t patience =
+		2 * sender->round_trip_ns + 4 * sender->deviation_ns;
+	uint32_t doublings = sender->probes < 8 ? sender->probes : 8;
+
+	if (patience < LEAST_PROBE_NS)
+		patience = LEAST_PROBE_NS;
+	return sender->tried_ns + (patience << doublings);
+}
+
+void adev_sender_go_back(struct adev_qp *qp, enum adev_back why)
+{
+	struct adev_sender *sender = qp->remote->sender;
+
+	sender->next = sender->oldest;
+	sender->next_message = sender->first_message;
+	sender->next_asked = sender->first_asked;
+	sender->unasked = 0;
+	sender->timed_ns = 0;
+	sender->tried_ns = sender->now_ns;
+	if (why == ADEV_BACK_NOT_READY) {
+		adev_window_hold(&sender->window);
+		return;
+	}
+	if (why == ADEV_BACK_SILENCE)
+		adev_window_silence(&sender->window);
+	else if (sender->oldest >= sender->recover)
+		adev_window_loss(&sender->window);
+	/* One window of packets gives reason to one reduction. */
+	sender->recover = sender->sent;
+}
+
+static bool may_retry(struct adev_qp *qp, struct adev_sender *sender)
+{
+	sender->probes = 0;
+	if (sender->retries++ < arnica_from_le32(qp->attributes.retry_cnt))
+		return true;
+	adev_sender_fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR);
+	return false;
+}
+
+void adev_sender_lost(struct adev_qp *qp)
+{
+	struct adev_sender *sender = qp->remote->sender;
+	uint64_t echo = sender->round_trip_ns + sender->round_trip_ns / 2;
+
+	if (echo < LEAST_ECHO_NS)
+		echo = LEAST_ECHO_NS;
+	if (sender->ready_ns ||
+	    (sender->returned == sender->oldest && sender->returned_ns &&
+	     sender->now_ns - sender->returned_ns < echo))
+		return;
+	sender->returned = sender->oldest;
+	sender->returned_ns = sender->now_ns;
+	adev_count(&qp->fn->counters, wire_losses);
+	arnica_trace_wire_loss(qp->qpn, sender->oldest & ROCE_PSN_MASK);
+	if (may_retry(qp, sender))
+		adev_sender_go_back(qp, ADEV_BACK_REPORTED);
+}
+
+void adev_sender_not_ready(struct adev_qp *qp, uint32_t code)
+{
+	struct adev_sender *sender = qp->remote->sender;
+	uint32_t limit = arnica_from_le32(qp->attributes.rnr_retry);
+
+	if (sender->ready_ns)
+		return;
+	if (!sender->not_ready)
+		adev_count(&qp->fn->counters, rnr);
+	arnica_trace_wait(qp->qpn, ADEV_WAIT_RNR);
+	if (limit != 7 && sender->not_ready >= limit) {
+		adev_sender_fail(qp, ARNICA_HW_STATUS_RNR_RETRY_EXC_ERR);
+		return;
+	}
+	sender->not_ready++;
+	sender->ready_ns = sender->now_ns + adev_rnr_timer_ns(code);
+	adev_sender_go_back(qp, ADEV_BACK_NOT_READY);
+}
+
+/* Smoothed round trip and its mean deviation, an eighth and a quarter of each
+ * sample. */
+static void take_sample(struct adev_sender *sender, uint64_t sample)
+{
+	uint64_t error;
+
+	if (!sender->round_trip_ns) {
+		sender->round_trip_ns = sample + 1;
+		sender->deviation_ns = sample / 2;
+		return;
+	}
+	error = sample > sender->round_trip_ns ?
+			sample - sender->round_trip_ns :
+			sender->round_trip_ns - sample;
+	sender->deviation_ns += error / 4;
+	sender->deviation_ns -= sender->deviation_ns / 4;
+	sender->round_trip_ns -= sender->round_trip_ns / 8;
+	sender->round_trip_ns += sample / 8 + 1;
+}
+
+void adev_sender_progress(struct adev_qp *qp, uint64_t answered,
+			  uint64_t in_flight)
+{
+	struct adev_sender *sender = qp->remote->sender;
+
+	sender->retries = 0;
+	sender->probes = 0;
+	sender->not_ready = 0;
+	sender->ready_ns = 0;
+	sender->heard_ns = sender->now_ns;
+	sender->tried_ns = sender->now_ns;
+	adev_window_progress(&sender->window, (uint32_t)answered,
+			     (uint32_t)in_flight);
+	if (sender->timed_ns && sender->oldest > sender->timed) {
+		take_sample(sender, sender->now_ns - sender->timed_ns);
+		sender->timed_ns = 0;
+	}
+}
+
+bool adev_sender_expire(struct adev_qp *qp)
+{
+	struct adev_sender *sender = qp->remote->sender;
+	uint64_t timeout = timeout_ns(qp), now = sender->now_ns;
+
+	if (sender->ready_ns) {
+		if (now >= sender->ready_ns)
+			sender->ready_ns = 0;
+		return true;
+	}
+	if (sender->oldest == sender->next || timeout == ADEV_NEVER_NS)
+		return true;
+	if (now >= sender->heard_ns + timeout) {
+		adev_count(&qp->fn->counters, wire_timeouts);
+		arnica_trace_wire_timeout(qp->qpn,
+					  sender->oldest & ROCE_PSN_MASK);
+		if (!may_retry(qp, sender))
+			return false;
+		sender->heard_ns = now;
+		adev_sender_go_back(qp, ADEV_BACK_SILENCE);
+	} else if (now >= probe_at(sender)) {
+		adev_count(&qp->fn->counters, wire_probes);
+		sender->probes++;
+		adev_sender_go_back(qp, ADEV_BACK_SILENCE);
+	}
+	return true;
+}
+
+void adev_sender_schedule(struct adev_qp *qp)
+{
+	struct adev_sender *sender = qp->remote->sender;
+	uint64_t timeout = timeout_ns(qp), at = ADEV_NEVER_NS;
+
+	if (sender->ready_ns) {
+		at = sender->ready_ns;
+	} else if (sender->oldest < sender->next && timeout != ADEV_NEVER_NS) {
+		at = probe_at(sender);
+		if (at > sender->heard_ns + timeout)
+			at = sender->heard_ns + timeout;
+	}
+	if (sender->rate.limits && sender->rate.free_ns > sender->now_ns &&
+	    (qp->active || sender->next < sender->assigned) &&
+	    at > sender->rate.free_ns)
+		at = sender->rate.free_ns;
+	adev_function_set_timer(qp->fn, qp, at);
+}
