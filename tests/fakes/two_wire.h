@@ -31,6 +31,7 @@ struct two_end {
 	struct two_function *function;
 	struct two_end *other;
 	bool held; /* what would arrive here is kept for the test */
+	bool corked; /* what the test writes here waits for two_wire_step() */
 	uint8_t traffic_class; /* of what the test writes here */
 	struct two_wire_datagram *queue;     /* by time of arrival */
 	struct two_wire_datagram *delivered; /* freed at the next receive */
