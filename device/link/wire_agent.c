@@ -82,18 +82,3 @@ uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
 		*deadline = now_ns + PAUSE_NS;
 	return 0;
 }
-
-/* Where no transport is linked in, nobody listens. */
-__attribute__((weak)) void
-adev_transport_receive(struct adev_function *fn,
-		       const struct adev_arrival *arrival)
-{
-	(void)arrival;
-	adev_count(&fn->counters, wire_port_qp);
-}
-
-__attribute__((weak)) bool adev_transport_settle(struct adev_function *fn)
-{
-	(void)fn;
-	return false;
-}
