@@ -26,10 +26,11 @@
 	((uint32_t)ARNICA_HW_ACCESS_LOCAL_WRITE |                              \
 	 ARNICA_HW_ACCESS_REMOTE_WRITE | ARNICA_HW_ACCESS_REMOTE_READ |        \
 	 ARNICA_HW_ACCESS_REMOTE_ATOMIC | ARNICA_HW_ACCESS_MW_BIND |           \
-	 ARNICA_HW_ACCESS_ZERO_BASED | ARNICA_HW_ACCESS_HUGETLB)
+	 ARNICA_HW_ACCESS_ZERO_BASED | ARNICA_HW_ACCESS_ON_DEMAND |           \
+	 ARNICA_HW_ACCESS_HUGETLB)
 #define ACCESS_NOT_THERE                                                       \
-	((uint32_t)ARNICA_HW_ACCESS_ON_DEMAND |                                \
-	 ARNICA_HW_ACCESS_FLUSH_GLOBAL | ARNICA_HW_ACCESS_FLUSH_PERSISTENT)
+	((uint32_t)ARNICA_HW_ACCESS_FLUSH_GLOBAL |                             \
+	 ARNICA_HW_ACCESS_FLUSH_PERSISTENT)
 #define ACCESS_REMOTE_STORES                                                   \
 	((uint32_t)ARNICA_HW_ACCESS_REMOTE_WRITE |                             \
 	 ARNICA_HW_ACCESS_REMOTE_ATOMIC)
@@ -92,13 +93,14 @@ static enum arnica_hw_command_status check_region(
 
 static enum arnica_hw_command_status touch(const struct region *region)
 {
-	int error = region->length ?
-			    adev_memory_populate(
-				    region->address, region->length,
-				    region->access &
-					    ARNICA_HW_ACCESS_LOCAL_WRITE) :
-			    0;
+	int error;
 
+	/* What pages on demand need not be there yet, nor ever. */
+	if (!region->length || region->access & ARNICA_HW_ACCESS_ON_DEMAND)
+		return ARNICA_HW_COMMAND_OK;
+	error = adev_memory_populate(region->address, region->length,
+				     region->access &
+					     ARNICA_HW_ACCESS_LOCAL_WRITE);
 	if (!error)
 		return ARNICA_HW_COMMAND_OK;
 	return error == ENOMEM ? ARNICA_HW_COMMAND_NO_MEMORY :

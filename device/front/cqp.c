@@ -30,6 +30,7 @@ static const adev_command_handler handlers[] = {
 	[ARNICA_HW_CMD_DESTROY_AH] = adev_command_destroy_ah,
 	[ARNICA_HW_CMD_ALLOC_DM] = adev_command_alloc_dm,
 	[ARNICA_HW_CMD_FREE_DM] = adev_command_free_dm,
+	[ARNICA_HW_CMD_ADVISE_MR] = adev_command_advise_mr,
 };
 
 #define NUM_HANDLERS (sizeof(handlers) / sizeof(handlers[0]))

@@ -64,8 +64,13 @@ int adev_memory_populate(uint64_t address, uint64_t length, bool writable)
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	uint64_t start = address & ~(page - 1);
 	uint64_t bytes = ((address + length - 1) & ~(page - 1)) - start + page;
-	int error = try_populate(start, bytes, writable);
+	int error;
 
+	/* The last page of all is never mapped, and with the first one the
+	 * number of bytes would be zero, which succeeds. */
+	if (!bytes || start + bytes == 0)
+		return EFAULT;
+	error = try_populate(start, bytes, writable);
 	switch (error) {
 	case 0:
 		return 0;

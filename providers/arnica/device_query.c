@@ -73,6 +73,26 @@ static void fill_base(const struct arnica_hw_device_caps *caps,
 	attr->phys_port_cnt = (uint8_t)arnica_from_le32(caps->num_ports);
 }
 
+/*
+ * Nothing is ever pinned: every access takes the page as the processor finds
+ * it. A region that pages on demand only skips the look at registration.
+ */
+static void fill_odp(struct ibv_device_attr_ex *attr)
+{
+	struct ibv_odp_caps *caps = &attr->odp_caps;
+
+	caps->general_caps = IBV_ODP_SUPPORT | IBV_ODP_SUPPORT_IMPLICIT;
+	caps->per_transport_caps.rc_odp_caps =
+		IBV_ODP_SUPPORT_SEND | IBV_ODP_SUPPORT_RECV |
+		IBV_ODP_SUPPORT_WRITE | IBV_ODP_SUPPORT_READ |
+		IBV_ODP_SUPPORT_ATOMIC;
+	caps->per_transport_caps.uc_odp_caps = IBV_ODP_SUPPORT_SEND |
+					       IBV_ODP_SUPPORT_RECV |
+					       IBV_ODP_SUPPORT_WRITE;
+	caps->per_transport_caps.ud_odp_caps = IBV_ODP_SUPPORT_SEND |
+					       IBV_ODP_SUPPORT_RECV;
+}
+
 int arnica_device_query_ex(struct ibv_context *ibv,
 			   const struct ibv_query_device_ex_input *input,
 			   struct ibv_device_attr_ex *attr, size_t attr_bytes)
@@ -90,6 +110,7 @@ int arnica_device_query_ex(struct ibv_context *ibv,
 	fill_base(&context->caps, &full.orig_attr);
 	full.completion_timestamp_mask = UINT64_MAX;
 	full.hca_core_clock = NS_CLOCK_KHZ;
+	fill_odp(&full);
 	full.max_dm_size = arnica_from_le64(context->caps.max_dm_bytes);
 	full.device_cap_flags_ex = full.orig_attr.device_cap_flags;
 	full.phys_port_cnt_ex = full.orig_attr.phys_port_cnt;

@@ -18,11 +18,12 @@
 	(IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE |                    \
 	 IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_ATOMIC |                   \
 	 IBV_ACCESS_MW_BIND)
-#define ACCESS_PLACES (IBV_ACCESS_ZERO_BASED | IBV_ACCESS_HUGETLB)
+#define ACCESS_PLACES                                                          \
+	(IBV_ACCESS_ZERO_BASED | IBV_ACCESS_HUGETLB | IBV_ACCESS_ON_DEMAND)
 /* Rights of later standards, named by number: older headers lack them. */
 #define ACCESS_NOT_THERE                                                       \
-	(IBV_ACCESS_ON_DEMAND | ARNICA_HW_ACCESS_FLUSH_GLOBAL |                \
-	 ARNICA_HW_ACCESS_FLUSH_PERSISTENT)
+	((int)ARNICA_HW_ACCESS_FLUSH_GLOBAL |                                  \
+	 (int)ARNICA_HW_ACCESS_FLUSH_PERSISTENT)
 
 static struct arnica_mr *mr_of(struct arnica_abi_mr *mr)
 {
@@ -214,6 +215,39 @@ int arnica_mr_rereg(struct arnica_abi_mr *abi_mr, int flags, struct ibv_pd *pd,
 
 err_out:
 	errno = error;
+	return error;
+}
+
+static int advise_one(struct ibv_pd *pd, enum ibv_advise_mr_advice advice,
+		      const struct ibv_sge *sge)
+{
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_ADVISE_MR),
+		.advise_mr = {
+			.pd = arnica_to_le32(pd->handle),
+			.advice = arnica_to_le32((uint32_t)advice),
+			.stag = arnica_to_le32(sge->lkey),
+			.iova = arnica_to_le64(sge->addr),
+			.length = arnica_to_le64(sge->length),
+		},
+	};
+	struct arnica_hw_completion answer;
+
+	return arnica_command_execute(
+		&arnica_context_of(pd->context)->commands, &command, &answer);
+}
+
+/* Done when it returns, with IBV_ADVISE_MR_FLAG_FLUSH or without. */
+int arnica_mr_advise(struct ibv_pd *pd, enum ibv_advise_mr_advice advice,
+		     uint32_t flags, struct ibv_sge *sges, uint32_t num_sges)
+{
+	uint32_t i;
+	int error = 0;
+
+	if (flags & ~(uint32_t)IBV_ADVISE_MR_FLAG_FLUSH || num_sges == 0)
+		return EINVAL;
+	for (i = 0; i < num_sges && !error; i++)
+		error = advise_one(pd, advice, &sges[i]);
 	return error;
 }
 

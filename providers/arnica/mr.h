@@ -28,6 +28,8 @@ struct ibv_mr *arnica_mr_reg(struct ibv_pd *pd, void *address, size_t length,
 			     uint64_t iova, int access);
 int arnica_mr_rereg(struct arnica_abi_mr *mr, int flags, struct ibv_pd *pd,
 		    void *address, size_t length, int access);
+int arnica_mr_advise(struct ibv_pd *pd, enum ibv_advise_mr_advice advice,
+		     uint32_t flags, struct ibv_sge *sges, uint32_t num_sges);
 int arnica_mr_dereg(struct arnica_abi_mr *mr);
 
 /* 0, or what the verbs interface says about these access rights. */

@@ -54,6 +54,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 #define SET(name, function)                                                    \
 	arnica_ops_set(table, calibration->generation, ARNICA_OP_##name,       \
 		       (void *)(uintptr_t)(function))
+	SET(advise_mr, arnica_mr_advise);
 	SET(alloc_dm, arnica_dm_alloc);
 	SET(alloc_parent_domain, arnica_pd_alloc_parent);
 	SET(alloc_pd, arnica_pd_alloc);

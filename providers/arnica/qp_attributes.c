@@ -14,8 +14,11 @@
 #define QP_ACCESS                                                              \
 	(IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE |                    \
 	 IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_ATOMIC)
+/* Programs pass the rights of their region: what is none of a QP is ignored. */
 #define QP_ACCESS_KNOWN                                                        \
-	(QP_ACCESS | IBV_ACCESS_MW_BIND | (int)ARNICA_HW_ACCESS_FLUSH_GLOBAL | \
+	(QP_ACCESS | IBV_ACCESS_MW_BIND | IBV_ACCESS_ZERO_BASED |              \
+	 IBV_ACCESS_ON_DEMAND | IBV_ACCESS_HUGETLB |                           \
+	 (int)ARNICA_HW_ACCESS_FLUSH_GLOBAL |                                  \
 	 (int)ARNICA_HW_ACCESS_FLUSH_PERSISTENT |                              \
 	 (int)IBV_ACCESS_OPTIONAL_RANGE)
 

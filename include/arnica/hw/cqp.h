@@ -43,6 +43,7 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_DESTROY_AH = 16,
 	ARNICA_HW_CMD_ALLOC_DM = 17,
 	ARNICA_HW_CMD_FREE_DM = 18,
+	ARNICA_HW_CMD_ADVISE_MR = 19,
 };
 
 /* name, number, errno, text */
@@ -58,7 +59,8 @@ enum arnica_hw_command_opcode {
 	X(UNREACHABLE, 8, ENETUNREACH, "no path to the destination")           \
 	X(IO, 9, EIO, "the function is gone")                                  \
 	X(NO_SUCH_COMMAND, 10, EOPNOTSUPP, "unknown command")                  \
-	X(NO_FILES, 11, EMFILE, "too many open files")
+	X(NO_FILES, 11, EMFILE, "too many open files")                         \
+	X(NO_KEY, 12, ENOENT, "no region has this key")
 
 enum arnica_hw_command_status {
 #define ARNICA_HW_COMMAND_STATUS_ENUM(name, number, error, text)               \
@@ -210,6 +212,21 @@ struct arnica_hw_cmd_alloc_dm {
 	arnica_le32 reserved0; /* zero */
 };
 
+enum arnica_hw_advice { /* numbers of enum ibv_advise_mr_advice */
+	ARNICA_HW_ADVICE_PREFETCH = 0,
+	ARNICA_HW_ADVICE_PREFETCH_WRITE = 1,
+	ARNICA_HW_ADVICE_PREFETCH_NO_FAULT = 2,
+};
+
+struct arnica_hw_cmd_advise_mr {
+	arnica_le32 pd;
+	arnica_le32 advice; /* enum arnica_hw_advice */
+	arnica_le32 stag;
+	arnica_le32 reserved0; /* zero */
+	arnica_le64 iova;
+	arnica_le64 length; /* bytes */
+};
+
 struct arnica_hw_command {
 	arnica_le32 opcode;    /* enum arnica_hw_command_opcode */
 	arnica_le32 reserved0; /* zero */
@@ -223,6 +240,7 @@ struct arnica_hw_command {
 		struct arnica_hw_cmd_modify_qp modify_qp;
 		struct arnica_hw_cmd_create_ah create_ah;
 		struct arnica_hw_cmd_alloc_dm alloc_dm;
+		struct arnica_hw_cmd_advise_mr advise_mr;
 	};
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_command, 256);

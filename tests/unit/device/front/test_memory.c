@@ -85,9 +85,18 @@ static void ends_of_the_address_space_are_faults(void **state)
 			 EFAULT);
 }
 
+static void the_whole_address_space_is_not_there(void **state)
+{
+	(void)state;
+	assert_int_equal(adev_memory_populate(0, UINT64_MAX, false), EFAULT);
+	assert_int_equal(adev_memory_populate(UINT64_MAX - 10, 5, false),
+			 EFAULT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_whole_address_space_is_not_there),
 		cmocka_unit_test(pages_are_brought_in),
 		cmocka_unit_test(a_hole_is_a_fault),
 		cmocka_unit_test(rights_of_the_mapping_count),
