@@ -21,6 +21,7 @@ BUILD_PACKAGES=(build-essential cmake ninja-build pkg-config libibverbs-dev
 	systemtap-sdt-dev)
 DEMO_PACKAGES=(ibverbs-utils perftest)
 TEST_PACKAGES=(python3 util-linux)
+INTEROP_PACKAGES=(qemu-system-x86 busybox-static kmod iproute2)
 
 # step TEXT: announces what comes next; it is named if it fails.
 step() {

@@ -220,8 +220,7 @@ void two_create(struct two_qp *qp, struct two_function *function,
 	const struct arnica_hw_command command = {
 		.opcode = arnica_to_le32(ARNICA_HW_CMD_CREATE_QP),
 		.create_qp = {
-			.type = arnica_to_le32(wish->type ? wish->type :
-							    ARNICA_HW_QP_RC),
+			.type = arnica_to_le32(ARNICA_HW_QP_RC),
 			.pd = arnica_to_le32(function->pd),
 			.send_cq = arnica_to_le32(function->cq[TWO_SEND]),
 			.recv_cq = arnica_to_le32(function->cq[TWO_RECEIVE]),

@@ -72,7 +72,6 @@ struct two {
 
 /* How a QP is created and connected. */
 struct two_wish {
-	uint32_t type; /* enum arnica_hw_qp_type; zero: RC */
 	uint32_t send_depth, recv_depth, sge, inline_bytes;
 	uint32_t access;
 	uint32_t mtu; /* 1 (256) to 5 (4096) */

@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+"""The adapter against the Linux kernel's rdma_rxe: ibverbs-utils and perftest,
+one side here under `arnica run`, the other in a virtual machine with a stock
+kernel, in both directions.
+
+It needs qemu, busybox, a kernel with rdma_rxe (this system's, or Debian's
+package, which is fetched once), /dev/net/tun, and root or user namespaces; what
+is missing is said. All of it happens in a network namespace of its own. The
+machine is emulated, so speeds mean nothing here.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import guest as guests  # noqa: E402
+import harness  # noqa: E402
+import kernel as kernels  # noqa: E402
+from harness import DEVICE, Failure, check  # noqa: E402
+
+INSIDE_NAMESPACE = "ARNICA_INTEROP_NAMESPACE"
+RXE = "rxe0"
+PORT = 18600
+DIRECTIONS = ("to rxe", "from rxe")
+
+
+def skip(reason):
+    print(f"skipped: {reason}")
+    sys.exit(harness.SKIP)
+
+
+def enter_namespace(folder):
+    """Runs this program again in a network namespace of its own, where no
+    kernel could be fetched any more."""
+    try:
+        kernels.find(folder)
+    except harness.Skip as reason:
+        skip(reason)
+    words = ["unshare", "--net", "--mount"]
+    if os.geteuid() != 0:
+        words += ["--user", "--map-root-user"]
+    tried = subprocess.run(words + ["true"], capture_output=True, text=True)
+    if tried.returncode:
+        skip("no network namespace of its own (root, or user namespaces, are "
+             "needed): " + tried.stderr.strip())
+    os.environ[INSIDE_NAMESPACE] = "1"
+    os.execvp(words[0], words + [sys.executable, "-B"] + sys.argv)
+
+
+class Side:
+    """Where a program runs, and what the other side calls it."""
+
+    def __init__(self, name, device, address, address6):
+        self.name, self.device = name, device
+        self.address, self.address6 = address, address6
+
+    def find_gids(self, text):
+        """Indexes of the GIDs of the two addresses, out of ibv_devinfo -v."""
+        gids = re.findall(r"GID\[\s*(\d+)\]:\s*(\S+?),?(?:\s+RoCE v2)?\s*$",
+                          text, re.M)
+        self.gid = index_of(gids, f"::ffff:{self.address}")
+        self.gid6 = index_of(gids, self.address6)
+
+
+def index_of(gids, address):
+    import ipaddress
+    wanted = ipaddress.IPv6Address(address)
+    for index, text in gids:
+        if ipaddress.IPv6Address(text) == wanted:
+            return int(index)
+    raise Failure(f"no GID of {address} among {gids}")
+
+
+class Here(Side):
+    def __init__(self, environment):
+        super().__init__("arnica", DEVICE, guests.OUTSIDE, guests.OUTSIDE6)
+        self.environment = environment
+
+    def start(self, words, name):
+        return self.environment.start(words, f"{name} (arnica)",
+                                      use_terminal=True)
+
+    def wait_listening(self, process, port):
+        harness.wait_listening(process, port, 30)
+
+
+class There(Side):
+    def __init__(self):
+        super().__init__("rxe", RXE, guests.INSIDE, guests.INSIDE6)
+
+    def start(self, words, name):
+        return guests.Program(words, f"{name} (rxe)")
+
+    def wait_listening(self, process, port):
+        guests.wait_listening(port, 60)
+
+
+class Lab:
+    def __init__(self, here, there, timeout):
+        self.here, self.there, self.timeout = here, there, timeout
+        self.port = PORT
+
+    def run(self, direction, tool, options, ipv6=False):
+        """The tool as a server on one side and as a client on the other."""
+        client, server = self.here, self.there
+        if direction == "from rxe":
+            client, server = server, client
+        self.port += 1
+        gid = "-g" if tool.startswith("ibv_") else "-x"
+        started = []
+
+        def line(side):
+            index = side.gid6 if ipv6 else side.gid
+            return [tool, "-d", side.device, "-p", self.port, gid, index,
+                    *options]
+
+        try:
+            started.append(server.start(line(server), "server"))
+            server.wait_listening(started[0], self.port)
+            started.append(client.start(line(client) + [server.address],
+                                        "client"))
+            status = started[1].wait(self.timeout)
+            started[0].wait(2 if status else self.timeout)
+            check(all(p.status == 0 for p in started), "status " + ", ".join(
+                f"{p.status} of {p.name}" for p in started))
+        except Failure as failure:
+            for process in started:
+                process.end()
+            reason = str(failure).splitlines()[0]
+            tails = "\n".join(process.tail(20) for process in started)
+            raise Failure(f"{reason}\n{tails}") from None
+        finally:
+            for process in started:
+                process.end()
+        for process in started:
+            check("invalid data" not in process.output(),
+                  f"data is damaged\n{process.tail()}")
+
+
+def pingpong_cases():
+    for tool, sizes in (("ibv_rc_pingpong", (1, 4096, 65536, 1000001)),
+                        ("ibv_uc_pingpong", (1, 4096, 65536)),
+                        ("ibv_ud_pingpong", (1, 1023, 1024))):
+        for size in sizes:
+            yield tool, ["-s", size, "-n", 200, *(
+                ["-c"] if tool == "ibv_rc_pingpong" else [])], False
+    yield "ibv_rc_pingpong", ["-e", "-c", "-n", 100], False
+    yield "ibv_rc_pingpong", ["-c", "-m", 256, "-n", 100], False
+    yield "ibv_rc_pingpong", ["-c", "-n", 100], True
+    yield "ibv_ud_pingpong", ["-n", 100], True
+
+
+def perftest_cases():
+    sizes = (8, 1024, 4097, 65536, 1048576)
+    for operation in ("send", "write", "read"):
+        for kind in ("bw", "lat"):
+            for size in sizes:
+                yield (f"ib_{operation}_{kind}",
+                       ["-s", size, "-n", 40 if size > 65536 else 200], False)
+    for operation in ("FETCH_AND_ADD", "CMP_AND_SWAP"):
+        for kind in ("bw", "lat"):
+            yield f"ib_atomic_{kind}", ["-A", operation, "-n", 200], False
+    for connection, tools, size in (
+            ("UC", ("ib_send_bw", "ib_send_lat", "ib_write_bw"), 4096),
+            ("UD", ("ib_send_bw", "ib_send_lat"), 1024)):
+        for tool in tools:
+            yield tool, ["-c", connection, "-s", size, "-n", 200], False
+    yield "ib_write_bw", ["-q", 4, "-s", 4096, "-n", 100], False
+    yield "ib_send_bw", ["-b", "-s", 4096, "-n", 200], False
+    yield "ib_write_bw", ["-b", "-s", 65536, "-n", 100], False
+    yield "ib_read_bw", ["-b", "-s", 65536, "-n", 100], False
+    for operation in ("send", "write", "read"):
+        yield (f"ib_{operation}_bw", ["-s", 65536, "-n", 100, "--ipv6"], True)
+
+
+def needed_tools(cases):
+    for tool in sorted({tool for tool, _, _ in cases}):
+        if not shutil.which(tool):
+            skip(f"{tool} is not installed (Debian: ibverbs-utils, perftest)")
+
+
+def start_guest(args):
+    try:
+        guests.make_network(args.mtu)
+        guest = guests.Guest(pathlib.Path(args.folder), args.mtu)
+    except harness.Skip as reason:
+        skip(reason)
+    return guest
+
+
+def run_cases(report, args, lab, cases):
+    for tool, options, ipv6 in cases:
+        for direction in DIRECTIONS:
+            name = " ".join([tool, *map(str, options), direction])
+            if not args.only or args.only in name:
+                report.case(name, lab.run, direction, tool, options, ipv6)
+
+
+def main():
+    args = harness.arguments(
+        __doc__,
+        folder={"default": str(harness.build_dir() / "interop"),
+                "help": "keeps the guest's kernel and console"},
+        mtu={"type": int, "default": 1500, "help": "of the virtual network"},
+        timeout={"type": int, "default": 120, "help": "seconds for each case"},
+        pcap={"metavar": "FILE", "help": "capture with tcpdump"})
+    if INSIDE_NAMESPACE not in os.environ:
+        enter_namespace(pathlib.Path(args.folder))
+    cases = list(pingpong_cases()) + list(perftest_cases())
+    needed_tools(cases)
+    environment = harness.environment_of(args)
+    guest = start_guest(args)
+    capture = None
+    try:
+        if args.pcap:
+            capture = subprocess.Popen(
+                ["tcpdump", "-i", guests.TAP, "-w", args.pcap, "-U",
+                 "udp port 4791"], stderr=subprocess.DEVNULL,
+                preexec_fn=harness.die_with_parent)
+        guest.wait_ready()
+        here, there = Here(environment), There()
+        there.find_gids(guest.run(["ibv_devinfo", "-v", "-d", RXE]))
+        here.find_gids(environment.run(["ibv_devinfo", "-v", "-d", DEVICE])
+                       .output())
+        print(f"guest: Linux {guest.kernel.version}, MTU {args.mtu}")
+        report = harness.Report("interop")
+        run_cases(report, args, Lab(here, there, args.timeout), cases)
+        return report.finish()
+    finally:
+        if capture:
+            time.sleep(0.5)
+            capture.terminate()
+            capture.wait()
+        guest.end()
+
+
+if __name__ == "__main__":
+    harness.main_guard(main)
