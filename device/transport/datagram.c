@@ -133,7 +133,7 @@ static uint32_t udp_bytes(uint32_t payload_bytes, bool immediate)
 }
 
 /* As if it had come in a packet. */
-static void describe(const struct adev_qp *qp, struct adev_datagram *datagram)
+static void describe(const struct adev_qp *qp, struct adev_delivery *delivery)
 {
 	const struct adev_message *message = &qp->message;
 	const struct adev_path *path = &message->ah->path;
@@ -147,19 +147,19 @@ static void describe(const struct adev_qp *qp, struct adev_datagram *datagram)
 		.udp_bytes = udp_bytes((uint32_t)message->bytes, immediate),
 	};
 
-	datagram->source_qpn = qp->qpn;
-	datagram->service_level = message->ah->service_level & 15u;
-	datagram->qkey = message->qkey;
-	datagram->immediate = message->immediate;
-	datagram->has_immediate = immediate;
-	datagram->solicited = message->flags & ARNICA_HW_WQE_SOLICITED;
-	datagram->payload = &message->gather;
-	adev_grh_emit(&grh, datagram->grh);
+	delivery->source_qpn = qp->qpn;
+	delivery->service_level = message->ah->service_level & 15u;
+	delivery->qkey = message->qkey;
+	delivery->immediate = message->immediate;
+	delivery->has_immediate = immediate;
+	delivery->solicited = message->flags & ARNICA_HW_WQE_SOLICITED;
+	delivery->payload = &message->gather;
+	adev_grh_emit(&grh, delivery->grh);
 }
 
 /* One attempt; the lock of the destination is held for this message only. */
 static enum adev_placed attempt(struct adev_qp *qp, struct destination *to,
-				const struct adev_datagram *datagram,
+				const struct adev_delivery *delivery,
 				enum adev_loss *why, bool *busy)
 {
 	enum adev_placed placed;
@@ -168,7 +168,7 @@ static enum adev_placed attempt(struct adev_qp *qp, struct destination *to,
 	if (*busy)
 		return ADEV_PLACED_LOST;
 	ADEV_POINT("datagram_locked");
-	placed = adev_datagram_place(qp->fn, &to->link, datagram, why);
+	placed = adev_datagram_place(qp->fn, &to->link, delivery, why);
 	ADEV_POINT("datagram_unlocking");
 	adev_qp_unlock(to->link.qp);
 	return placed;
@@ -179,11 +179,11 @@ static enum adev_progress deliver(struct adev_qp *qp)
 	struct destination *to = find(qp, qp->message.dest_qpn);
 	enum adev_loss why = ADEV_LOSS_NOT_READY;
 	enum adev_placed placed = ADEV_PLACED_STALE;
-	struct adev_datagram datagram;
+	struct adev_delivery delivery;
 	uint32_t tries;
 	bool busy;
 
-	describe(qp, &datagram);
+	describe(qp, &delivery);
 	/* Once more when the number belongs to another QP by now. */
 	for (tries = 0; tries < 2 && placed == ADEV_PLACED_STALE; tries++) {
 		switch (adev_link_open(qp->fn, to->qpn, &to->link)) {
@@ -195,7 +195,7 @@ static enum adev_progress deliver(struct adev_qp *qp)
 		case ADEV_LINK_DEAD:
 			return lose(qp, ADEV_LOSS_NO_QP);
 		}
-		placed = attempt(qp, to, &datagram, &why, &busy);
+		placed = attempt(qp, to, &delivery, &why, &busy);
 		if (busy)
 			return wait_for_lock(qp, to);
 		if (placed == ADEV_PLACED_STALE)
@@ -222,7 +222,7 @@ enum adev_progress adev_datagram_run(struct adev_qp *qp)
 }
 
 static void describe_arrival(const struct roce_packet *packet,
-			     struct adev_datagram *datagram,
+			     struct adev_delivery *delivery,
 			     struct adev_gather *payload)
 {
 	payload->num_pieces = packet->payload_bytes ? 1 : 0;
@@ -231,14 +231,14 @@ static void describe_arrival(const struct roce_packet *packet,
 		.address = (uintptr_t)packet->payload,
 		.bytes = packet->payload_bytes,
 	};
-	datagram->source_qpn = packet->source_qpn;
-	datagram->service_level = 0; /* no VLAN tag, no priority */
-	datagram->qkey = packet->qkey;
-	datagram->immediate = packet->immediate;
-	datagram->has_immediate = packet->opcode ==
+	delivery->source_qpn = packet->source_qpn;
+	delivery->service_level = 0; /* no VLAN tag, no priority */
+	delivery->qkey = packet->qkey;
+	delivery->immediate = packet->immediate;
+	delivery->has_immediate = packet->opcode ==
 				  (ROCE_UD | ROCE_SEND_ONLY_IMM);
-	datagram->solicited = packet->solicited;
-	datagram->payload = payload;
+	delivery->solicited = packet->solicited;
+	delivery->payload = payload;
 }
 
 void adev_datagram_arrive(struct adev_qp *qp,
@@ -249,7 +249,7 @@ void adev_datagram_arrive(struct adev_qp *qp,
 	struct adev_link *own = &qp->destinations->own;
 	enum adev_placed placed;
 	enum adev_loss why = ADEV_LOSS_REFUSED;
-	struct adev_datagram datagram;
+	struct adev_delivery delivery;
 	struct adev_gather payload;
 	const struct adev_grh grh = {
 		.source = arrival->source,
@@ -265,8 +265,8 @@ void adev_datagram_arrive(struct adev_qp *qp,
 		adev_count_loss(qp->fn, qp->qpn, why);
 		return;
 	}
-	describe_arrival(packet, &datagram, &payload);
-	adev_grh_emit(&grh, datagram.grh);
+	describe_arrival(packet, &delivery, &payload);
+	adev_grh_emit(&grh, delivery.grh);
 	if (adev_qp_lock_owner(qp->fn, qp->shared, ARRIVAL_LOCK_MS)) {
 		adev_count_loss(qp->fn, qp->qpn, ADEV_LOSS_BUSY);
 		return;
@@ -274,7 +274,7 @@ void adev_datagram_arrive(struct adev_qp *qp,
 	placed = ADEV_PLACED_STALE;
 	if (own->incarnation == qp->shared->incarnation ||
 	    adev_link_own(qp, own))
-		placed = adev_datagram_place(qp->fn, own, &datagram, &why);
+		placed = adev_datagram_place(qp->fn, own, &delivery, &why);
 	adev_qp_unlock(qp->shared);
 	if (placed != ADEV_PLACED)
 		adev_count_loss(qp->fn, qp->qpn, why);

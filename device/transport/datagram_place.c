@@ -10,7 +10,7 @@
 
 /* IBTA 9.8.4: state, type and Q_Key; there is one P_Key, which all have. */
 static bool admit(const struct adev_link *link,
-		  const struct adev_datagram *datagram, enum adev_loss *why)
+		  const struct adev_delivery *delivery, enum adev_loss *why)
 {
 	const struct adev_qp_shared *receiver = link->qp;
 	uint32_t state = atomic_load_explicit(&receiver->state,
@@ -22,26 +22,26 @@ static bool admit(const struct adev_link *link,
 	     state != ARNICA_HW_QPS_SQD && state != ARNICA_HW_QPS_SQE))
 		return false;
 	*why = ADEV_LOSS_QKEY;
-	return receiver->qkey == datagram->qkey;
+	return receiver->qkey == delivery->qkey;
 }
 
 /* Header and payload as they will stand in the buffer. */
-static bool assemble(const struct adev_datagram *datagram, char *to)
+static bool assemble(const struct adev_delivery *delivery, char *to)
 {
-	memcpy(to, datagram->grh, sizeof(datagram->grh));
-	return adev_gather_read(datagram->payload, 0, to + sizeof(datagram->grh),
-				datagram->payload->bytes);
+	memcpy(to, delivery->grh, sizeof(delivery->grh));
+	return adev_gather_read(delivery->payload, 0, to + sizeof(delivery->grh),
+				delivery->payload->bytes);
 }
 
 /* Past the eager ring, at once or not at all: nobody comes back to it. */
 static enum adev_dma_result place_directly(struct adev_function *fn,
 					   struct adev_link *link,
-					   const struct adev_datagram *datagram,
+					   const struct adev_delivery *delivery,
 					   const struct adev_gather *into)
 {
 	char buffer[ARNICA_HW_GRH_BYTES + ADEV_DATAGRAM_MAX_BYTES];
 	uint32_t bytes = ARNICA_HW_GRH_BYTES +
-			 (uint32_t)datagram->payload->bytes;
+			 (uint32_t)delivery->payload->bytes;
 	struct adev_gather local;
 	struct adev_transfer transfer = {
 		.fn = fn,
@@ -58,7 +58,7 @@ static enum adev_dma_result place_directly(struct adev_function *fn,
 	if (atomic_load_explicit(&link->view->method, memory_order_relaxed) ==
 	    ADEV_DMA_BOUNCE)
 		return ADEV_DMA_LATER;
-	if (!assemble(datagram, buffer))
+	if (!assemble(delivery, buffer))
 		return ADEV_DMA_LOCAL_FAULT;
 	local.num_pieces = 1;
 	local.bytes = bytes;
@@ -73,25 +73,25 @@ static enum adev_dma_result place_directly(struct adev_function *fn,
 }
 
 static void complete(struct adev_link *link,
-		     const struct adev_datagram *datagram,
+		     const struct adev_delivery *delivery,
 		     enum arnica_hw_status status, uint16_t flags)
 {
 	struct adev_completion completion = {
 		.opcode = ARNICA_HW_RECV,
 		.status = (uint8_t)status,
-		.solicited = datagram->solicited,
+		.solicited = delivery->solicited,
 	};
 
 	if (!status) {
 		completion.byte_len = ARNICA_HW_GRH_BYTES +
-				      (uint32_t)datagram->payload->bytes;
+				      (uint32_t)delivery->payload->bytes;
 		completion.flags = flags | ARNICA_HW_CQE_GRH;
-		completion.vendor_error = datagram->source_qpn |
-					  datagram->service_level << 24;
+		completion.vendor_error = delivery->source_qpn |
+					  delivery->service_level << 24;
 	}
-	if (!status && datagram->has_immediate) {
+	if (!status && delivery->has_immediate) {
 		completion.flags |= ARNICA_HW_CQE_IMM;
-		completion.immediate = datagram->immediate;
+		completion.immediate = delivery->immediate;
 	}
 	adev_receive_complete(link, &completion);
 	/* P2. Under the lock: see datagram.h. */
@@ -101,10 +101,10 @@ static void complete(struct adev_link *link,
 
 /* The receiver's own fault, for which its QP ends (IBTA 10.10.3.2). */
 static void fail_receiver(struct adev_link *link,
-			  const struct adev_datagram *datagram,
+			  const struct adev_delivery *delivery,
 			  enum arnica_hw_status status)
 {
-	complete(link, datagram, status, 0);
+	complete(link, delivery, status, 0);
 	link->qp->error_cause = status;
 	link->qp->async_event = 0;
 	atomic_store_explicit(&link->qp->state, ARNICA_HW_QPS_ERR,
@@ -114,35 +114,35 @@ static void fail_receiver(struct adev_link *link,
 
 static enum adev_placed place_payload(struct adev_function *fn,
 				      struct adev_link *link,
-				      const struct adev_datagram *datagram,
+				      const struct adev_delivery *delivery,
 				      const struct adev_gather *into,
 				      enum adev_loss *why)
 {
 	uint32_t bytes = ARNICA_HW_GRH_BYTES +
-			 (uint32_t)datagram->payload->bytes;
+			 (uint32_t)delivery->payload->bytes;
 	uint32_t offset, end;
 
 	if (adev_receive_eager(link, bytes, &offset, &end)) {
 		struct arnica_hw_cqe *cqe = adev_ring_entry(&link->ring,
 							    link->qp->rq_head);
 
-		if (!assemble(datagram, link->eager + offset))
+		if (!assemble(delivery, link->eager + offset))
 			return ADEV_PLACED_LOCAL;
 		cqe->eager_offset = arnica_to_le32(offset);
 		cqe->eager_end = arnica_to_le32(end);
 		link->qp->eager_head = end;
-		complete(link, datagram, ARNICA_HW_STATUS_SUCCESS,
+		complete(link, delivery, ARNICA_HW_STATUS_SUCCESS,
 			 ARNICA_HW_CQE_EAGER);
 		return ADEV_PLACED;
 	}
-	switch (place_directly(fn, link, datagram, into)) {
+	switch (place_directly(fn, link, delivery, into)) {
 	case ADEV_DMA_DONE:
-		complete(link, datagram, ARNICA_HW_STATUS_SUCCESS, 0);
+		complete(link, delivery, ARNICA_HW_STATUS_SUCCESS, 0);
 		return ADEV_PLACED;
 	case ADEV_DMA_LOCAL_FAULT:
 		return ADEV_PLACED_LOCAL;
 	case ADEV_DMA_FAULT:
-		fail_receiver(link, datagram, ARNICA_HW_STATUS_LOC_PROT_ERR);
+		fail_receiver(link, delivery, ARNICA_HW_STATUS_LOC_PROT_ERR);
 		return ADEV_PLACED;
 	case ADEV_DMA_GONE:
 	case ADEV_DMA_MORE:
@@ -164,7 +164,7 @@ static void skip_used(struct adev_link *link)
 
 enum adev_placed adev_datagram_place(struct adev_function *fn,
 				     struct adev_link *link,
-				     const struct adev_datagram *datagram,
+				     const struct adev_delivery *delivery,
 				     enum adev_loss *why)
 {
 	struct adev_gather into;
@@ -172,7 +172,7 @@ enum adev_placed adev_datagram_place(struct adev_function *fn,
 
 	if (link->qp->incarnation != link->incarnation)
 		return ADEV_PLACED_STALE;
-	if (!admit(link, datagram, why))
+	if (!admit(link, delivery, why))
 		return ADEV_PLACED_LOST;
 	skip_used(link);
 	if (!adev_receive_posted(link)) {
@@ -182,14 +182,14 @@ enum adev_placed adev_datagram_place(struct adev_function *fn,
 	ADEV_POINT("datagram_admitted");
 	status = adev_receive_gather(link, &into);
 	if (status) {
-		fail_receiver(link, datagram, status);
+		fail_receiver(link, delivery, status);
 		return ADEV_PLACED;
 	}
-	if (into.bytes < ARNICA_HW_GRH_BYTES + datagram->payload->bytes) {
+	if (into.bytes < ARNICA_HW_GRH_BYTES + delivery->payload->bytes) {
 		/* It costs this receive and nothing else. */
-		complete(link, datagram, ARNICA_HW_STATUS_LOC_LEN_ERR, 0);
+		complete(link, delivery, ARNICA_HW_STATUS_LOC_LEN_ERR, 0);
 		*why = ADEV_LOSS_REFUSED;
 		return ADEV_PLACED_LOST;
 	}
-	return place_payload(fn, link, datagram, &into, why);
+	return place_payload(fn, link, delivery, &into, why);
 }

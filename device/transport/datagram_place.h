@@ -13,7 +13,7 @@
 
 #define ADEV_DATAGRAM_MAX_BYTES 4096u
 
-struct adev_datagram {
+struct adev_delivery {
 	uint32_t source_qpn;
 	uint32_t service_level;
 	uint32_t qkey;
@@ -34,7 +34,7 @@ enum adev_placed {
 /* With the responder lock of link->qp held. Tells the receiver's host. */
 enum adev_placed adev_datagram_place(struct adev_function *fn,
 				     struct adev_link *link,
-				     const struct adev_datagram *datagram,
+				     const struct adev_delivery *delivery,
 				     enum adev_loss *why) ARNICA_MUST_CHECK;
 
 #endif

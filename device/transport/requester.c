@@ -221,6 +221,7 @@ static enum adev_progress ignore(struct adev_qp *qp, enum adev_verdict verdict)
 	case ADEV_VERDICT_RNR:
 		return lose(qp, ADEV_LOSS_NO_RECEIVE);
 	case ADEV_VERDICT_STALE:
+		return lose(qp, ADEV_LOSS_NO_QP);
 	case ADEV_VERDICT_SILENT:
 		qp->link.resolved = false;
 		return lose(qp, ADEV_LOSS_NOT_READY);
@@ -265,6 +266,9 @@ enum adev_progress adev_requester_run(struct adev_qp *qp)
 	case ADEV_LINK_UP:
 		break;
 	case ADEV_LINK_BUSY:
+		if (!reliable)
+			return ignore(qp, ADEV_VERDICT_LATER);
+		/* fall through */
 	case ADEV_LINK_ABSENT:
 		capture(qp, true, ADEV_VERDICT_SILENT);
 		return reliable ? wait_for_answer(qp) :

@@ -50,7 +50,7 @@ static enum adev_verdict admit(struct adev_qp *qp)
 	if (responder->incarnation != qp->link.incarnation)
 		return ADEV_VERDICT_STALE;
 	if (state != ARNICA_HW_QPS_RTR && state != ARNICA_HW_QPS_RTS &&
-	    state != ARNICA_HW_QPS_SQD)
+	    state != ARNICA_HW_QPS_SQD && state != ARNICA_HW_QPS_SQE)
 		return ADEV_VERDICT_SILENT;
 	if (responder->type != qp->type || responder->dest_qpn != qp->qpn)
 		return ADEV_VERDICT_SILENT;

@@ -35,11 +35,14 @@ uint32_t two_to_init(struct two_qp *qp, const struct two_wish *wish)
 		.state = arnica_to_le32(ARNICA_HW_QPS_INIT),
 		.port = arnica_to_le32(1),
 		.access = arnica_to_le32(wish->access),
+		.qkey = arnica_to_le32(wish->qkey),
 	};
 
 	return modify(qp, &attributes,
 		      IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT |
-			      IBV_QP_ACCESS_FLAGS);
+			      (qp->type == ARNICA_HW_QP_UD ?
+				       IBV_QP_QKEY :
+				       IBV_QP_ACCESS_FLAGS));
 }
 
 uint32_t two_to_rtr(struct two_qp *qp, const struct two_wish *wish,
@@ -55,6 +58,8 @@ uint32_t two_to_rtr(struct two_qp *qp, const struct two_wish *wish,
 		.sl = arnica_to_le32(wish->sl),
 	};
 
+	if (qp->type == ARNICA_HW_QP_UD)
+		return two_to_state(qp, ARNICA_HW_QPS_RTR);
 	return modify(qp, &attributes,
 		      IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU |
 			      IBV_QP_DEST_QPN | IBV_QP_RQ_PSN |

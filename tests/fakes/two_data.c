@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <arnica/hw/event.h>
+#include <infiniband/verbs.h>
 
 #include "two_functions.h"
 
@@ -41,6 +42,21 @@ void *two_entry(struct two_qp *qp, enum two_which which, uint32_t index)
 	       (size_t)(index & (queue->slots - 1)) * queue->stride;
 }
 
+struct two_request two_datagram(const struct two_function *own, uint32_t offset,
+				uint32_t length, uint32_t ah,
+				const struct two_qp *to, uint32_t qkey)
+{
+	return (struct two_request){
+		.opcode = ARNICA_HW_OP_SEND,
+		.flags = ARNICA_HW_WQE_SIGNALED,
+		.ah = ah,
+		.dest_qpn = to->qpn,
+		.qkey = qkey,
+		.num_sge = 1,
+		.sge = { two_segment(own, offset, length) },
+	};
+}
+
 uint32_t two_post(struct two_qp *qp, const struct two_request *request)
 {
 	struct two_queue *queue = &qp->queue[TWO_SEND];
@@ -58,6 +74,11 @@ uint32_t two_post(struct two_qp *qp, const struct two_request *request)
 		.address = arnica_to_le64(request->remote_address),
 		.rkey = arnica_to_le32(request->rkey),
 	};
+	const struct arnica_hw_wqe_datagram datagram = {
+		.ah = arnica_to_le32(request->ah),
+		.dest_qpn = arnica_to_le32(request->dest_qpn),
+		.qkey = arnica_to_le32(request->qkey),
+	};
 	const struct arnica_hw_wqe_atomic atomic = {
 		.swap_or_add = arnica_to_le64(request->swap_or_add),
 		.compare = arnica_to_le64(request->compare),
@@ -65,7 +86,12 @@ uint32_t two_post(struct two_qp *qp, const struct two_request *request)
 	uint32_t offset = arnica_hw_wqe_data_offset(request->opcode);
 
 	memcpy(entry, &control, sizeof(control));
-	memcpy(entry + ARNICA_HW_WQE_REMOTE_OFFSET, &remote, sizeof(remote));
+	if (qp->type == ARNICA_HW_QP_UD)
+		memcpy(entry + ARNICA_HW_WQE_DATAGRAM_OFFSET, &datagram,
+		       sizeof(datagram));
+	else
+		memcpy(entry + ARNICA_HW_WQE_REMOTE_OFFSET, &remote,
+		       sizeof(remote));
 	if (arnica_hw_opcode_is_atomic(request->opcode))
 		memcpy(entry + ARNICA_HW_WQE_ATOMIC_OFFSET, &atomic,
 		       sizeof(atomic));
@@ -186,6 +212,7 @@ bool two_poll(struct two_qp *qp, enum two_which which,
 	completion->byte_len = arnica_from_le32(cqe->byte_len);
 	completion->immediate = arnica_from_be32(cqe->immediate);
 	completion->wqe_index = arnica_from_le32(cqe->wqe_index);
+	completion->source = arnica_from_le32(cqe->source);
 	if (completion->flags & (ARNICA_HW_CQE_DATA | ARNICA_HW_CQE_EAGER))
 		scatter(qp, cqe, completion);
 	queue->polled++;
@@ -221,21 +248,33 @@ void two_expect_state(struct two_qp *qp, enum arnica_hw_qp_state state)
 	}
 }
 
+/* This machine's addresses may change while a test runs. */
+static bool is_of_port(uint32_t type)
+{
+	return type == IBV_EVENT_GID_CHANGE || type == IBV_EVENT_PORT_ACTIVE ||
+	       type == IBV_EVENT_PORT_ERR;
+}
+
 int two_async(struct two_function *function, bool wait)
 {
 	struct pollfd readable = { function->async_fd, POLLIN, 0 };
 	struct arnica_hw_async_event event;
 	uint64_t until = 0;
 
-	while (poll(&readable, 1, 0) != 1) {
+	for (;;) {
+		if (poll(&readable, 1, 0) == 1) {
+			assert_int_equal(read(function->async_fd, &event,
+					      sizeof(event)),
+					 sizeof(event));
+			if (!is_of_port(event.type))
+				return (int)event.type;
+			continue;
+		}
 		if (!wait)
 			return -1;
 		two_work(function);
 		(void)two_patience(&until);
 	}
-	assert_int_equal(read(function->async_fd, &event, sizeof(event)),
-			 sizeof(event));
-	return (int)event.type;
 }
 
 void two_fill(void *memory, size_t bytes, uint32_t seed)

@@ -11,6 +11,7 @@
 #include <arnica/hw/event.h>
 
 #include "core/clock.h"
+#include "domain/port.h"
 #include "fixture.h"
 
 /* How long a test waits for what must come; no result depends on it. */
@@ -217,10 +218,9 @@ static void map_queue(struct two_queue *queue, struct arnica_bus *bus,
 void two_create(struct two_qp *qp, struct two_function *function,
 		const struct two_wish *wish)
 {
-	const struct arnica_hw_command command = {
+	struct arnica_hw_command command = {
 		.opcode = arnica_to_le32(ARNICA_HW_CMD_CREATE_QP),
 		.create_qp = {
-			.type = arnica_to_le32(ARNICA_HW_QP_RC),
 			.pd = arnica_to_le32(function->pd),
 			.send_cq = arnica_to_le32(function->cq[TWO_SEND]),
 			.recv_cq = arnica_to_le32(function->cq[TWO_RECEIVE]),
@@ -233,6 +233,8 @@ void two_create(struct two_qp *qp, struct two_function *function,
 	};
 	struct arnica_hw_completion completion;
 
+	qp->type = wish->type ? wish->type : ARNICA_HW_QP_RC;
+	command.create_qp.type = arnica_to_le32(qp->type);
 	assert_ok(two_command(function, &command, &completion));
 	qp->function = function;
 	qp->handle = arnica_from_le32(completion.qp.handle);
@@ -245,4 +247,33 @@ void two_create(struct two_qp *qp, struct two_function *function,
 uint32_t two_destroy(struct two_qp *qp)
 {
 	return two_object(qp->function, ARNICA_HW_CMD_DESTROY_QP, qp->handle);
+}
+
+uint32_t two_address(struct two_function *function, uint32_t pd,
+		     uint32_t gid_index, uint32_t *handle)
+{
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_CREATE_AH),
+		.create_ah = {
+			.pd = arnica_to_le32(pd),
+			.port = arnica_to_le32(1),
+			.attributes = {
+				.is_global = arnica_to_le32(1),
+				.sgid_index = arnica_to_le32(gid_index),
+				.sl = arnica_to_le32(5),
+				.traffic_class = arnica_to_le32(0x68),
+				.flow_label = arnica_to_le32(0x12345),
+				.hop_limit = arnica_to_le32(9),
+			},
+		},
+	};
+	struct arnica_hw_completion completion;
+	struct arnica_bus_gid gid;
+	uint32_t status;
+
+	assert_ok(adev_port_gid(gid_index, &gid));
+	memcpy(command.create_ah.attributes.dgid, gid.raw, sizeof(gid.raw));
+	status = two_command(function, &command, &completion);
+	*handle = arnica_from_le32(completion.object.handle);
+	return status;
 }

@@ -62,6 +62,7 @@ struct two_queue {
 struct two_qp {
 	struct two_function *function;
 	uint32_t handle, qpn;
+	uint32_t type; /* enum arnica_hw_qp_type */
 	struct two_queue queue[2]; /* by enum two_which */
 };
 
@@ -72,6 +73,8 @@ struct two {
 
 /* How a QP is created and connected. */
 struct two_wish {
+	enum arnica_hw_qp_type type; /* zero: RC */
+	uint32_t qkey;               /* UD */
 	uint32_t send_depth, recv_depth, sge, inline_bytes;
 	uint32_t access;
 	uint32_t mtu; /* 1 (256) to 5 (4096) */
@@ -84,6 +87,7 @@ struct two_wish {
 struct two_completion {
 	uint32_t status, opcode, flags;
 	uint32_t byte_len, immediate, wqe_index;
+	uint32_t source; /* datagrams: masks of cqe.h */
 };
 
 /* A work request of the send queue. */
@@ -94,6 +98,7 @@ struct two_request {
 	uint64_t remote_address;
 	uint32_t rkey;
 	uint64_t swap_or_add, compare;
+	uint32_t ah, dest_qpn, qkey; /* UD, in place of address and key */
 	uint32_t num_sge;
 	struct arnica_hw_data_segment sge[4];
 	const void *data; /* with INLINE */
@@ -135,6 +140,10 @@ uint32_t two_register(struct two_function *function, void *address,
 uint32_t two_object(struct two_function *function,
 		    enum arnica_hw_command_opcode opcode, uint32_t handle);
 
+/* An address handle of a PD, to GID `index` of the own table. */
+uint32_t two_address(struct two_function *function, uint32_t pd,
+		     uint32_t gid_index, uint32_t *handle);
+
 struct two_wish two_defaults(void);
 void two_create(struct two_qp *qp, struct two_function *function,
 		const struct two_wish *wish);
@@ -159,6 +168,11 @@ struct two_request two_request(enum arnica_hw_opcode opcode,
 			       const struct two_function *own, uint32_t offset,
 			       uint32_t length, const struct two_function *peer,
 			       uint32_t remote);
+
+/* A datagram from `offset` of the own buffer to a QP, signaled. */
+struct two_request two_datagram(const struct two_function *own, uint32_t offset,
+				uint32_t length, uint32_t ah,
+				const struct two_qp *to, uint32_t qkey);
 
 /* Writes an entry; returns its index. two_ring() announces what was written. */
 uint32_t two_post(struct two_qp *qp, const struct two_request *request);
@@ -188,7 +202,7 @@ void two_expect_none(struct two_qp *qp, enum two_which which);
 /* Waits until the QP is in that state. */
 void two_expect_state(struct two_qp *qp, enum arnica_hw_qp_state state);
 
-/* Waits for the next asynchronous event; its type. -1: none is there, with
+/* Waits for the next asynchronous event of a QP or CQ; its type. -1: none is there, with
  * `wait` false. */
 int two_async(struct two_function *function, bool wait);
 

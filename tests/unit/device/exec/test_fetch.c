@@ -6,6 +6,7 @@
 #include "exec/exec.h"
 #include "test.h"
 #include "tpt/tpt.h"
+#include "transport/address_handle.h"
 
 #define PD 7u
 #define STAG 0x101u
@@ -353,6 +354,84 @@ static void a_message_that_is_too_long_is_refused(void **state)
 	assert_int_equal(fetch(), ARNICA_HW_STATUS_LOC_LEN_ERR);
 }
 
+/* Rows: RC, UC, UD. */
+static void each_service_has_its_operations(void **state)
+{
+	static const char *const legal[] = { "nyynyyyyynn", "nyynyynnnnn",
+					     "nyynnnnnnnn" };
+	uint32_t type, opcode;
+
+	(void)state;
+	fn->ahs = calloc(1, sizeof(*fn->ahs));
+	assert_non_null(adev_ah_make(fn->ahs, 0));
+	atomic_store(&adev_ah_make(fn->ahs, 0)->pd, PD + 1);
+	qp->path_mtu_bytes = 4096;
+	for (type = ARNICA_HW_QP_RC; type <= ARNICA_HW_QP_UD; type++)
+		for (opcode = 0; opcode < ARNICA_HW_OP_COUNT; opcode++) {
+			bool atomic = arnica_hw_opcode_is_atomic(opcode);
+
+			qp->type = type;
+			control(opcode, 0, 1);
+			memset(&wqe.remote, 0, sizeof(wqe.remote));
+			segment(atomic ? 1 : 0, 0, 8, STAG);
+			assert_int_equal(fetch() == ARNICA_HW_STATUS_SUCCESS,
+					 legal[type - ARNICA_HW_QP_RC]
+					      [opcode] == 'y');
+		}
+	adev_ah_fini(fn->ahs);
+	free(fn->ahs);
+}
+
+static void a_datagram_names_its_destination(void **state)
+{
+	const struct arnica_hw_wqe_datagram datagram = {
+		.ah = arnica_to_le32(300),
+		.dest_qpn = arnica_to_le32(0xabcdef),
+		.qkey = arnica_to_le32(0x11),
+	};
+	struct arnica_hw_wqe_datagram bad;
+
+	(void)state;
+	fn->ahs = calloc(1, sizeof(*fn->ahs));
+	atomic_store(&adev_ah_make(fn->ahs, 300)->pd, PD + 1);
+	atomic_store(&adev_ah_make(fn->ahs, 301)->pd, PD + 2);
+	qp->type = ARNICA_HW_QP_UD;
+	qp->path_mtu_bytes = 1024;
+	qp->attributes.qkey = arnica_to_le32(0x77);
+	control(ARNICA_HW_OP_SEND, 0, 1);
+	segment(0, 0, 1024, STAG);
+	memcpy(&wqe.remote, &datagram, sizeof(datagram));
+	assert_ok(fetch());
+	assert_ptr_equal(qp->message.ah, adev_ah_find(fn->ahs, 300));
+	assert_int_equal(qp->message.dest_qpn, 0xabcdef);
+	assert_int_equal(qp->message.qkey, 0x11);
+	bad = datagram;
+	bad.qkey = arnica_to_le32(ARNICA_HW_QKEY_CONTROLLED);
+	memcpy(&wqe.remote, &bad, sizeof(bad));
+	assert_ok(fetch());
+	assert_int_equal(qp->message.qkey, 0x77);
+	bad = datagram;
+	bad.dest_qpn = arnica_to_le32(0x1000000);
+	memcpy(&wqe.remote, &bad, sizeof(bad));
+	expect_invalid();
+	bad = datagram;
+	bad.ah = arnica_to_le32(301); /* of another domain */
+	memcpy(&wqe.remote, &bad, sizeof(bad));
+	expect_invalid();
+	bad.ah = arnica_to_le32(302);
+	memcpy(&wqe.remote, &bad, sizeof(bad));
+	expect_invalid();
+	bad.ah = arnica_to_le32(ADEV_MAX_AH);
+	memcpy(&wqe.remote, &bad, sizeof(bad));
+	expect_invalid();
+	assert_int_equal(fn->counters.wqe_invalid, 4);
+	memcpy(&wqe.remote, &datagram, sizeof(datagram));
+	segment(0, 0, 1025, STAG);
+	assert_int_equal(fetch(), ARNICA_HW_STATUS_LOC_LEN_ERR);
+	adev_ah_fini(fn->ahs);
+	free(fn->ahs);
+}
+
 #define fetch_test(function)                                                   \
 	cmocka_unit_test_setup_teardown(function, setup, teardown)
 
@@ -376,6 +455,8 @@ int main(void)
 			segments_that_may_not_be_used_are_refused_and_counted),
 		fetch_test(what_returns_data_needs_the_right_to_write_locally),
 		fetch_test(a_message_that_is_too_long_is_refused),
+		fetch_test(each_service_has_its_operations),
+		fetch_test(a_datagram_names_its_destination),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

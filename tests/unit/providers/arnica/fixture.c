@@ -22,23 +22,31 @@ static const struct arnica_abi_device_ops device_ops = {
 	.uninit_device = keep_device,
 };
 
-struct arnica_qp *fixture_add_qp(struct fixture *fixture)
+struct arnica_qp *fixture_add_qp_of(struct fixture *fixture,
+				    struct arnica_cq *cq, enum ibv_qp_type type)
 {
 	struct ibv_qp_init_attr_ex attr = {
-		.send_cq = ibv_cq_ex_to_cq(&fixture->cq->verbs),
-		.recv_cq = ibv_cq_ex_to_cq(&fixture->cq->verbs),
+		.send_cq = ibv_cq_ex_to_cq(&cq->verbs),
+		.recv_cq = ibv_cq_ex_to_cq(&cq->verbs),
 		.cap = { FIXTURE_DEPTH, FIXTURE_DEPTH, FIXTURE_SGE, FIXTURE_SGE,
 			 FIXTURE_INLINE },
-		.qp_type = IBV_QPT_RC,
+		.qp_type = type,
 		.comp_mask = IBV_QP_INIT_ATTR_PD |
 			     IBV_QP_INIT_ATTR_SEND_OPS_FLAGS,
 		.pd = fixture->pd,
 		.send_ops_flags = IBV_QP_EX_WITH_SEND |
-				  IBV_QP_EX_WITH_RDMA_WRITE,
+				  (type == IBV_QPT_UD ?
+					   0 :
+					   IBV_QP_EX_WITH_RDMA_WRITE),
 	};
 	struct ibv_qp *qp = ibv_create_qp_ex(fixture->ibv, &attr);
 
 	return qp ? arnica_qp_of(qp) : NULL;
+}
+
+struct arnica_qp *fixture_add_qp(struct fixture *fixture)
+{
+	return fixture_add_qp_of(fixture, fixture->cq, IBV_QPT_RC);
 }
 
 int fixture_open(void **state)

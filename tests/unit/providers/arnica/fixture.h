@@ -34,6 +34,9 @@ int fixture_close(void **state);
 
 /* One more QP on the fixture's CQ, with all ibv_wr_* functions. */
 struct arnica_qp *fixture_add_qp(struct fixture *fixture);
+struct arnica_qp *fixture_add_qp_of(struct fixture *fixture,
+				    struct arnica_cq *cq,
+				    enum ibv_qp_type type);
 
 /* Sets the state on the host's side, as a successful modify does. */
 void fixture_set_state(struct arnica_qp *qp, enum ibv_qp_state state);
