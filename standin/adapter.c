@@ -77,12 +77,14 @@ static int standin_adapter_bind(struct standin_adapter *adapter)
 		return ENODEV;
 	*(void **)&adapter->read_identity = dlsym(library,
 						  "arnica_bus_identity");
+	*(void **)&adapter->port_changed = dlsym(library,
+						 "arnica_bus_port_changed");
 	*(void **)&adapter->open_channel = dlsym(library,
 						 "arnica_bus_channel_open");
 	*(void **)&adapter->open_async = dlsym(library,
 					       "arnica_bus_async_open");
-	if (adapter->read_identity && adapter->open_channel &&
-	    adapter->open_async)
+	if (adapter->read_identity && adapter->port_changed &&
+	    adapter->open_channel && adapter->open_async)
 		return 0;
 	standin_complain(
 		"%s does not fit this version of the stand-in; no RDMA "

@@ -4,7 +4,8 @@
  * program touches an RDMA path for the first time and not before.
  *
  * What was found out then (functions, identity, the sysfs tree) stays as it is
- * for the life of the process, failure included; failure writes one line.
+ * for the life of the process, failure included; failure writes one line. Only
+ * the port is asked for anew (port_changed): identity.port is of that time.
  */
 #ifndef STANDIN_ADAPTER_H
 #define STANDIN_ADAPTER_H
@@ -17,6 +18,7 @@
 
 struct standin_adapter {
 	int (*read_identity)(struct arnica_bus_identity *identity);
+	bool (*port_changed)(struct arnica_bus_port *port);
 	int (*open_channel)(int device_fd, int *fd);
 	int (*open_async)(int device_fd, int *fd);
 	struct arnica_bus_identity identity;

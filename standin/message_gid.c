@@ -58,19 +58,27 @@ const struct standin_attr_rule standin_gid_table_rules[4] = {
 				  .output = true },
 };
 
-static bool standin_gid_is_empty(const struct arnica_bus_identity *identity,
+/* No port has version zero, so this one is always another. */
+static void standin_gid_read(const struct standin_adapter *adapter,
+			     struct arnica_bus_port *now)
+{
+	memset(now, 0, sizeof(*now));
+	(void)adapter->port_changed(now);
+}
+
+static bool standin_gid_is_empty(const struct arnica_bus_port *now,
 				 uint32_t index)
 {
 	static const uint8_t zeros[16];
 
-	return index >= identity->port.num_gids ||
-	       !memcmp(identity->port.gids[index].raw, zeros, sizeof(zeros));
+	return index >= now->num_gids ||
+	       !memcmp(now->gids[index].raw, zeros, sizeof(zeros));
 }
 
-static void standin_gid_fill(const struct arnica_bus_identity *identity,
+static void standin_gid_fill(const struct arnica_bus_port *now,
 			     uint32_t index, struct ib_uverbs_gid_entry *entry)
 {
-	const struct arnica_bus_gid *gid = &identity->port.gids[index];
+	const struct arnica_bus_gid *gid = &now->gids[index];
 
 	memset(entry, 0, sizeof(*entry));
 	memcpy(entry->gid, gid->raw, sizeof(entry->gid));
@@ -96,7 +104,7 @@ static int standin_gid_check_flags(const struct standin_attrs *attrs,
 int standin_gid_entry(const struct standin_adapter *adapter, int fd,
 		      const struct standin_attrs *attrs)
 {
-	const struct arnica_bus_identity *identity = &adapter->identity;
+	struct arnica_bus_port now;
 	struct ib_uverbs_gid_entry entry;
 	uint64_t port;
 	uint64_t index;
@@ -114,9 +122,10 @@ int standin_gid_entry(const struct standin_adapter *adapter, int fd,
 		return error;
 	if (port != STANDIN_GID_PORT || index >= ARNICA_HW_GID_TABLE_LEN)
 		return EINVAL;
-	if (standin_gid_is_empty(identity, (uint32_t)index))
+	standin_gid_read(adapter, &now);
+	if (standin_gid_is_empty(&now, (uint32_t)index))
 		return ENODATA;
-	standin_gid_fill(identity, (uint32_t)index, &entry);
+	standin_gid_fill(&now, (uint32_t)index, &entry);
 	return standin_attrs_put(attrs, STANDIN_ENTRY_ANSWER, &entry,
 				 sizeof(entry));
 }
@@ -144,7 +153,7 @@ static int standin_gid_put_entry(uint64_t to, uint64_t entry_bytes,
 int standin_gid_table(const struct standin_adapter *adapter, int fd,
 		      const struct standin_attrs *attrs)
 {
-	const struct arnica_bus_identity *identity = &adapter->identity;
+	struct arnica_bus_port now;
 	const struct ib_uverbs_attr *answer =
 		attrs->found[STANDIN_TABLE_ANSWER];
 	uint64_t entry_bytes;
@@ -162,14 +171,15 @@ int standin_gid_table(const struct standin_adapter *adapter, int fd,
 	if (!entry_bytes || answer->len < entry_bytes ||
 	    answer->len % entry_bytes)
 		return EINVAL;
+	standin_gid_read(adapter, &now);
 	for (index = 0; index < ARNICA_HW_GID_TABLE_LEN && !error; index++) {
 		struct ib_uverbs_gid_entry entry;
 
-		if (standin_gid_is_empty(identity, index))
+		if (standin_gid_is_empty(&now, index))
 			continue;
 		if (count == answer->len / entry_bytes)
 			return EINVAL;
-		standin_gid_fill(identity, index, &entry);
+		standin_gid_fill(&now, index, &entry);
 		error = standin_gid_put_entry(answer->data +
 						      count * entry_bytes,
 					      entry_bytes, &entry);

@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tree_port.h"
+
 static int standin_place_foreign(const char *path, struct standin_place *place)
 {
 	place->kind = STANDIN_PLACE_FOREIGN;
@@ -34,6 +36,7 @@ static int standin_place_in_tree(const struct standin_match *match,
 
 	if (error)
 		return error;
+	standin_tree_follow_port(adapter);
 	if ((size_t)snprintf(place->path, sizeof(place->path), "%s%s%s",
 			     adapter->root, match->base,
 			     match->rest) >= sizeof(place->path))

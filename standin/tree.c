@@ -44,11 +44,10 @@ static uint64_t standin_hash_string(uint64_t hash, const char *string,
 }
 
 /* Field by field, because the bytes between them and behind the strings are
- * not part of the identity. */
+ * not part of the identity. Nor is the port: it changes. */
 uint64_t standin_tree_hash(const struct arnica_bus_identity *identity)
 {
 	uint64_t hash = 0xcbf29ce484222325ull;
-	uint32_t i;
 
 	hash = standin_hash_number(hash, STANDIN_TREE_CONTENT_VERSION);
 	hash = standin_hash_number(hash, identity->node_guid);
@@ -56,17 +55,6 @@ uint64_t standin_tree_hash(const struct arnica_bus_identity *identity)
 	hash = standin_hash_number(hash, identity->vendor_part_id);
 	hash = standin_hash_string(hash, identity->device_name,
 				   sizeof(identity->device_name));
-	hash = standin_hash_string(hash, identity->port.interface_name,
-				   sizeof(identity->port.interface_name));
-	for (i = 0; i < ARNICA_HW_GID_TABLE_LEN; i++) {
-		const struct arnica_bus_gid *gid = &identity->port.gids[i];
-
-		if (i >= identity->port.num_gids)
-			break;
-		hash = standin_hash_bytes(hash, gid->raw, sizeof(gid->raw));
-		hash = standin_hash_string(hash, gid->interface_name,
-					   sizeof(gid->interface_name));
-	}
 	return hash;
 }
 

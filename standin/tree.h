@@ -3,9 +3,9 @@
  * The sysfs tree of the adapter: which folder it is in, and that it is there.
  *
  * The name of the tree follows from the identity and from the version of the
- * contents, so that processes with one identity share one tree and nobody ever
- * changes a tree that another process reads. It is built aside and renamed into
- * place: whoever sees the name sees all of it.
+ * contents, so that processes with one identity share one tree. It is built
+ * aside and renamed into place: whoever sees the name sees all of it. Only the
+ * files of the port change later, see tree_port.h.
  */
 #ifndef STANDIN_TREE_H
 #define STANDIN_TREE_H

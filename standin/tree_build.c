@@ -11,13 +11,29 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-int standin_build_start(struct standin_build *build, const char *root)
+#define STANDIN_BUILD_NEW ".new" /* a file on its way to its place */
+
+static int standin_build_open(struct standin_build *build, const char *root,
+			      bool replaces)
 {
 	build->error = 0;
+	build->replaces = replaces;
 	build->parent[0] = '\0';
 	build->folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (build->folder < 0)
-		return errno;
+	return build->folder < 0 ? errno : 0;
+}
+
+int standin_build_resume(struct standin_build *build, const char *root)
+{
+	return standin_build_open(build, root, true);
+}
+
+int standin_build_start(struct standin_build *build, const char *root)
+{
+	int error = standin_build_open(build, root, false);
+
+	if (error)
+		return error;
 	/* The caller's folder may be for the owner only. */
 	if (fchmod(build->folder, 0755))
 		build->error = errno;
@@ -69,15 +85,12 @@ static void standin_build_parents(struct standin_build *build, const char *path)
 	build->parent[length] = '\0';
 }
 
-static void standin_build_write(struct standin_build *build, const char *path,
-				const char *content, size_t length)
+static void standin_build_put(struct standin_build *build, const char *path,
+			      const char *content, size_t length)
 {
 	ssize_t written;
 	int fd;
 
-	standin_build_parents(build, path);
-	if (build->error)
-		return;
 	fd = openat(build->folder, path,
 		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0) {
@@ -90,6 +103,24 @@ static void standin_build_write(struct standin_build *build, const char *path,
 	else if (written < 0 || fchmod(fd, 0444))
 		standin_build_fail(build);
 	close(fd);
+}
+
+static void standin_build_write(struct standin_build *build, const char *path,
+				const char *content, size_t length)
+{
+	standin_build_parents(build, path);
+	if (build->error)
+		return;
+	if (!build->replaces) {
+		standin_build_put(build, path, content, length);
+		return;
+	}
+	standin_build_drop(build, STANDIN_BUILD_NEW);
+	if (!build->error)
+		standin_build_put(build, STANDIN_BUILD_NEW, content, length);
+	if (!build->error && renameat(build->folder, STANDIN_BUILD_NEW,
+				      build->folder, path))
+		standin_build_fail(build);
 }
 
 void standin_build_file(struct standin_build *build, const char *path,
@@ -135,6 +166,16 @@ void standin_build_node(struct standin_build *build, const char *path)
 	if (mknodat(build->folder, path, S_IFCHR | 0666, makedev(0, 0)))
 		standin_build_write(build, path, "", 0);
 	if (!build->error && fchmodat(build->folder, path, 0666, 0))
+		standin_build_fail(build);
+}
+
+void standin_build_drop(struct standin_build *build, const char *path)
+{
+	if (build->error || !unlinkat(build->folder, path, 0) ||
+	    errno == ENOENT)
+		return;
+	/* A folder: EISDIR here, EPERM by the standard. */
+	if (unlinkat(build->folder, path, AT_REMOVEDIR))
 		standin_build_fail(build);
 }
 

@@ -6,12 +6,14 @@
 #ifndef STANDIN_TREE_BUILD_H
 #define STANDIN_TREE_BUILD_H
 
+#include <stdbool.h>
 #include <time.h>
 
 #include "arnica/hw/format.h"
 
 struct standin_build {
 	int folder;	  /* descriptor of the tree's root */
+	bool replaces;	  /* files that are there already */
 	int error;	  /* the first one, or 0 */
 	char parent[256]; /* made last; most files have the same as before */
 };
@@ -19,6 +21,9 @@ struct standin_build {
 /* Paths are relative to the root; the folders above them are made as needed. */
 int standin_build_start(struct standin_build *build,
 			const char *root) ARNICA_MUST_CHECK;
+/* Goes on with a finished tree: files take the place of those that are there. */
+int standin_build_resume(struct standin_build *build,
+			 const char *root) ARNICA_MUST_CHECK;
 void standin_build_folder(struct standin_build *build, const char *path);
 void standin_build_file(struct standin_build *build, const char *path,
 			const char *format, ...)
@@ -31,6 +36,8 @@ void standin_build_same(struct standin_build *build, const char *path,
 /* A node that is not a file: listings show a character device where the system
  * permits that to everybody (0:0), otherwise an empty file. */
 void standin_build_node(struct standin_build *build, const char *path);
+/* Removes a file or an empty folder, if it is there. */
+void standin_build_drop(struct standin_build *build, const char *path);
 /* Modification time of a finished folder. */
 void standin_build_time(struct standin_build *build, const char *path,
 			struct timespec time);

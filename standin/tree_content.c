@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "device_file.h"
+#include "tree_port.h"
 
-#define STANDIN_SLOT "devices/platform/arnica.0"
 #define STANDIN_UVERBS STANDIN_SLOT "/infiniband_verbs/uverbs0"
 #define STANDIN_ZERO "0\n"
 
@@ -75,9 +75,6 @@ static const struct {
 	const char *name;
 	const char *content;
 } standin_port_files[] = {
-	{ "state", "4: ACTIVE\n" },
-	{ "phys_state", "5: LinkUp\n" },
-	{ "rate", "100 Gb/sec (4X EDR)\n" },
 	{ "link_layer", "Ethernet\n" },
 	{ "lid", "0x0\n" },
 	{ "lid_mask_count", "0\n" },
@@ -120,58 +117,6 @@ static void standin_put_guid(struct standin_build *build, const char *folder,
 	standin_put(build, folder, name, text);
 }
 
-/*
- * An empty slot has zeros for a GID. A kernel's files of its type and of its
- * interface exist but fail to read (EINVAL); a plain file cannot do that, so
- * they are left out, which readers treat alike.
- */
-static void standin_put_gid(struct standin_build *build, const char *port,
-			    uint32_t index, const struct arnica_bus_gid *gid)
-{
-	static const struct arnica_bus_gid empty;
-	char name[64];
-	char text[64];
-	size_t length = 0;
-	size_t i;
-
-	for (i = 0; i < sizeof(gid->raw); i += 2)
-		length += (size_t)snprintf(text + length, sizeof(text) - length,
-					   "%s%02x%02x", i ? ":" : "",
-					   gid->raw[i], gid->raw[i + 1]);
-	snprintf(text + length, sizeof(text) - length, "\n");
-	snprintf(name, sizeof(name), "gids/%u", index);
-	standin_put(build, port, name, text);
-	if (!memcmp(gid->raw, empty.raw, sizeof(gid->raw)))
-		return;
-	snprintf(name, sizeof(name), "gid_attrs/types/%u", index);
-	standin_put(build, port, name, "RoCE v2\n");
-	if (!gid->interface_name[0])
-		return;
-	snprintf(text, sizeof(text), "%.15s\n", gid->interface_name);
-	snprintf(name, sizeof(name), "gid_attrs/ndevs/%u", index);
-	standin_put(build, port, name, text);
-}
-
-static void standin_put_gids(struct standin_build *build, const char *port,
-			     const struct arnica_bus_identity *identity)
-{
-	static const struct arnica_bus_gid empty;
-	char path[PATH_MAX];
-	uint32_t i;
-
-	/* There even when every slot is empty. */
-	snprintf(path, sizeof(path), "%s/gid_attrs", port);
-	standin_build_folder(build, path);
-	snprintf(path, sizeof(path), "%s/gid_attrs/types", port);
-	standin_build_folder(build, path);
-	snprintf(path, sizeof(path), "%s/gid_attrs/ndevs", port);
-	standin_build_folder(build, path);
-	for (i = 0; i < ARNICA_HW_GID_TABLE_LEN; i++)
-		standin_put_gid(build, port, i,
-				i < identity->port.num_gids ? &identity->port.gids[i] :
-							 &empty);
-}
-
 /* All counters are one file: they stay zero, and a tree has many. */
 static void standin_put_counters(struct standin_build *build, const char *port)
 {
@@ -190,8 +135,7 @@ static void standin_put_counters(struct standin_build *build, const char *port)
 	}
 }
 
-static void standin_put_port(struct standin_build *build, const char *device,
-			     const struct arnica_bus_identity *identity)
+static void standin_put_port(struct standin_build *build, const char *device)
 {
 	char port[PATH_MAX / 2];
 	size_t i;
@@ -202,7 +146,6 @@ static void standin_put_port(struct standin_build *build, const char *device,
 	     i < sizeof(standin_port_files) / sizeof(*standin_port_files); i++)
 		standin_put(build, port, standin_port_files[i].name,
 			    standin_port_files[i].content);
-	standin_put_gids(build, port, identity);
 	standin_put_counters(build, port);
 }
 
@@ -218,7 +161,7 @@ static void standin_put_device(struct standin_build *build, const char *device,
 	standin_put(build, device, "hw_rev", "0x1\n");
 	standin_put(build, device, "board_id", "ARNICA00001\n");
 	standin_put_link(build, device, "device", "../../../arnica.0");
-	standin_put_port(build, device, identity);
+	standin_put_port(build, device);
 }
 
 static void standin_put_uverbs(struct standin_build *build, const char *name)
@@ -240,9 +183,6 @@ static void standin_put_uverbs(struct standin_build *build, const char *name)
 static void standin_put_slot(struct standin_build *build,
 			     const struct arnica_bus_identity *identity)
 {
-	char target[128];
-	char name[64];
-
 	standin_build_file(build, STANDIN_SLOT "/vendor", "0x%04x\n",
 			   identity->vendor_id);
 	standin_build_file(build, STANDIN_SLOT "/device", "0x%04x\n",
@@ -259,16 +199,6 @@ static void standin_put_slot(struct standin_build *build,
 			   "platform:arnica\n");
 	standin_build_file(build, STANDIN_SLOT "/uevent",
 			   "DRIVER=arnica\nMODALIAS=platform:arnica\n");
-	snprintf(name, sizeof(name), "net/%.15s", identity->port.interface_name);
-	snprintf(target, sizeof(target), "/sys/class/net/%.15s",
-		 identity->port.interface_name);
-	if (!access(target, F_OK)) {
-		standin_put_link(build, STANDIN_SLOT, name, target);
-		return;
-	}
-	standin_build_folder(build, STANDIN_SLOT "/net");
-	snprintf(target, sizeof(target), "%s/%s", STANDIN_SLOT, name);
-	standin_build_folder(build, target);
 }
 
 void standin_tree_fill(struct standin_build *build,
@@ -287,6 +217,7 @@ void standin_tree_fill(struct standin_build *build,
 		 identity->device_name);
 	standin_put_slot(build, identity);
 	standin_put_device(build, device, identity);
+	standin_tree_put_port(build, identity->device_name, &identity->port);
 	standin_put_uverbs(build, name);
 	standin_build_node(build, "dev/infiniband/uverbs0");
 

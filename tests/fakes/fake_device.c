@@ -2,7 +2,8 @@
 /*
  * An adapter that only has an identity and pipes: what the stand-in needs of
  * libarnica-device.so. FAKE_DOMAIN names the folder of its domain, FAKE_NAME
- * the device; FAKE_ERROR makes the identity fail with that number.
+ * the device; FAKE_ERROR makes the identity fail with that number; FAKE_PORT
+ * is another version of the port.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,20 @@ static const struct arnica_bus_gid fake_gids[] = {
 	{ .raw = { [10] = 0xff, [11] = 0xff, [12] = 10, [15] = 7 } },
 };
 
+#define FAKE_PORT_FIRST 1u
+
+static void fake_port(struct arnica_bus_port *port, uint64_t version)
+{
+	memset(port, 0, sizeof(*port));
+	port->version = version;
+	port->state = 4;
+	port->phys_state = 5;
+	port->num_gids = sizeof(fake_gids) / sizeof(*fake_gids);
+	memcpy(port->gids, fake_gids, sizeof(fake_gids));
+	port->gids[0].raw[15] = (uint8_t)version;
+	strcpy(port->interface_name, "lo");
+}
+
 FAKE_EXPORT int arnica_bus_identity(struct arnica_bus_identity *identity)
 {
 	const char *domain = getenv("FAKE_DOMAIN");
@@ -38,27 +53,23 @@ FAKE_EXPORT int arnica_bus_identity(struct arnica_bus_identity *identity)
 	identity->node_guid = 0x020000fffe000001ull;
 	identity->vendor_id = 0x02a12c;
 	identity->vendor_part_id = 1;
-	identity->port.num_gids = sizeof(fake_gids) / sizeof(*fake_gids);
-	memcpy(identity->port.gids, fake_gids, sizeof(fake_gids));
+	fake_port(&identity->port, FAKE_PORT_FIRST);
 	snprintf(identity->device_name, sizeof(identity->device_name), "%s",
 		 name ? name : "arnica0");
-	snprintf(identity->port.interface_name,
-		 sizeof(identity->port.interface_name), "lo");
 	snprintf(identity->domain_path, sizeof(identity->domain_path), "%s",
 		 domain ? domain : "/tmp");
 	return 0;
 }
 
-/* The port of the next one, when there is a FAKE_PORT: a version number, and the
- * last octet of the first GID. */
+/* FAKE_PORT is its version, and the last octet of its first GID. */
 FAKE_EXPORT bool arnica_bus_port_changed(struct arnica_bus_port *port)
 {
-	const char *version = getenv("FAKE_PORT");
+	const char *text = getenv("FAKE_PORT");
+	uint64_t version = text ? (uint64_t)atoi(text) : FAKE_PORT_FIRST;
 
-	if (!version || port->version == (uint64_t)atoi(version))
+	if (port->version == version)
 		return false;
-	port->version = (uint64_t)atoi(version);
-	port->gids[0].raw[15] = (uint8_t)port->version;
+	fake_port(port, version);
 	return true;
 }
 

@@ -6,17 +6,29 @@
 
 #include "message_fixture.h"
 
+static const struct arnica_bus_port present = {
+	.version = 3,
+	.num_gids = 4,
+	.gids = { { .raw = { 0xfe, 0x80, [15] = 1 }, .interface_index = 5 },
+		  { .raw = { 0 } },
+		  { .raw = { [10] = 0xff, [11] = 0xff, [12] = 10, [15] = 7 },
+		    .interface_index = 6 },
+		  { .raw = { 0 } } },
+};
+
+static bool give_port(struct arnica_bus_port *now)
+{
+	assert_true(now->version != present.version);
+	*now = present;
+	return true;
+}
+
+/* What it was at the beginning says nothing of the present. */
 static const struct standin_adapter adapter = {
-	.identity.port = { .num_gids = 4,
-		      .gids = { { .raw = { 0xfe, 0x80, [15] = 1 },
-				  .interface_index = 5 },
-				{ .raw = { 0 } },
-				{ .raw = { [10] = 0xff,
-					   [11] = 0xff,
-					   [12] = 10,
-					   [15] = 7 },
-				  .interface_index = 6 },
-				{ .raw = { 0 } } } },
+	.port_changed = give_port,
+	.identity.port = { .version = 1,
+			   .num_gids = 1,
+			   .gids = { { .raw = { 0xfe, [15] = 9 } } } },
 };
 
 static int query_entry(uint32_t port, uint32_t index, uint32_t flags,
@@ -60,7 +72,7 @@ static void an_entry_is_the_adapters(void **state)
 	(void)state;
 	memset(&entry, 0xee, sizeof(entry));
 	assert_int_equal(query_entry(1, 2, 0, &entry, sizeof(entry)), 0);
-	assert_memory_equal(entry.gid, adapter.identity.port.gids[2].raw, 16);
+	assert_memory_equal(entry.gid, present.gids[2].raw, 16);
 	assert_int_equal(entry.gid_index, 2);
 	assert_int_equal(entry.port_num, 1);
 	assert_int_equal(entry.gid_type, IB_UVERBS_GID_TYPE_ROCE_V2);
@@ -99,7 +111,7 @@ static void a_larger_entry_is_filled_with_zeros(void **state)
 	(void)state;
 	memset(room, 0xee, sizeof(room));
 	assert_int_equal(query_entry(1, 0, 0, room, 180), 0);
-	assert_memory_equal(room, adapter.identity.port.gids[0].raw, 16);
+	assert_memory_equal(room, present.gids[0].raw, 16);
 	assert_memory_equal(room + sizeof(struct ib_uverbs_gid_entry), zeros,
 			    180 - sizeof(struct ib_uverbs_gid_entry));
 	assert_int_equal(room[180], 0xee);
@@ -151,10 +163,10 @@ static void entries_have_the_size_that_was_asked_for(void **state)
 	(void)state;
 	memset(large, 0xee, sizeof(large));
 	assert_int_equal(query_table(100, large, sizeof(large), &count), 0);
-	assert_memory_equal(large[1], adapter.identity.port.gids[2].raw, 16);
+	assert_memory_equal(large[1], present.gids[2].raw, 16);
 	assert_memory_equal(large[1] + 32, zeros, 68);
 	assert_int_equal(query_table(16, small, sizeof(small), &count), 0);
-	assert_memory_equal(small[1], adapter.identity.port.gids[2].raw, 16);
+	assert_memory_equal(small[1], present.gids[2].raw, 16);
 	assert_int_equal(count, 2);
 }
 

@@ -117,6 +117,24 @@ static void a_path_that_is_too_long_is_an_error(void **state)
 			 ENAMETOOLONG);
 }
 
+static void a_look_at_the_tree_brings_it_up_to_date(void **state)
+{
+	static const char gid[] = "/sys/class/infiniband/arnica0/ports/1/gids/0";
+	struct standin_place place;
+	char text[64] = "";
+	int fd;
+
+	(void)state;
+	setenv("FAKE_PORT", "34", 1);
+	assert_int_equal(standin_place_find(AT_FDCWD, gid, &place), 0);
+	unsetenv("FAKE_PORT");
+	fd = open(place.path, O_RDONLY);
+	assert_true(fd >= 0);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	assert_string_equal(text, "fe80:0000:0000:0000:0000:00ff:fe00:0022\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +143,7 @@ int main(void)
 		cmocka_unit_test(
 			relative_paths_are_looked_up_from_their_folder),
 		cmocka_unit_test(a_path_that_is_too_long_is_an_error),
+		cmocka_unit_test(a_look_at_the_tree_brings_it_up_to_date),
 	};
 
 	return cmocka_run_group_tests(tests, start, finish);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* standin/tree.c, tree_build.c, tree_content.c: the sysfs tree. */
+/* standin/tree.c and what it is made of: the sysfs tree. */
 #include <cmocka.h>
 #include <dirent.h>
 #include <errno.h>
@@ -14,6 +14,7 @@
 
 #include "tree.h"
 #include "tree_build.h"
+#include "tree_port.h"
 
 #define DEVICE "/class/infiniband/arnica0"
 
@@ -33,6 +34,11 @@ static int setup(void **state)
 	identity->node_guid = 0x0123456789abcdefull;
 	identity->vendor_id = 0x2a12c;
 	identity->vendor_part_id = 1;
+	identity->port.version = 1;
+	identity->port.state = 4;
+	identity->port.phys_state = 5;
+	identity->port.active_width = 2;
+	identity->port.active_speed = 32;
 	identity->port.num_gids = 3;
 	memcpy(identity->port.gids[0].raw, gid, sizeof(gid));
 	strcpy(identity->port.gids[0].interface_name, "lo");
@@ -157,11 +163,138 @@ static void the_slot_names_a_network_interface(void **state)
 					stat("/sys/class/net/lo", &status), 0);
 				status.st_ino;
 			}));
-	strcpy(fixture->identity.port.interface_name, "nosuch0");
+}
+
+static struct arnica_bus_port present;
+static unsigned int num_asked;
+
+static bool give_port(struct arnica_bus_port *port)
+{
+	num_asked++;
+	if (port->version == present.version)
+		return false;
+	*port = present;
+	return true;
+}
+
+static void adapter_of(const struct fixture *fixture,
+		       struct standin_adapter *adapter)
+{
+	memset(adapter, 0, sizeof(*adapter));
+	adapter->port_changed = give_port;
+	adapter->identity = fixture->identity;
+	strcpy(adapter->root, fixture->root);
+	present = fixture->identity.port;
+	num_asked = 0;
+}
+
+static void files_of_the_port_follow_it(void **state)
+{
+	struct fixture *fixture = *state;
+	struct standin_adapter adapter;
+	struct stat before, after;
+
 	assert_int_equal(
 		standin_tree_provide(&fixture->identity, fixture->root), 0);
+	before = status_of(fixture, DEVICE);
+	adapter_of(fixture, &adapter);
+	present.version = 2;
+	present.state = 1;
+	present.phys_state = 3;
+	present.active_width = 1;
+	present.active_speed = 1;
+	present.gids[1] = present.gids[0];
+	memset(&present.gids[0], 0, sizeof(present.gids[0]));
+	strcpy(present.gids[1].interface_name, "nosuch1");
+	strcpy(present.interface_name, "nosuch0");
+	standin_tree_follow_port(&adapter);
+	assert_file(fixture, DEVICE "/ports/1/state", "1: DOWN\n");
+	assert_file(fixture, DEVICE "/ports/1/phys_state", "3: Disabled\n");
+	assert_file(fixture, DEVICE "/ports/1/rate",
+		    "2.5 Gb/sec (1X SDR)\n");
+	assert_file(fixture, DEVICE "/ports/1/gids/0",
+		    "0000:0000:0000:0000:0000:0000:0000:0000\n");
+	assert_none(fixture, DEVICE "/ports/1/gid_attrs/types/0");
+	assert_none(fixture, DEVICE "/ports/1/gid_attrs/ndevs/0");
+	assert_file(fixture, DEVICE "/ports/1/gids/1",
+		    "0000:0000:0000:0000:0000:ffff:0a00:0007\n");
+	assert_file(fixture, DEVICE "/ports/1/gid_attrs/types/1", "RoCE v2\n");
+	assert_file(fixture, DEVICE "/ports/1/gid_attrs/ndevs/1", "nosuch1\n");
 	assert_true(S_ISDIR(
 		status_of(fixture, DEVICE "/device/net/nosuch0").st_mode));
+	assert_none(fixture, DEVICE "/device/net/lo");
+	/* libibverbs takes a device with another time for another device. */
+	after = status_of(fixture, DEVICE);
+	assert_memory_equal(&before.st_mtim, &after.st_mtim,
+			    sizeof(before.st_mtim));
+	/* And nothing is written when nothing has changed. */
+	num_asked = 0;
+	before = status_of(fixture, DEVICE "/ports/1/state");
+	standin_tree_follow_port(&adapter);
+	assert_int_equal(num_asked, 1);
+	assert_int_equal(status_of(fixture, DEVICE "/ports/1/state").st_ino,
+			 before.st_ino);
+	present.version = 3;
+	strcpy(present.interface_name, "lo");
+	standin_tree_follow_port(&adapter);
+	assert_none(fixture, DEVICE "/device/net/nosuch0");
+	(void)status_of(fixture, DEVICE "/device/net/lo");
+}
+
+static void rates_are_named_as_a_kernel_names_them(void **state)
+{
+	static const struct {
+		uint32_t width, speed;
+		const char *text;
+	} rates[] = {
+		{ 1, 8, "10 Gb/sec (1X FDR10)\n" },
+		{ 1, 32, "25 Gb/sec (1X EDR)\n" },
+		{ 2, 32, "100 Gb/sec (4X EDR)\n" },
+		{ 2, 2, "20 Gb/sec (4X DDR)\n" },
+		{ 4, 128, "800 Gb/sec (8X NDR)\n" },
+	};
+	struct fixture *fixture = *state;
+	struct standin_adapter adapter;
+	size_t i;
+
+	assert_int_equal(
+		standin_tree_provide(&fixture->identity, fixture->root), 0);
+	adapter_of(fixture, &adapter);
+	for (i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		present.version++;
+		present.active_width = rates[i].width;
+		present.active_speed = rates[i].speed;
+		standin_tree_follow_port(&adapter);
+		assert_file(fixture, DEVICE "/ports/1/rate", rates[i].text);
+	}
+}
+
+static void a_killed_update_is_done_again(void **state)
+{
+	struct fixture *fixture = *state;
+	struct standin_adapter adapter;
+	char name[512];
+	int fd;
+
+	assert_int_equal(
+		standin_tree_provide(&fixture->identity, fixture->root), 0);
+	adapter_of(fixture, &adapter);
+	/* It was killed after it began: a file on its way, the old stamp. */
+	snprintf(name, sizeof(name), "%s/.new", fixture->root);
+	fd = open(name, O_WRONLY | O_CREAT, 0400);
+	assert_true(fd >= 0);
+	close(fd);
+	present.version = 9;
+	present.state = 1;
+	standin_tree_follow_port(&adapter);
+	assert_file(fixture, DEVICE "/ports/1/state", "1: DOWN\n");
+	assert_int_equal(access(name, F_OK), -1);
+	/* Or without any stamp. */
+	snprintf(name, sizeof(name), "%s/.port", fixture->root);
+	assert_int_equal(unlink(name), 0);
+	present.state = 4;
+	standin_tree_follow_port(&adapter);
+	assert_file(fixture, DEVICE "/ports/1/state", "4: ACTIVE\n");
 }
 
 static void the_same_identity_has_the_same_tree(void **state)
@@ -194,6 +327,8 @@ static void another_identity_has_another_tree_and_time(void **state)
 	assert_int_equal(standin_tree_provide(identity, fixture->root), 0);
 	before = status_of(fixture, DEVICE).st_mtim;
 	identity->port.gids[0].raw[15]++;
+	assert_true(standin_tree_hash(identity) == hash);
+	identity->node_guid++;
 	assert_true(standin_tree_hash(identity) != hash);
 	assert_int_equal(standin_tree_provide(identity, fixture->root), 0);
 	assert_true(status_of(fixture, DEVICE).st_mtim.tv_nsec !=
@@ -283,6 +418,9 @@ int main(void)
 		TREE_TEST(discovery_finds_its_files),
 		TREE_TEST(gid_files_show_the_table_and_its_holes),
 		TREE_TEST(the_slot_names_a_network_interface),
+		TREE_TEST(files_of_the_port_follow_it),
+		TREE_TEST(rates_are_named_as_a_kernel_names_them),
+		TREE_TEST(a_killed_update_is_done_again),
 		TREE_TEST(the_same_identity_has_the_same_tree),
 		TREE_TEST(another_identity_has_another_tree_and_time),
 		TREE_TEST(processes_that_build_at_once_agree),
