@@ -148,7 +148,7 @@ static void answer_again(struct adev_qp *qp, const struct roce_packet *packet)
 		receiver->ack_due = true;
 		return;
 	}
-	if (!adev_resource_replay(qp, packet)) {
+	if (!adev_response_replay(qp, packet)) {
 		adev_count(&qp->fn->counters, wire_ghosts);
 		arnica_trace_wire_ghost(qp->qpn, packet->psn);
 	}

@@ -309,6 +309,7 @@ static bool place_read(struct adev_qp *qp, const struct roce_packet *packet)
 {
 	uint32_t count = adev_psn_count(packet->dma_length,
 					qp->path_mtu_bytes);
+	struct adev_receiver *receiver = adev_receiver_of(qp);
 	struct adev_resource *resource;
 	uint64_t address;
 
@@ -319,22 +320,25 @@ static bool place_read(struct adev_qp *qp, const struct roce_packet *packet)
 			  packet->dma_length, ARNICA_HW_ACCESS_REMOTE_READ,
 			  &address))
 		return refuse_access(qp, packet, packet->rkey);
+	if (!adev_response_room(receiver))
+		return false; /* as good as lost */
 	resource = adev_resource_take(qp, packet->psn, count);
 	if (!resource)
 		return refuse_invalid(qp, packet);
 	resource->kind = ADEV_RESOURCE_READ;
 	resource->bytes = packet->dma_length;
-	resource->end = packet->dma_length;
 	resource->rkey = packet->rkey;
 	resource->address = packet->address;
 	/* Counted when the request is accepted (9.7.7.1). */
 	resource->msn = (qp->shared->msn + 1) & 0xffffff;
+	adev_response_due(receiver);
 	return true;
 }
 
 static bool place_atomic(struct adev_qp *qp, const struct roce_packet *packet)
 {
 	bool swap = adev_operation(packet) == ROCE_COMPARE_SWAP;
+	struct adev_receiver *receiver = adev_receiver_of(qp);
 	struct adev_resource *resource;
 	uint64_t address;
 
@@ -347,16 +351,17 @@ static bool place_atomic(struct adev_qp *qp, const struct roce_packet *packet)
 		return refuse_access(qp, packet, packet->rkey);
 	if (address & 7)
 		return refuse_invalid(qp, packet);
+	if (!adev_response_room(receiver))
+		return false; /* as good as lost */
 	resource = adev_resource_take(qp, packet->psn, 1);
 	if (!resource)
 		return refuse_invalid(qp, packet);
 	if (adev_dma_atomic_here(address, swap, packet->swap_or_add,
-				 packet->compare, &resource->original)) {
-		adev_resource_done(adev_receiver_of(qp), resource);
+				 packet->compare, &resource->original))
 		return refuse_fault(qp, packet);
-	}
 	resource->kind = ADEV_RESOURCE_ATOMIC;
 	resource->msn = (qp->shared->msn + 1) & 0xffffff;
+	adev_response_due(receiver);
 	return true;
 }
 

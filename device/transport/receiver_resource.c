@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Responder resources: reads and atomics that may be asked again. */
+/*
+ * Responder resources: reads and atomics that may be asked again. And the queue
+ * of responses that are due.
+ */
 #include "transport/receiver_state.h"
 
 #define SLOTS ARNICA_HW_MAX_RD_ATOMIC
 
-_Static_assert(!(SLOTS & (SLOTS - 1)), "indexes run freely");
+_Static_assert(!(SLOTS & (SLOTS - 1)) && !(ADEV_RESPONSES & (ADEV_RESPONSES - 1)),
+	       "numbers run freely");
 
-/* The one that was taken `age` takes ago; 1 is the newest. */
-static struct adev_resource *aged(struct adev_receiver *receiver, uint32_t age)
+static struct adev_resource *numbered(struct adev_receiver *receiver,
+				      uint32_t number)
 {
-	return &receiver->resources[(receiver->next_resource - age) % SLOTS];
+	return &receiver->resources[number % SLOTS];
 }
 
 static uint32_t limit(const struct adev_qp *qp)
@@ -19,108 +23,174 @@ static uint32_t limit(const struct adev_qp *qp)
 	return limit < SLOTS ? limit : SLOTS;
 }
 
-void adev_resource_done(struct adev_receiver *receiver,
-			struct adev_resource *resource)
+/* Is it among those that the QP remembers? */
+static bool is_known(const struct adev_qp *qp, uint32_t number)
 {
-	resource->pending = false;
-	receiver->num_pending--;
+	return adev_receiver_of(qp)->next_resource - number <= limit(qp);
 }
 
 struct adev_resource *adev_resource_take(struct adev_qp *qp, uint32_t psn,
 					 uint32_t count)
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
-	uint32_t oldest = limit(qp);
 	struct adev_resource *resource;
 
-	if (!oldest)
+	if (!limit(qp))
 		return NULL;
-	/* A requester sends a new one only when the oldest was answered: then
-	 * what goes out again of that one is not needed. */
-	resource = aged(receiver, oldest);
-	if (resource->pending && !resource->again)
+	/* A requester sends a new one only when the oldest was answered. */
+	resource = numbered(receiver, receiver->next_resource - limit(qp));
+	if (resource->kind != ADEV_RESOURCE_FREE && !resource->answered)
 		return NULL;
-	if (resource->pending)
-		adev_resource_done(receiver, resource);
 	resource->kind = ADEV_RESOURCE_FREE;
-	receiver->next_resource++;
-	resource = aged(receiver, 1);
+	resource = numbered(receiver, receiver->next_resource++);
 	*resource = (struct adev_resource){
-		.pending = true,
+		.answered = true,
 		.first_psn = psn,
 		.last_psn = roce_psn_add(psn, count - 1),
 	};
-	receiver->num_pending++;
 	return resource;
 }
 
-struct adev_resource *adev_resource_pending(struct adev_qp *qp)
+bool adev_response_room(const struct adev_receiver *receiver)
 {
-	struct adev_receiver *receiver = adev_receiver_of(qp);
-	uint32_t age;
-
-	if (!receiver->num_pending)
-		return NULL;
-	/* They were taken in the order of PSNs. */
-	for (age = SLOTS; age; age--)
-		if (aged(receiver, age)->pending)
-			return aged(receiver, age);
-	return NULL;
+	return receiver->end_response - receiver->first_response <
+	       ADEV_RESPONSES;
 }
 
-static struct adev_resource *find(struct adev_qp *qp, uint32_t psn)
+static struct adev_response *response_at(struct adev_receiver *receiver,
+					 uint32_t index)
 {
-	uint32_t age;
+	return &receiver->responses[index % ADEV_RESPONSES];
+}
 
-	for (age = 1; age <= limit(qp); age++) {
-		struct adev_resource *resource =
-			aged(adev_receiver_of(qp), age);
+void adev_response_due(struct adev_receiver *receiver)
+{
+	uint32_t number = receiver->next_resource - 1;
+	struct adev_resource *resource = numbered(receiver, number);
 
-		if (resource->kind != ADEV_RESOURCE_FREE &&
-		    roce_psn_distance(psn, resource->first_psn) >= 0 &&
-		    roce_psn_distance(psn, resource->last_psn) <= 0)
-			return resource;
+	resource->answered = false;
+	*response_at(receiver, receiver->end_response++) =
+		(struct adev_response){
+			.resource = number,
+			.end = resource->bytes,
+		};
+}
+
+struct adev_response *adev_response_first(struct adev_qp *qp,
+					  struct adev_resource **resource)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+
+	while (receiver->first_response != receiver->end_response) {
+		struct adev_response *first =
+			response_at(receiver, receiver->first_response);
+
+		/* What goes out again of one that is forgotten by now is not
+		 * needed: newer ones were asked for since. */
+		if (is_known(qp, first->resource)) {
+			*resource = numbered(receiver, first->resource);
+			return first;
+		}
+		receiver->first_response++;
 	}
 	return NULL;
 }
 
-/* A read again, or the rest of it: it must lie in what was asked before, at
- * the place that its PSN says (IBTA 9.7.4.2). */
-static bool replay_read(struct adev_qp *qp, struct adev_resource *resource,
-			const struct roce_packet *packet)
+void adev_response_done(struct adev_receiver *receiver)
 {
-	uint32_t mtu = qp->path_mtu_bytes;
-	uint32_t start = roce_psn_add(packet->psn, -resource->first_psn);
-	uint64_t offset = (uint64_t)start * mtu;
+	struct adev_response *first =
+		response_at(receiver, receiver->first_response++);
 
+	numbered(receiver, first->resource)->answered = true;
+}
+
+void adev_response_drop(struct adev_receiver *receiver)
+{
+	receiver->first_response = receiver->end_response;
+}
+
+/* The resource that a PSN belongs to. */
+static bool find(struct adev_qp *qp, uint32_t psn, uint32_t *number)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+	uint32_t age;
+
+	for (age = 1; age <= limit(qp); age++) {
+		struct adev_resource *resource;
+
+		*number = receiver->next_resource - age;
+		resource = numbered(receiver, *number);
+		if (resource->kind != ADEV_RESOURCE_FREE &&
+		    roce_psn_distance(psn, resource->first_psn) >= 0 &&
+		    roce_psn_distance(psn, resource->last_psn) <= 0)
+			return true;
+	}
+	return false;
+}
+
+/* A read again, or a part of it: it must lie in what was asked before, at the
+ * place that its PSN says (IBTA 9.7.4.2). */
+static bool is_part(const struct adev_qp *qp,
+		    const struct adev_resource *resource,
+		    const struct roce_packet *packet,
+		    struct adev_response *response)
+{
+	uint64_t offset;
+
+	response->start = roce_psn_add(packet->psn, -resource->first_psn);
+	response->next = response->start;
+	offset = (uint64_t)response->start * qp->path_mtu_bytes;
 	if (offset > resource->bytes ||
 	    packet->dma_length > resource->bytes - offset ||
 	    (packet->dma_length == 0) != (resource->bytes == 0))
 		return false;
-	if (resource->bytes && (packet->rkey != resource->rkey ||
-				packet->address != resource->address + offset))
-		return false;
-	resource->start = start;
-	resource->next = start;
-	resource->end = (uint32_t)offset + packet->dma_length;
-	return true;
+	response->end = (uint32_t)offset + packet->dma_length;
+	return !resource->bytes ||
+	       (packet->rkey == resource->rkey &&
+		packet->address == resource->address + offset);
 }
 
-bool adev_resource_replay(struct adev_qp *qp, const struct roce_packet *packet)
+/* Is it due already? Then it begins anew where it is asked for now, unless it
+ * has not begun. */
+static bool is_due(struct adev_receiver *receiver,
+		   const struct adev_response *wanted)
+{
+	uint32_t index;
+
+	for (index = receiver->first_response; index != receiver->end_response;
+	     index++) {
+		struct adev_response *due = response_at(receiver, index);
+
+		if (due->resource != wanted->resource ||
+		    due->end != wanted->end || due->start > wanted->start)
+			continue;
+		if (due->next > wanted->start) {
+			due->start = wanted->start;
+			due->next = wanted->start;
+		}
+		return true;
+	}
+	return false;
+}
+
+bool adev_response_replay(struct adev_qp *qp, const struct roce_packet *packet)
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
-	struct adev_resource *resource = find(qp, packet->psn);
 	bool read = adev_operation(packet) == ROCE_READ_REQUEST;
+	struct adev_response response = { .start = 0 };
+	const struct adev_resource *resource;
 
-	if (!resource ||
-	    resource->kind !=
-		    (read ? ADEV_RESOURCE_READ : ADEV_RESOURCE_ATOMIC))
+	if (!find(qp, packet->psn, &response.resource))
 		return false;
-	if (read && !replay_read(qp, resource, packet))
+	resource = numbered(receiver, response.resource);
+	if (resource->kind !=
+		    (read ? ADEV_RESOURCE_READ : ADEV_RESOURCE_ATOMIC) ||
+	    (read && !is_part(qp, resource, packet, &response)))
 		return false;
-	resource->again = true;
-	if (!resource->pending)
-		receiver->num_pending++;
-	resource->pending = true;
+	if (is_due(receiver, &response))
+		return true;
+	if (!adev_response_room(receiver))
+		return false;
+	*response_at(receiver, receiver->end_response++) = response;
 	return true;
 }

@@ -43,7 +43,7 @@ static void send_syndrome(struct adev_qp *qp, struct adev_batch *batch,
 }
 
 static void send_atomic(struct adev_qp *qp, struct adev_batch *batch,
-			struct adev_resource *resource)
+			const struct adev_resource *resource)
 {
 	struct roce_packet packet =
 		packet_to_peer(qp, ROCE_RC | ROCE_ATOMIC_ACKNOWLEDGE);
@@ -53,12 +53,12 @@ static void send_atomic(struct adev_qp *qp, struct adev_batch *batch,
 	packet.msn = resource->msn;
 	packet.original = resource->original;
 	(void)adev_batch_add(batch, &qp->remote_kept->path, &packet);
-	adev_resource_done(adev_receiver_of(qp), resource);
+	adev_response_done(adev_receiver_of(qp));
 }
 
-static uint8_t response_opcode(const struct adev_resource *resource, bool last)
+static uint8_t response_opcode(const struct adev_response *response, bool last)
 {
-	if (resource->next == resource->start)
+	if (response->next == response->start)
 		return last ? ROCE_READ_RESPONSE_ONLY :
 			      ROCE_READ_RESPONSE_FIRST;
 	return last ? ROCE_READ_RESPONSE_LAST : ROCE_READ_RESPONSE_MIDDLE;
@@ -80,34 +80,30 @@ static bool read_piece(struct adev_qp *qp, const struct adev_resource *resource,
 }
 
 /* The region went away under a read: the NAK stands in for this response. */
-static void fail_read(struct adev_qp *qp, uint32_t psn)
+static void fail_read(struct adev_qp *qp, uint32_t psn, uint32_t rkey)
 {
-	struct adev_receiver *receiver = adev_receiver_of(qp);
-	struct adev_resource *resource;
-
 	adev_count(&qp->fn->counters, remote_access);
-	while ((resource = adev_resource_pending(qp))) {
-		arnica_trace_remote_access(qp->qpn, resource->rkey);
-		adev_resource_done(receiver, resource);
-	}
+	arnica_trace_remote_access(qp->qpn, rkey);
+	adev_response_drop(adev_receiver_of(qp));
 	adev_receiver_fail(qp, psn, ROCE_NAK_REMOTE_ACCESS,
 			   ARNICA_HW_STATUS_REM_ACCESS_ERR,
 			   IBV_EVENT_QP_ACCESS_ERR);
 }
 
 /* One packet of a read's responses; done with the last one. */
-static void send_response(struct adev_qp *qp, struct adev_batch *batch,
-			  struct adev_resource *resource)
+static void send_piece(struct adev_qp *qp, struct adev_batch *batch,
+		       struct adev_response *response,
+		       const struct adev_resource *resource)
 {
 	uint32_t mtu = qp->path_mtu_bytes;
-	uint64_t offset = (uint64_t)resource->next * mtu;
-	uint64_t left = resource->end - offset;
+	uint64_t offset = (uint64_t)response->next * mtu;
+	uint64_t left = response->end - offset;
 	bool last = left <= mtu;
 	struct roce_packet packet = packet_to_peer(
-		qp, ROCE_RC | response_opcode(resource, last));
+		qp, ROCE_RC | response_opcode(response, last));
 	uint8_t *payload;
 
-	packet.psn = roce_psn_add(resource->first_psn, resource->next);
+	packet.psn = roce_psn_add(resource->first_psn, response->next);
 	if (roce_opcode_info(packet.opcode) & ROCE_HAS_AETH) {
 		packet.syndrome = ROCE_SYNDROME_ACK | ROCE_CREDITS_UNLIMITED;
 		packet.msn = resource->msn;
@@ -116,31 +112,30 @@ static void send_response(struct adev_qp *qp, struct adev_batch *batch,
 	payload = adev_batch_add(batch, &qp->remote_kept->path, &packet);
 	if (!read_piece(qp, resource, offset, payload, packet.payload_bytes)) {
 		adev_batch_cancel(batch);
-		fail_read(qp, packet.psn);
+		fail_read(qp, packet.psn, resource->rkey);
 		return;
 	}
-	resource->next++;
+	response->next++;
 	if (last)
-		adev_resource_done(adev_receiver_of(qp), resource);
+		adev_response_done(adev_receiver_of(qp));
 }
 
 /* False when responses are left. */
 static bool send_responses(struct adev_qp *qp, struct adev_batch *batch)
 {
-	struct adev_resource *resource = NULL;
-	uint32_t packets;
+	struct adev_resource *resource;
+	struct adev_response *response;
+	uint32_t packets = 0;
 
-	for (packets = 0; packets < TURN_PACKETS; packets++) {
-		if (!resource || !resource->pending)
-			resource = adev_resource_pending(qp);
-		if (!resource)
-			return true;
+	while ((response = adev_response_first(qp, &resource))) {
+		if (packets++ == TURN_PACKETS)
+			return false;
 		if (resource->kind == ADEV_RESOURCE_ATOMIC)
 			send_atomic(qp, batch, resource);
 		else
-			send_response(qp, batch, resource);
+			send_piece(qp, batch, response, resource);
 	}
-	return !adev_resource_pending(qp);
+	return true;
 }
 
 static void send_refusal(struct adev_qp *qp, struct adev_batch *batch,

@@ -36,19 +36,26 @@ enum adev_resource_kind {
  */
 struct adev_resource {
 	enum adev_resource_kind kind;
-	bool pending; /* responses are due */
-	bool again;   /* they were sent before */
+	bool answered; /* the first time */
 	uint32_t first_psn;
 	uint32_t last_psn;
 	uint32_t msn;   /* that its responses carry */
-	uint32_t start; /* READ: packet at which the responses begin */
-	uint32_t next;  /* READ: packet that comes next; both from zero */
 	uint32_t bytes; /* READ: of the request */
-	uint32_t end;   /* READ: bytes at which the responses end */
 	uint32_t rkey;
 	uint64_t address;
 	uint64_t original; /* ATOMIC */
 };
+
+/* Responses that are due: to a read or atomic, or to part of a read that is
+ * asked again. They go out in the order in which they were asked for. */
+struct adev_response {
+	uint32_t resource; /* its number, free-running */
+	uint32_t start;    /* READ: packet of the resource that begins it */
+	uint32_t next;     /* READ: packet that comes next */
+	uint32_t end;      /* READ: bytes of the resource at which it ends */
+};
+
+#define ADEV_RESPONSES 256u
 
 /* An answer other than an acknowledgement. */
 struct adev_refusal {
@@ -81,10 +88,11 @@ struct adev_receiver {
 	struct adev_refusal refusal;
 	uint64_t next_cnp_ns;
 
-	/* The newest max_dest_rd_atomic of them count. */
-	uint32_t next_resource; /* free-running */
-	uint32_t num_pending;
+	/* The newest max_dest_rd_atomic of them count. Numbers run freely. */
+	uint32_t next_resource;
+	uint32_t first_response, end_response;
 	struct adev_resource resources[ARNICA_HW_MAX_RD_ATOMIC];
+	struct adev_response responses[ADEV_RESPONSES];
 };
 
 /* What is left to do when the lock was given back. */
@@ -124,23 +132,33 @@ void adev_receiver_fail(struct adev_qp *qp, uint32_t psn, enum roce_nak nak,
 void adev_receiver_forget(struct adev_receiver *receiver);
 
 /*
- * receiver_resource.c: a place for a new read or atomic of `count` packets, in
- * the order of PSNs. NULL: the requester has more under way than it may.
+ * receiver_resource.c: a resource for a new read or atomic of `count` packets.
+ * NULL: the requester has more under way than it may. Without responses being
+ * due it counts as answered.
  */
 struct adev_resource *adev_resource_take(struct adev_qp *qp, uint32_t psn,
 					 uint32_t count) ARNICA_MUST_CHECK;
 
-/* A request that was accepted before: makes its responses due again, as far as
- * they are still known. False: dropped. */
-bool adev_resource_replay(struct adev_qp *qp, const struct roce_packet *packet)
+/* Room for one more that is due? */
+bool adev_response_room(const struct adev_receiver *receiver)
 	ARNICA_MUST_CHECK;
 
-/* The oldest with responses due; NULL. */
-struct adev_resource *adev_resource_pending(struct adev_qp *qp);
+/* The responses to the newest resource are due. */
+void adev_response_due(struct adev_receiver *receiver);
 
-/* All of its responses are out, or dropped. */
-void adev_resource_done(struct adev_receiver *receiver,
-			struct adev_resource *resource);
+/* A request that was accepted before: makes its responses due again, as far as
+ * they are still known. False: dropped. */
+bool adev_response_replay(struct adev_qp *qp, const struct roce_packet *packet)
+	ARNICA_MUST_CHECK;
+
+/* What is due first, and its resource; NULL. */
+struct adev_response *adev_response_first(struct adev_qp *qp,
+					  struct adev_resource **resource)
+	ARNICA_MUST_CHECK;
+
+/* All of the first are out; or all of all are dropped. */
+void adev_response_done(struct adev_receiver *receiver);
+void adev_response_drop(struct adev_receiver *receiver);
 
 /* receiver_respond.c: tells the sender of congestion, now and then. */
 void adev_receiver_congested(struct adev_qp *qp, uint64_t now_ns);

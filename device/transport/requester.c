@@ -4,7 +4,6 @@
 
 #include "core/clock.h"
 #include "link/capture.h"
-#include "tpt/tpt.h"
 #include "transport/complete.h"
 #include "transport/loss.h"
 #include "transport/responder.h"
@@ -233,25 +232,13 @@ static enum adev_progress ignore(struct adev_qp *qp, enum adev_verdict verdict)
 bool adev_requester_regions_hold(struct adev_qp *qp)
 {
 	const struct adev_message *message = &qp->message;
-	const struct adev_gather *gather = &message->gather;
-	uint64_t address;
-	uint32_t i;
 
-	for (i = 0; i < gather->num_pieces; i++) {
-		const struct adev_piece *piece = &gather->pieces[i];
-
-		if (piece->stag &&
-		    (adev_tpt_check(&qp->fn->view, piece->stag, qp->pd,
-				    piece->iova, piece->bytes,
-				    message->local_access,
-				    &address) != ADEV_TPT_OK ||
-		     address != piece->address)) {
-			adev_count(&qp->fn->counters, local_protection);
-			arnica_trace_local_protection(qp->qpn, qp->head);
-			return false;
-		}
-	}
-	return true;
+	if (adev_gather_holds(&qp->fn->view, qp->pd, &message->gather,
+			      message->local_access))
+		return true;
+	adev_count(&qp->fn->counters, local_protection);
+	arnica_trace_local_protection(qp->qpn, qp->head);
+	return false;
 }
 
 enum adev_progress adev_requester_run(struct adev_qp *qp)
