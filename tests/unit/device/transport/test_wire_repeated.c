@@ -144,6 +144,46 @@ static void parts_of_a_read_are_read_again(void **state)
 	script_expect_silence(wire);
 }
 
+/* Both are answered, each as a request of its own. */
+static void two_parts_of_a_read_may_come_in_one_burst(void **state)
+{
+	struct two_wire *wire = *state;
+	struct roce_packet packet = read_request(wire, SCRIPT_PSN, 0, 1024);
+
+	script_send(wire, &packet, 0);
+	expect_responses(wire, SCRIPT_PSN, 4);
+	wire->a.corked = true;
+	packet = read_request(wire, SCRIPT_PSN + 1, 256, 256);
+	script_send(wire, &packet, 0);
+	packet = read_request(wire, SCRIPT_PSN + 2, 512, 512);
+	script_send(wire, &packet, 0);
+	(void)two_wire_step(wire);
+	expect_responses(wire, SCRIPT_PSN + 1, 1);
+	expect_responses(wire, SCRIPT_PSN + 2, 2);
+	script_expect_silence(wire);
+}
+
+/* More than can be remembered: the rest is asked for once more. */
+static void repeated_reads_are_bounded(void **state)
+{
+	struct two_wire *wire = *state;
+	struct roce_packet packet =
+		read_request(wire, SCRIPT_PSN, 0, 400 * 256);
+	uint32_t i;
+
+	script_send(wire, &packet, 0);
+	(void)two_wire_settle(wire, 1000000);
+	expect_responses(wire, SCRIPT_PSN, 400);
+	wire->a.corked = true;
+	for (i = 0; i < 300; i++) {
+		packet = read_request(wire, SCRIPT_PSN + i, 256 * i, 256);
+		script_send(wire, &packet, 0);
+	}
+	(void)two_wire_settle(wire, 1000000);
+	for (i = 0; i < 256; i++)
+		expect_responses(wire, SCRIPT_PSN + i, 1);
+}
+
 /* What lies not in the read that was accepted with this PSN. */
 static void repeated_reads_of_something_else_are_dropped(void **state)
 {
@@ -371,6 +411,8 @@ int main(void)
 		script_test(a_repeated_part_does_not_disturb_the_message),
 		script_test(a_repeated_read_is_read_again),
 		script_test(parts_of_a_read_are_read_again),
+		script_test(two_parts_of_a_read_may_come_in_one_burst),
+		script_test(repeated_reads_are_bounded),
 		script_test(repeated_reads_of_something_else_are_dropped),
 		script_test(an_atomic_that_comes_again_is_not_executed_again),
 		script_test(an_atomic_in_place_of_a_read_is_dropped),
