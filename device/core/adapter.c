@@ -168,6 +168,7 @@ bool adev_adapter_serve(void)
 	while (fn) {
 		struct adev_function *next;
 
+		adev_wire_maintain(fn);
 		left |= adev_function_serve(fn);
 		pthread_mutex_lock(&adev_adapter.lock);
 		next = fn->next;

@@ -17,6 +17,7 @@
 #include "core/port_events.h"
 #include "domain/directory.h"
 #include "domain/wake.h"
+#include "link/wire.h"
 
 #define MAX_WATCHED 1024u
 #define OWN_FDS 2u /* the wake pipe and the port's notifications */
@@ -70,6 +71,12 @@ static bool have_request(void)
 	return have;
 }
 
+static void leave(struct adev_function *fn)
+{
+	adev_wire_leave(fn);
+	adev_directory_leave(fn->directory, fn->view.function);
+}
+
 /* One request; true when it was the one to stop. */
 static bool answer_request(void)
 {
@@ -90,8 +97,7 @@ static bool answer_request(void)
 			request->fn->view.generation, agent.write_fd,
 			&request->fn->view.function);
 	else if (request->kind == REQUEST_LEAVE)
-		adev_directory_leave(request->fn->directory,
-				     request->fn->view.function);
+		leave(request->fn);
 	pthread_mutex_lock(&agent.lock);
 	request->done = true;
 	pthread_cond_broadcast(&agent.answered);

@@ -50,6 +50,8 @@
 	X(wire_bad_opcode, "packets of no opcode that is spoken")              \
 	X(wire_bad_icrc, "packets whose ICRC is wrong")                        \
 	X(wire_port_qp, "packets for QP 0 and QP 1")                           \
+	X(wire_handed_on, "packets handed on to the function they are for")    \
+	X(wire_lost_strayed, "packets for another function that were lost")    \
 	X(wire_lost_full, "packets lost: no room in a socket or queue")        \
 	X(wire_lost_size, "packets lost: larger than the path's MTU")          \
 	X(wire_lost_forbidden, "packets lost: forbidden by a filter")          \

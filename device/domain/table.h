@@ -37,7 +37,11 @@ struct adev_table_header {
 	uint32_t num_blocks;
 	uint64_t size_bytes; /* of the file */
 	uint64_t boot;	     /* hash of the boot id: life words die with it */
-	uint8_t reserved0[4096 - 40];
+	/* The group of sockets on UDP port 4791; see link/group.h. */
+	_Atomic uint64_t wire_secret; /* known to members; zero: not made yet */
+	_Atomic uint32_t wire_epoch;  /* changes when places are asked for */
+	_Atomic uint32_t wire_unsure; /* places may not be as members say */
+	uint8_t reserved0[4096 - 56];
 };
 ARNICA_FORMAT_SIZE(struct adev_table_header, 4096);
 
@@ -80,9 +84,29 @@ struct adev_slot {
 	_Atomic uint64_t wake_inode;
 	_Atomic uint32_t segment_fd; /* number in the process pid */
 	_Atomic uint32_t wake_fd;
-	uint8_t reserved0[64];
+	/* Not with the status: written under the lock of the group of sockets
+	 * on UDP port 4791, and believed only when `wire` names the function. */
+	_Atomic uint64_t wire;	       /* ADEV_WIRE_* */
+	_Atomic uint32_t wire_address; /* of its private socket; zero: none */
+	_Atomic uint32_t wire_handed;  /* packets that others sent there */
+	uint8_t reserved0[48];
 };
 ARNICA_FORMAT_SIZE(struct adev_slot, 128);
+
+/*
+ * Wire word: a function's socket on UDP port 4791; zero: it has none.
+ *  63                     32  31  30 29       16 15        0
+ *  +------------------------+---+---+-----------+-----------+
+ *  | generation, low 32 bits| 1 | K | epoch (14)| place     |
+ *  +------------------------+---+---+-----------+-----------+
+ * Place: the kernel's index of the socket in its group, when K is set; learnt in
+ * the epoch whose low bits are these.
+ */
+#define ADEV_WIRE_PLACE_MASK 0xffffull
+#define ADEV_WIRE_EPOCH_MASK 0x3fff0000ull
+#define ADEV_WIRE_PLACE_KNOWN (1ull << 30)
+#define ADEV_WIRE_MEMBER (1ull << 31)
+#define ADEV_WIRE_GENERATION_SHIFT 32
 
 /*
  * Block word; zero: free.

@@ -13,6 +13,7 @@
 #include "exec/exec.h"
 #include "front/command.h"
 #include "front/objects.h"
+#include "link/wire.h"
 #include "transport/datagram.h"
 #include "transport/remote.h"
 
@@ -133,8 +134,10 @@ static int ensure_lease(struct adev_function *fn, uint32_t lease)
 		return 0;
 	error = adev_directory_lease(fn->directory, fn->view.function, lease,
 				     &block);
-	if (!error)
+	if (!error) {
 		fn->leases[lease] = block;
+		adev_wire_leased(fn);
+	}
 	return error;
 }
 

@@ -7,8 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/function.h"
 #include "domain/log.h"
+#include "link/group.h"
+#include "link/group_lock.h"
+#include "link/hand_on.h"
 #include "link/udp_state.h"
 
 #ifndef UDP_SEGMENT
@@ -68,40 +72,55 @@ err_close:
 	return error;
 }
 
+/* What is received with, and then the share of the port. */
 static int open_receiver(struct adev_udp *udp)
 {
-	int family;
-	int error = adev_udp_socket_receive(&udp->receive_fd, &family);
+	int error;
 
+	udp->receiver = adev_udp_receiver_create();
+	if (!udp->receiver)
+		return ENOMEM;
+	error = adev_hand_on_open(udp);
 	if (error) {
-		complain("cannot make a socket to receive with", error);
-		return error;
+		complain("cannot make a private socket", error);
+		goto err_receiver;
 	}
-	error = adev_udp_socket_bind(udp->receive_fd, family, ROCE_UDP_PORT);
-	if (error) {
-		complain("cannot have UDP port 4791", error);
-		close(udp->receive_fd);
-	}
+	error = adev_group_join(udp);
+	if (error)
+		goto err_private;
+	return 0;
+
+err_private:
+	adev_hand_on_close(udp);
+err_receiver:
+	adev_udp_receiver_destroy(udp->receiver);
 	return error;
+}
+
+static void close_senders(struct adev_udp *udp)
+{
+	uint32_t i;
+
+	for (i = 0; i < ADEV_UDP_SENDERS; i++)
+		adev_udp_socket_close(&udp->senders[i]);
 }
 
 int adev_udp_open(struct adev_function *fn, void **lower)
 {
 	struct adev_udp *udp = calloc(1, sizeof(*udp));
-	uint32_t i;
 	int error;
 
 	if (!udp)
 		return ENOMEM;
 	udp->fn = fn;
 	udp->counters = &fn->counters;
-	udp->receiver = adev_udp_receiver_create();
-	error = ENOMEM;
-	if (!udp->receiver)
-		goto err_free;
+	udp->self.function = fn->view.function;
+	udp->self.generation = fn->view.generation;
+	udp->receive_fd = -1;
+	atomic_init(&udp->refresh_ns, ADEV_NEVER_NS);
 	error = open_senders(udp);
 	if (error)
-		goto err_receiver;
+		goto err_free;
 	error = open_receiver(udp);
 	if (error)
 		goto err_senders;
@@ -109,26 +128,57 @@ int adev_udp_open(struct adev_function *fn, void **lower)
 	return 0;
 
 err_senders:
-	for (i = 0; i < ADEV_UDP_SENDERS; i++)
-		adev_udp_socket_close(&udp->senders[i]);
-err_receiver:
-	adev_udp_receiver_destroy(udp->receiver);
+	close_senders(udp);
 err_free:
 	free(udp);
 	return error;
 }
 
-/* Closing a forked child's copies does nothing to the parent's sockets. */
-static void close_udp(void *lower)
+static void leave(void *lower)
+{
+	adev_group_leave(lower);
+}
+
+/* Frees what the process has of it, and nothing that others see. */
+static void forget(void *lower)
 {
 	struct adev_udp *udp = lower;
-	uint32_t i;
 
-	close(udp->receive_fd);
-	for (i = 0; i < ADEV_UDP_SENDERS; i++)
-		adev_udp_socket_close(&udp->senders[i]);
+	if (udp->receive_fd >= 0)
+		close(udp->receive_fd);
+	adev_hand_on_close(udp);
+	close_senders(udp);
 	adev_udp_receiver_destroy(udp->receiver);
 	free(udp);
+}
+
+static void forget_in_child(void *lower)
+{
+	adev_group_lock_forget();
+	forget(lower);
+}
+
+static void close_udp(void *lower)
+{
+	adev_group_leave(lower);
+	forget(lower);
+}
+
+static void maintain(void *lower, uint64_t now_ns)
+{
+	adev_group_refresh(lower, now_ns);
+}
+
+static uint64_t deadline(void *lower)
+{
+	struct adev_udp *udp = lower;
+
+	return atomic_load(&udp->refresh_ns);
+}
+
+static void leased(void *lower)
+{
+	adev_group_expect(lower, adev_now_ns());
 }
 
 static uint32_t max_run(void *lower)
@@ -142,8 +192,10 @@ static uint32_t descriptors(void *lower, int fds[ADEV_WIRE_DESCRIPTORS])
 {
 	struct adev_udp *udp = lower;
 
-	fds[0] = udp->receive_fd;
-	return 1;
+	atomic_store(&udp->look_there, true);
+	fds[0] = udp->private_fd;
+	fds[1] = udp->receive_fd;
+	return udp->receive_fd >= 0 ? 2 : 1;
 }
 
 const struct adev_wire_ops adev_udp_ops = {
@@ -153,5 +205,10 @@ const struct adev_wire_ops adev_udp_ops = {
 	.receive = adev_udp_receive,
 	.descriptors = descriptors,
 	.close = close_udp,
-	.forget = close_udp,
+	.hand_on = adev_hand_on,
+	.maintain = maintain,
+	.deadline = deadline,
+	.leased = leased,
+	.leave = leave,
+	.forget = forget_in_child,
 };

@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 #include "core/function.h"
+#include "link/group.h"
+#include "link/hand_on.h"
+#include "link/steer.h"
 #include "trace.h"
 
 #ifndef UDP_GRO
@@ -81,6 +84,12 @@ static void refill(struct adev_udp *udp)
 	long got;
 	uint32_t i;
 
+	if (udp->receive_fd < 0) {
+		receiver->count = 0;
+		receiver->next = 0;
+		receiver->drained = true;
+		return;
+	}
 	for (i = 0; i < receiver->count; i++) {
 		struct msghdr *header = &receiver->messages[i].msg_hdr;
 
@@ -208,6 +217,24 @@ static void take_segment(struct adev_udp_receiver *receiver,
 	}
 }
 
+static bool is_probe(struct adev_udp *udp, const struct adev_datagram *datagram)
+{
+	return __builtin_expect(datagram->bytes[0] == ADEV_STEER_PROBE, 0) &&
+	       adev_group_probed(udp, datagram->bytes, datagram->length);
+}
+
+/* Into the private socket: only if another member says so, or the agent was
+ * woken, perhaps by what a stranger sent there. */
+static bool must_look_there(struct adev_udp *udp)
+{
+	return __builtin_expect(
+		adev_hand_on_waits(udp) ||
+			(atomic_load_explicit(&udp->look_there,
+					      memory_order_relaxed) &&
+			 atomic_exchange(&udp->look_there, false)),
+		0);
+}
+
 uint32_t adev_udp_receive(void *lower, struct adev_datagram *datagrams,
 			  uint32_t max, bool *more)
 {
@@ -215,13 +242,22 @@ uint32_t adev_udp_receive(void *lower, struct adev_datagram *datagrams,
 	struct adev_udp_receiver *receiver = udp->receiver;
 	uint32_t count = 0;
 
+	if (must_look_there(udp)) {
+		count = adev_hand_on_receive(udp, datagrams, max);
+		*more = true;
+		if (count)
+			return count;
+	}
 	if (receiver->next == receiver->count)
 		refill(udp);
 	while (count < max && receiver->next < receiver->count) {
-		if (receiver->segment || open_next(udp))
-			take_segment(receiver, &datagrams[count++]);
-		else
+		if (!receiver->segment && !open_next(udp)) {
 			receiver->next++;
+			continue;
+		}
+		take_segment(receiver, &datagrams[count]);
+		if (!is_probe(udp, &datagrams[count]))
+			count++;
 	}
 	*more = receiver->next < receiver->count || !receiver->drained;
 	return count;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "core/counters.h"
+#include "link/group_members.h"
 #include "link/udp.h"
 
 /* Flows are spread over so many source ports, that is, receive queues of a
@@ -27,14 +28,30 @@ struct adev_udp_sender {
 };
 
 struct adev_udp_receiver; /* udp_receive.c */
+struct adev_handed_on;	  /* hand_on.c */
 
 struct adev_udp {
 	struct adev_function *fn;
 	struct adev_counters *counters;
-	int receive_fd;
-	struct adev_udp_receiver *receiver;
+	struct adev_group_self self;
 	struct adev_udp_sender senders[ADEV_UDP_SENDERS];
 	_Atomic uint32_t max_run; /* 1: the kernel refused to segment */
+
+	/* Receiving, under wire_receive. */
+	int receive_fd; /* on port 4791; -1: has left */
+	struct adev_udp_receiver *receiver;
+	int private_fd; /* for what other members hand on */
+	struct adev_handed_on *handed_on;
+	uint32_t handed_seen; /* of the slot's count, when all was taken */
+	_Atomic bool look_there; /* the agent slept on private_fd too */
+	uint64_t stray_again_ns;
+	uint64_t stray_pause_ns;
+
+	/* When the agent is to refresh the group, and how long it waits for
+	 * the answers to probes. */
+	_Atomic uint64_t refresh_ns;
+	_Atomic uint64_t retry_ns;
+	uint64_t probe_again_ns; /* the agent's own */
 };
 
 /* udp_socket.c */

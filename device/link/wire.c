@@ -201,6 +201,9 @@ static void arrive(struct adev_wire *wire, const struct adev_datagram *datagram,
 					  arrival.packet.opcode);
 		return;
 	}
+	if (wire->ops->hand_on &&
+	    wire->ops->hand_on(wire->lower, datagram, arrival.packet.dest_qpn))
+		return;
 	memcpy(arrival.source, datagram->path.source, 16);
 	memcpy(arrival.destination, datagram->path.destination, 16);
 	arrival.interface_index = datagram->path.interface_index;
@@ -226,6 +229,35 @@ static bool try_lock(struct adev_wire *wire)
 static void unlock(struct adev_wire *wire)
 {
 	atomic_fetch_add_explicit(&wire->turn, 1, memory_order_release);
+}
+
+/* A program may end in the middle of a drain (exit in a signal handler). */
+#define LEAVE_ATTEMPTS 100u
+
+void adev_wire_leave(struct adev_function *fn)
+{
+	const struct timespec pause = { .tv_nsec = ADEV_MS_NS };
+	struct adev_wire *wire = adev_wire_of(fn);
+	uint32_t i;
+
+	if (!wire || !wire->ops->leave)
+		return;
+	for (i = 0; i < LEAVE_ATTEMPTS; i++) {
+		if (try_lock(wire)) {
+			wire->ops->leave(wire->lower);
+			unlock(wire);
+			return;
+		}
+		nanosleep(&pause, NULL);
+	}
+}
+
+void adev_wire_leased(struct adev_function *fn)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+
+	if (wire && wire->ops->leased)
+		wire->ops->leased(wire->lower);
 }
 
 bool adev_wire_drain(struct adev_function *fn, uint32_t budget)

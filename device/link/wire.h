@@ -79,8 +79,17 @@ bool adev_wire_serve(struct adev_function *fn);
 uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
 			 uint64_t *deadline);
 
-/* When packets that were held back are due; UINT64_MAX: none are. */
+/* For the agent: what has to be done for the wire from time to time, and when
+ * something will be; UINT64_MAX: nothing. */
+void adev_wire_maintain(struct adev_function *fn);
 uint64_t adev_wire_deadline(const struct adev_function *fn);
+
+/* The function has leased QP numbers. */
+void adev_wire_leased(struct adev_function *fn);
+
+/* Receives no more, so that others may have the port in good order. By the
+ * agent, when it leaves the function. */
+void adev_wire_leave(struct adev_function *fn);
 
 /* In a forked child: the wire is the parent's. */
 void adev_wire_forget(struct adev_function *fn);

@@ -41,11 +41,26 @@ bool adev_wire_serve(struct adev_function *fn)
 	return true;
 }
 
+void adev_wire_maintain(struct adev_function *fn)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+
+	if (wire && wire->ops->maintain)
+		wire->ops->maintain(wire->lower, adev_now_ns());
+}
+
 uint64_t adev_wire_deadline(const struct adev_function *fn)
 {
-	return fn->fault && adev_wire_is_open(fn) ?
-		       adev_fault_deadline(fn->fault) :
-		       ADEV_NEVER_NS;
+	struct adev_wire *wire = adev_wire_of(fn);
+	uint64_t deadline = ADEV_NEVER_NS;
+	uint64_t own;
+
+	if (!wire)
+		return deadline;
+	if (fn->fault)
+		deadline = adev_fault_deadline(fn->fault);
+	own = wire->ops->deadline ? wire->ops->deadline(wire->lower) : deadline;
+	return own < deadline ? own : deadline;
 }
 
 /* Looks at the polls since the last look, when that is long enough ago. */

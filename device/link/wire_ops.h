@@ -29,6 +29,7 @@ struct adev_datagram {
 	const uint8_t *bytes;
 	uint32_t length;
 	uint16_t segment; /* number within what the kernel put together */
+	bool handed_on;	  /* came by another member of the group on 4791 */
 	/* Source: the sender's address and port. */
 	struct adev_path path;
 };
@@ -49,6 +50,20 @@ struct adev_wire_ops {
 	/* Descriptors that are readable when something came; how many. */
 	uint32_t (*descriptors)(void *lower, int fds[ADEV_WIRE_DESCRIPTORS]);
 	void (*close)(void *lower);
+
+	/* These may be NULL. */
+
+	/* Is this packet, which was checked, another function's? Then it is on
+	 * its way there. */
+	bool (*hand_on)(void *lower, const struct adev_datagram *datagram,
+			uint32_t dest_qpn);
+	/* For the agent: work that is due, and when some will be. */
+	void (*maintain)(void *lower, uint64_t now_ns);
+	uint64_t (*deadline)(void *lower);
+	/* The function has new QP numbers. */
+	void (*leased)(void *lower);
+	/* Receives no more; wire_receive is held, in the agent's thread. */
+	void (*leave)(void *lower);
 	/* In a forked child: frees what is the child's, and leaves alone what
 	 * the parent still has. */
 	void (*forget)(void *lower);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "link/port_owner.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <roce/packet.h>
+
+#include "domain/log.h"
+
+/* Finds a socket that is bound to the port, of one family. */
+static bool find_socket(const char *table, uint16_t port, unsigned int *uid,
+			unsigned long *inode)
+{
+	FILE *file = fopen(table, "re");
+	unsigned int found;
+	char line[256];
+	bool is_found = false;
+
+	while (file && !is_found && fgets(line, sizeof(line), file)) {
+		if (sscanf(line,
+			   " %*[0-9]: %*[0-9A-Fa-f]:%x %*s %*s %*s %*s %*s %u "
+			   "%*u %lu",
+			   &found, uid, inode) == 3)
+			is_found = found == port;
+	}
+	if (file)
+		fclose(file);
+	return is_found;
+}
+
+static bool has_socket(const char *pid, unsigned long inode)
+{
+	char path[300], wanted[40];
+	struct dirent *entry;
+	bool found = false;
+	char target[64];
+	DIR *folder;
+
+	snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
+	snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	folder = opendir(path);
+	while (folder && !found && (entry = readdir(folder))) {
+		ssize_t bytes = readlinkat(dirfd(folder), entry->d_name, target,
+					   sizeof(target) - 1);
+
+		if (bytes < 0)
+			continue;
+		target[bytes] = 0;
+		found = !strcmp(target, wanted);
+	}
+	if (folder)
+		closedir(folder);
+	return found;
+}
+
+static void read_name(const char *pid, char *name, size_t bytes)
+{
+	char path[300];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	file = fopen(path, "re");
+	if (file && fgets(name, (int)bytes, file))
+		name[strcspn(name, "\n")] = 0;
+	if (file)
+		fclose(file);
+}
+
+static void find_process(unsigned long inode, struct adev_port_owner *owner)
+{
+	DIR *folder = opendir("/proc");
+	struct dirent *entry;
+
+	while (folder && !owner->pid && (entry = readdir(folder))) {
+		if (!isdigit((unsigned char)entry->d_name[0]) ||
+		    !has_socket(entry->d_name, inode))
+			continue;
+		owner->pid = (pid_t)strtol(entry->d_name, NULL, 10);
+		read_name(entry->d_name, owner->name, sizeof(owner->name));
+	}
+	if (folder)
+		closedir(folder);
+}
+
+void adev_port_owner_find(uint16_t port, struct adev_port_owner *owner)
+{
+	unsigned long inode = 0;
+
+	memset(owner, 0, sizeof(*owner));
+	owner->found = find_socket("/proc/self/net/udp6", port, &owner->uid,
+				   &inode) ||
+		       find_socket("/proc/self/net/udp", port, &owner->uid,
+				   &inode);
+	owner->is_kernel = owner->found && inode == 0;
+	if (owner->found && inode)
+		find_process(inode, owner);
+}
+
+static void describe(const struct adev_port_owner *owner, char *text,
+		     size_t bytes)
+{
+	if (owner->pid)
+		snprintf(text, bytes, "process %d (%s) of uid %u",
+			 (int)owner->pid, owner->name, owner->uid);
+	else if (owner->found)
+		snprintf(text, bytes, "a process of uid %u", owner->uid);
+	else
+		snprintf(text, bytes, "somebody who cannot be seen from here");
+}
+
+void adev_port_owner_complain(int error)
+{
+	struct adev_port_owner owner;
+	char text[80];
+
+	if (error == EBUSY) {
+		adev_log_error("other hosts cannot be reached: a process of "
+			       "this user holds the lock on UDP port %u and "
+			       "does not go on; continue or end it",
+			       ROCE_UDP_PORT);
+		return;
+	}
+	if (error != EADDRINUSE) {
+		adev_log_error("other hosts cannot be reached: cannot have UDP "
+			       "port %u: %s",
+			       ROCE_UDP_PORT, strerror(error));
+		return;
+	}
+	adev_port_owner_find(ROCE_UDP_PORT, &owner);
+	if (owner.is_kernel) {
+		adev_log_error("other hosts cannot be reached: UDP port %u is "
+			       "the kernel's (rdma_rxe); remove its devices "
+			       "with 'rdma link delete', or use them",
+			       ROCE_UDP_PORT);
+		return;
+	}
+	describe(&owner, text, sizeof(text));
+	adev_log_error("other hosts cannot be reached: UDP port %u belongs to "
+		       "%s, which shares no adapter with this one; end it, or "
+		       "run both as one user with one ARNICA_RUNTIME_DIR",
+		       ROCE_UDP_PORT, text);
+}
