@@ -301,7 +301,9 @@ bool adev_function_serve(struct adev_function *fn)
 
 	if (atomic_flag_test_and_set(&fn->serving))
 		return true;
+	/* C4: who leaves work after this look for it sets the word again. */
 	arnica_store32(&fn->view.header->attention, 0, memory_order_seq_cst);
+	arnica_fence_after_rmw();
 	adev_inbox_serve(fn);
 	serve_qps(fn);
 	/* Before the QPs that wait: what comes in may be their turn. */

@@ -48,13 +48,15 @@ static inline bool adev_qp_try_lock_as(struct adev_qp_shared *qp,
 {
 	uint64_t word = atomic_load_explicit(&qp->lock, memory_order_relaxed);
 
-	if (ADEV_LOCK_HOLDER(word))
+	if (ADEV_LOCK_HOLDER(word) ||
+	    !atomic_compare_exchange_strong_explicit(
+		    &qp->lock, &word, ((word >> 32) + 1) << 32 | holder,
+		    memory_order_seq_cst, memory_order_relaxed))
 		return false;
-	/* H1: sequentially consistent with the tag that the holder loads next,
-	 * and with deregistration, which clears the tag and then looks here. */
-	return atomic_compare_exchange_strong_explicit(
-		&qp->lock, &word, ((word >> 32) + 1) << 32 | holder,
-		memory_order_seq_cst, memory_order_relaxed);
+	/* H1: before the tag that the holder loads next. Deregistration clears
+	 * the tag and then looks at this word. */
+	arnica_fence_after_rmw();
+	return true;
 }
 
 /* One attempt; true when taken. */
@@ -96,8 +98,8 @@ static inline void adev_qp_announce_receive(struct adev_qp_shared *qp,
 }
 
 /*
- * Gives the lock back. The exchange is a full barrier: what was published
- * under the lock is visible before the caller looks at `queued` and `armed`.
+ * Gives the lock back. A full barrier (P2): what was published under the lock is
+ * visible before the caller looks at `queued` and `armed`.
  */
 static inline void adev_qp_unlock(struct adev_qp_shared *qp)
 {
@@ -105,6 +107,7 @@ static inline void adev_qp_unlock(struct adev_qp_shared *qp)
 
 	(void)atomic_exchange_explicit(&qp->lock, word & ~0xffffffffull,
 				       memory_order_seq_cst);
+	arnica_fence_after_rmw();
 }
 
 struct adev_function;

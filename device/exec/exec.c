@@ -157,6 +157,7 @@ static bool take(struct adev_qp *qp)
 	/* P6: the wish is stored before the lock is tried again; the holder
 	 * (C6) looks for it after it let go. One of the two succeeds. */
 	atomic_store(&qp->again, true);
+	arnica_fence_after_rmw();
 	return adev_qp_try_lock_send(qp);
 }
 

@@ -101,6 +101,7 @@ static enum adev_verdict not_ready(struct adev_qp *qp)
 		atomic_store(&link->qp->waiter, qp->fn->view.function + 1);
 		arnica_store32(&link->record->waiting, 1,
 			       memory_order_seq_cst);
+		arnica_fence_after_rmw();
 	}
 	/* The host stores its index and then looks at `waiting`, both
 	 * sequentially consistent: one of us sees the other. */

@@ -76,6 +76,7 @@ static bool flush_receive(struct adev_qp *qp, struct adev_completion *last)
 		return false;
 	/* From now on the host tells of each receive that it posts. */
 	arnica_store32(&qp->recv_ring.record->waiting, 1, memory_order_seq_cst);
+	arnica_fence_after_rmw();
 	producer = arnica_load32(&qp->recv_ring.record->producer,
 				 memory_order_acquire);
 	/* A peer that died between publishing and counting used the entry. */

@@ -128,6 +128,7 @@ static inline void adev_qp_unlock_send(struct adev_qp *qp)
 {
 	/* A full barrier: `again` is looked at after it (C6 in exec.c). */
 	(void)atomic_exchange_explicit(&qp->sq_lock, 0, memory_order_seq_cst);
+	arnica_fence_after_rmw();
 }
 
 /* Raises an asynchronous event (enum ibv_event_type) of the QP. */

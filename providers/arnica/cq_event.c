@@ -31,6 +31,7 @@ int arnica_cq_req_notify(struct ibv_cq *ibv_cq, int solicited_only)
 		 */
 	} while (!arnica_compare_exchange32(&cq->record->armed, &word, armed,
 					    memory_order_seq_cst));
+	arnica_fence_after_rmw();
 	return 0;
 }
 

@@ -49,6 +49,21 @@ ARNICA_ENDIAN_TYPE(be, 16, ARNICA_SWAP_BE)
 ARNICA_ENDIAN_TYPE(be, 32, ARNICA_SWAP_BE)
 ARNICA_ENDIAN_TYPE(be, 64, ARNICA_SWAP_BE)
 
+/*
+ * Makes a full barrier of the sequentially consistent store, exchange or
+ * compare-exchange before it: the accesses that follow, of whatever order, come
+ * after it. On x86 it is one by itself; elsewhere a relaxed or acquire load may
+ * overtake it, for these have no part in the single order.
+ */
+static inline void arnica_fence_after_rmw(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	atomic_signal_fence(memory_order_seq_cst);
+#else
+	atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
 #define ARNICA_ATOMIC_TYPE(bits)                                               \
 	struct arnica_atomic_le##bits##_word {                                 \
 		_Atomic uint##bits##_t raw;                                    \
