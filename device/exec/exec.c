@@ -128,8 +128,10 @@ static enum turn run(struct adev_qp *qp, const void *area)
 	for (;;) {
 		uint64_t before;
 
-		if (!qp->active && !begin(qp, &area))
+		if (!qp->active && !begin(qp, &area)) {
+			adev_qp_check_drained(qp);
 			return qp->flush_pending ? TURN_WAITING : TURN_IDLE;
+		}
 		before = qp->message.done;
 		ADEV_POINT("message_begun");
 		switch (carry_out(qp)) {

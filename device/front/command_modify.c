@@ -219,6 +219,20 @@ static void reset(struct adev_qp *qp)
 		       memory_order_seq_cst);
 }
 
+/* Whoever moves the QP to SQD says whether the end of its last message is to be
+ * an event. */
+static void note_drain(struct adev_qp *qp,
+		       const struct arnica_hw_qp_attributes *new, uint32_t mask,
+		       uint32_t from, uint32_t to)
+{
+	if (to == ARNICA_HW_QPS_SQD && from == ARNICA_HW_QPS_RTS)
+		qp->notify_drained =
+			mask & IBV_QP_EN_SQD_ASYNC_NOTIFY &&
+			arnica_from_le32(new->en_sqd_async_notify);
+	else if (to != ARNICA_HW_QPS_SQD)
+		qp->notify_drained = false;
+}
+
 static enum arnica_hw_command_status
 change_state(struct adev_qp *qp, const struct arnica_hw_qp_attributes *new,
 	     uint32_t mask, uint32_t from, uint32_t to)
@@ -244,25 +258,25 @@ change_state(struct adev_qp *qp, const struct arnica_hw_qp_attributes *new,
 		take_attributes(qp, new, mask);
 		apply(qp, mask, from, to);
 	}
+	note_drain(qp, new, mask, from, to);
 	atomic_store_explicit(&shared->state, to, memory_order_release);
 	adev_qp_unlock(shared);
+	adev_qp_check_drained(qp);
 	return ARNICA_HW_COMMAND_OK;
 }
 
 /* On the wire messages may still be unanswered. */
-static void tell_drained(struct adev_qp *qp)
+static void drain_remote(struct adev_qp *qp)
 {
-	if (!qp->remote) {
-		adev_qp_raise(qp, IBV_EVENT_SQ_DRAINED);
-		return;
-	}
 	adev_qp_lock_send(qp);
-	adev_sender_drain(qp);
+	if (qp->notify_drained)
+		adev_sender_drain(qp);
+	qp->notify_drained = false;
 	adev_exec_release(qp);
 }
 
 /* What follows a transition, with sq_lock given back: a send queue that may go
- * on, one that has drained, and knowing the peer, so that its death is seen. */
+ * on, and knowing the peer, so that its death is seen. */
 static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
 {
 	if (to == ARNICA_HW_QPS_RTR && from == ARNICA_HW_QPS_INIT &&
@@ -274,9 +288,8 @@ static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
 	}
 	if (to == ARNICA_HW_QPS_RTS && from != ARNICA_HW_QPS_RTS)
 		adev_exec_submit(qp, NULL);
-	if (to == ARNICA_HW_QPS_SQD && from == ARNICA_HW_QPS_RTS &&
-	    arnica_from_le32(qp->attributes.en_sqd_async_notify))
-		tell_drained(qp);
+	if (to == ARNICA_HW_QPS_SQD && qp->remote)
+		drain_remote(qp);
 }
 
 /* Where the peer is, and how it is reached; before the QP's locks are taken,

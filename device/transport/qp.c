@@ -5,6 +5,8 @@
 #include <sched.h>
 #include <string.h>
 
+#include <infiniband/verbs.h>
+
 #include "comp/channel.h"
 #include "core/clock.h"
 #include "core/qp_lock.h"
@@ -160,4 +162,14 @@ void adev_qp_recover(struct adev_qp *qp)
 	/* It may have put the ring on no list, and not told of an event. */
 	adev_completion_rescan(&qp->recv_ring);
 	adev_channels_rescan(qp->fn);
+}
+
+void adev_qp_check_drained(struct adev_qp *qp)
+{
+	/* A sender on the wire has its own, see adev_sender_drain(). */
+	if (!qp->notify_drained || qp->active || qp->remote)
+		return;
+	qp->notify_drained = false;
+	if (atomic_load(&qp->shared->state) == ARNICA_HW_QPS_SQD)
+		adev_qp_raise(qp, IBV_EVENT_SQ_DRAINED);
 }

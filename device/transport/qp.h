@@ -106,6 +106,7 @@ struct adev_qp {
 
 	uint32_t async_written; /* its asynchronous events; channel_lock */
 	_Atomic bool peer_died; /* its process ended without leaving */
+	bool notify_drained;    /* in SQD: raise SQ_DRAINED when it is */
 	bool flush_pending;     /* the receive queue could not be flushed yet */
 
 	struct arnica_hw_qp_attributes attributes; /* as modified */
@@ -146,6 +147,10 @@ void adev_qp_enter_error(struct adev_qp *qp);
  * an error of its own (IBTA 10.3.1.6). The receive queue goes on. `sq_lock`
  * held. */
 void adev_qp_enter_sqe(struct adev_qp *qp);
+
+/* Raises SQ_DRAINED if it was asked for and is due: state SQD, and no message
+ * under way. `sq_lock` held. */
+void adev_qp_check_drained(struct adev_qp *qp);
 
 /* Flushes what was posted since; `sq_lock` held, state ERR. */
 void adev_qp_flush(struct adev_qp *qp);

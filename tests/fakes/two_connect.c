@@ -29,6 +29,17 @@ uint32_t two_to_state(struct two_qp *qp, enum arnica_hw_qp_state state)
 	return modify(qp, &attributes, IBV_QP_STATE);
 }
 
+uint32_t two_drain(struct two_qp *qp)
+{
+	const struct arnica_hw_qp_attributes attributes = {
+		.state = arnica_to_le32(ARNICA_HW_QPS_SQD),
+		.en_sqd_async_notify = arnica_to_le32(1),
+	};
+
+	return modify(qp, &attributes,
+		      IBV_QP_STATE | IBV_QP_EN_SQD_ASYNC_NOTIFY);
+}
+
 uint32_t two_to_init(struct two_qp *qp, const struct two_wish *wish)
 {
 	const struct arnica_hw_qp_attributes attributes = {

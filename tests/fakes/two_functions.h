@@ -153,6 +153,8 @@ uint32_t two_to_rtr(struct two_qp *qp, const struct two_wish *wish,
 		    uint32_t dest_qpn);
 uint32_t two_to_rts(struct two_qp *qp, const struct two_wish *wish);
 uint32_t two_to_state(struct two_qp *qp, enum arnica_hw_qp_state state);
+/* To SQD, with an event when it has drained. */
+uint32_t two_drain(struct two_qp *qp);
 uint32_t two_state(struct two_qp *qp);
 void two_connect_one(struct two_qp *qp, uint32_t dest_qpn,
 		     const struct two_wish *wish);

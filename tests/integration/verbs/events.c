@@ -222,6 +222,41 @@ static void drained_queue_is_an_event_when_asked_for(void)
 	vt_pair_close(&a, &b);
 }
 
+/* A message that waits for a receive is under way; the next one has to wait. */
+static void queue_with_a_parked_message_has_not_drained(void)
+{
+	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_SQD,
+				    .en_sqd_async_notify = 1 };
+	struct vt_wish wish = vt_defaults();
+	struct ibv_qp_init_attr init;
+	struct ibv_async_event event;
+	struct ibv_wc wc;
+
+	vt_pair_open(&a, &b, &wish, false);
+	vt_send(&a, 1, 0, 64);
+	VT_EQUAL(ibv_modify_qp(a.qp, &attr,
+			       IBV_QP_STATE | IBV_QP_EN_SQD_ASYNC_NOTIFY),
+		 0);
+	VT_CHECK(!vt_readable(a.context->async_fd, 20));
+	VT_EQUAL(ibv_query_qp(a.qp, &attr, IBV_QP_STATE, &init), 0);
+	VT_EQUAL(attr.qp_state, IBV_QPS_SQD);
+	VT_EQUAL(attr.sq_draining, 1);
+	vt_send(&a, 2, 0, 64);
+	vt_recv(&b, 1, 0, 64);
+	vt_recv(&b, 2, 0, 64);
+	vt_expect(a.send_cq, 1, IBV_WC_SUCCESS);
+	event = vt_event(a.context, IBV_EVENT_SQ_DRAINED);
+	VT_CHECK(event.element.qp == a.qp);
+	VT_EQUAL(ibv_query_qp(a.qp, &attr, IBV_QP_STATE, &init), 0);
+	VT_EQUAL(attr.sq_draining, 0);
+	vt_expect(b.recv_cq, 1, IBV_WC_SUCCESS);
+	VT_EQUAL(ibv_poll_cq(b.recv_cq, 1, &wc), 0);
+	attr.qp_state = IBV_QPS_RTS;
+	VT_EQUAL(ibv_modify_qp(a.qp, &attr, IBV_QP_STATE), 0);
+	vt_expect(a.send_cq, 2, IBV_WC_SUCCESS);
+	vt_pair_close(&a, &b);
+}
+
 static void first_message_establishes_communication(void)
 {
 	struct vt_wish wish = vt_defaults();
@@ -342,6 +377,7 @@ static const struct vt_case cases[] = {
 	VT_CASE(destroyed_queue_takes_its_unread_events),
 	VT_CASE(access_error_is_an_event_of_the_responder),
 	VT_CASE(drained_queue_is_an_event_when_asked_for),
+	VT_CASE(queue_with_a_parked_message_has_not_drained),
 	VT_CASE(first_message_establishes_communication),
 	VT_CASE(unread_event_goes_with_its_queue_pair),
 	VT_CASE(overrun_is_an_event_of_the_completion_queue),

@@ -347,9 +347,8 @@ static void draining_waits_for_the_acknowledgement(void **state)
 
 	start(&played, state);
 	qp = two_qp_of(played.qp);
-	qp->attributes.en_sqd_async_notify = arnica_to_le32(1);
 	(void)send_bytes(&played, 30 * MTU); /* more than the window takes */
-	assert_ok(two_to_state(played.qp, ARNICA_HW_QPS_SQD));
+	assert_ok(two_drain(played.qp));
 	(void)send_bytes(&played, 8); /* has to wait */
 	assert_int_equal(two_async(&played.two->a, false), -1);
 	played_ack(&played, at(15));
