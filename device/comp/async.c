@@ -85,6 +85,8 @@ bool adev_async_raise_locked(struct adev_function *fn, uint32_t type,
 	if (error == EAGAIN) {
 		raised = append(fn, &event);
 		waits = raised && fn->async_fd >= 0;
+		if (waits)
+			adev_channels_pause(fn);
 	}
 	if (raised && written)
 		++*written;

@@ -25,6 +25,7 @@ int adev_channels_init(struct adev_function *fn)
 	fn->async_first = NULL;
 	fn->async_last = NULL;
 	fn->async_lost = false;
+	atomic_init(&fn->deliver_again_ns, 0);
 	atomic_init(&fn->num_async_waiting, 0);
 	return 0;
 }

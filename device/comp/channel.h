@@ -50,7 +50,9 @@ static inline void adev_async_raise(struct adev_function *fn, uint32_t type,
 
 /*
  * Writes the records of all CQs that fired, and the async events that wait.
- * Any thread of the owner. Returns true when some did not fit: try again.
+ * Any thread of the owner. Returns true when some found no room; these are tried
+ * again by the first call after deliver_again_ns: a channel that is full has
+ * thousands of records that the application has still to read.
  */
 bool adev_channels_deliver(struct adev_function *fn);
 

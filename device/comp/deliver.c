@@ -3,7 +3,8 @@
  * Delivery of events: from the marks that writers of completions leave in the
  * segment to records in the pipes. The count of a CQ's undelivered events is
  * in its word `armed`; the marks only say where to look, so a mark too many
- * does no harm, and none is taken away before its count is.
+ * does no harm, and none is taken away before its count is. A CQ whose records
+ * found no room is remembered aside, and marked again after a pause.
  */
 #include <errno.h>
 
@@ -13,8 +14,10 @@
 #include "comp/channel.h"
 #include "comp/channel_table.h"
 #include "comp/pipe.h"
+#include "core/clock.h"
 
 #define NUM_SUMMARY_WORDS (ADEV_CQ_WORDS / 64)
+#define PAUSE_NS (5 * ADEV_MS_NS)
 
 static void mark(struct adev_function *fn, uint32_t cq)
 {
@@ -107,7 +110,7 @@ static bool deliver_cq(struct adev_function *fn, uint32_t index)
 	if (!left)
 		return waits;
 	put_back(&cq->record, left);
-	mark(fn, index);
+	fn->cq_deferred[index / 64] |= 1ull << index % 64;
 	return true;
 }
 
@@ -129,32 +132,57 @@ static bool deliver_group(struct adev_function *fn, uint32_t group)
 	return waits;
 }
 
-static bool nothing_to_do(struct adev_function *fn)
+static bool any_marked(struct adev_function *fn)
 {
 	uint32_t group;
 
-	if (atomic_load(&fn->num_async_waiting))
-		return false;
 	for (group = 0; group < NUM_SUMMARY_WORDS; group++) {
 		if (atomic_load(&fn->view.shared->cq_events_summary[group]))
-			return false;
+			return true;
 	}
-	return true;
+	return false;
+}
+
+/* What waited for room is due again; with channel_lock held. */
+static void mark_deferred(struct adev_function *fn)
+{
+	uint32_t word;
+
+	for (word = 0; word < ADEV_CQ_WORDS; word++) {
+		uint64_t cqs = fn->cq_deferred[word];
+
+		fn->cq_deferred[word] = 0;
+		for (; cqs; cqs &= cqs - 1)
+			mark(fn, word * 64 + (uint32_t)__builtin_ctzll(cqs));
+	}
+}
+
+void adev_channels_pause(struct adev_function *fn)
+{
+	if (!atomic_load(&fn->deliver_again_ns))
+		atomic_store(&fn->deliver_again_ns, adev_now_ns() + PAUSE_NS);
 }
 
 bool adev_channels_deliver(struct adev_function *fn)
 {
-	bool waits = false;
+	uint64_t again = atomic_load(&fn->deliver_again_ns);
+	bool due = again && adev_now_ns() >= again, waits = false;
 	uint32_t group;
 
-	if (nothing_to_do(fn))
-		return false;
+	if (!due && !any_marked(fn))
+		return again;
 	pthread_mutex_lock(&fn->channel_lock);
+	if (due)
+		mark_deferred(fn);
 	for (group = 0; group < NUM_SUMMARY_WORDS; group++)
 		waits |= deliver_group(fn, group);
 	waits |= adev_async_flush_locked(fn);
+	if (due)
+		atomic_store(&fn->deliver_again_ns, 0);
+	if (waits)
+		adev_channels_pause(fn);
 	pthread_mutex_unlock(&fn->channel_lock);
-	return waits;
+	return waits || (again && !due);
 }
 
 static bool has_events(const struct adev_cq_shared *cq)

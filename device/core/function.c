@@ -215,10 +215,13 @@ uint64_t adev_function_deadline(struct adev_function *fn)
 {
 	uint64_t deadline = adev_wire_deadline(fn);
 	uint64_t timed = atomic_load(&fn->timed_due_ns);
+	uint64_t deliver = atomic_load(&fn->deliver_again_ns);
 	struct adev_qp *qp;
 
 	if (deadline > timed)
 		deadline = timed;
+	if (deliver && deliver < deadline)
+		deadline = deliver;
 	if (!atomic_load(&fn->num_waiting))
 		return deadline;
 	pthread_mutex_lock(&fn->waiting_lock);
@@ -313,7 +316,8 @@ bool adev_function_serve(struct adev_function *fn)
 	serve_timers(fn);
 	if (!adev_sched_idle(&fn->scheduler))
 		left |= adev_exec_scheduled(fn);
-	left |= adev_channels_deliver(fn);
+	if (adev_channels_deliver(fn))
+		adev_agent_expect(atomic_load(&fn->deliver_again_ns));
 	/* On the wire something may always have come. */
 	if (left || atomic_load(&fn->num_waiting) || adev_wire_is_open(fn))
 		arnica_store32(&fn->view.header->attention, 1,

@@ -89,6 +89,9 @@ struct adev_function {
 	struct adev_async_waiting *async_first; /* events that wait for room */
 	struct adev_async_waiting *async_last;
 	_Atomic uint32_t num_async_waiting;
+	/* Events that found no room are tried again then; zero: none wait. */
+	_Atomic uint64_t deliver_again_ns;
+	uint64_t cq_deferred[ADEV_CQ_WORDS]; /* CQs that have such */
 	bool async_lost; /* an event went where nobody can read it any more */
 
 	struct adev_scheduler scheduler;

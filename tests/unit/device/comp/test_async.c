@@ -69,6 +69,7 @@ static void a_full_pipe_keeps_the_order(void **state)
 	for (i = 0; i < 1000; i++)
 		expect(fd, 3, i);
 	adev_async_raise(fn, 3, count++); /* behind the one that waits */
+	atomic_store(&fn->deliver_again_ns, 1); /* the pause is over */
 	assert_false(adev_channels_deliver(fn));
 	for (; i < count; i++)
 		expect(fd, 3, i);

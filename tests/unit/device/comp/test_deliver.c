@@ -6,6 +6,7 @@
 #include "fake_function.h"
 
 #include "comp/channel.h"
+#include "core/clock.h"
 #include "front/command.h"
 
 static int channel_fd;
@@ -114,6 +115,33 @@ static uint32_t fill(struct adev_function *fn, uint32_t cq)
 	return fired;
 }
 
+/* The pause is over. */
+static void due(struct adev_function *fn)
+{
+	assert_true(atomic_load(&fn->deliver_again_ns) > 0);
+	atomic_store(&fn->deliver_again_ns, 1);
+}
+
+/* A full channel is left alone for a while: polls do not pay for it. */
+static void a_full_channel_is_not_tried_again_at_once(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t cq = fake_create_cq(fn, 1, channel, 1);
+
+	atomic_store(&adev_clock_simulated_ns, 1000);
+	fill(fn, cq);
+	for (int i = 0; i < 1000; i++) /* a pipe gives room by the page */
+		assert_int_equal(next_record(), 1);
+	assert_true(adev_channels_deliver(fn));
+	assert_int_equal(fn->cq_deferred[0], 1ull << cq);
+	assert_int_equal(fn->view.shared->cq_events_summary[0], 0);
+	atomic_store(&adev_clock_simulated_ns,
+		     atomic_load(&fn->deliver_again_ns));
+	assert_false(adev_channels_deliver(fn));
+	assert_int_equal(fn->cq_deferred[0], 0);
+	atomic_store(&adev_clock_simulated_ns, 0);
+}
+
 static void what_does_not_fit_comes_later(void **state)
 {
 	struct adev_function *fn = *state;
@@ -125,10 +153,13 @@ static void what_does_not_fit_comes_later(void **state)
 	fake_fire(fn, cq);
 	assert_true(adev_channels_deliver(fn));
 	assert_true(adev_channels_deliver(fn));
+	due(fn);
+	assert_true(adev_channels_deliver(fn));
 	assert_int_equal(fn->counters.events_deferred, 3);
 	for (i = 0; i < fired - 1; i++)
 		assert_int_equal(next_record(), 1);
 	assert_false(has_record(channel_fd));
+	due(fn);
 	assert_false(adev_channels_deliver(fn));
 	assert_int_equal(next_record(), 1);
 	assert_int_equal(next_record(), 1);
@@ -146,6 +177,7 @@ static void a_destroyed_queue_says_nothing_more(void **state)
 	fake_fire(fn, other);
 	fill(fn, cq);
 	assert_ok(fake_command_object(fn, ARNICA_HW_CMD_DESTROY_CQ, cq));
+	due(fn);
 	assert_false(adev_channels_deliver(fn));
 	assert_int_equal(next_record(), 2);
 	assert_false(has_record(channel_fd));
@@ -236,6 +268,7 @@ int main(void)
 		deliver_test(events_reach_far_queues),
 		deliver_test(false_marks_do_no_harm),
 		deliver_test(what_does_not_fit_comes_later),
+		deliver_test(a_full_channel_is_not_tried_again_at_once),
 		deliver_test(a_destroyed_queue_says_nothing_more),
 		deliver_test(a_destroyed_queue_tells_how_many_events_were_read),
 		deliver_test(without_readers_events_are_dropped),
