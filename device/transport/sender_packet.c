@@ -190,6 +190,10 @@ static struct adev_asked *asked_for(struct adev_qp *qp,
 
 	asked = adev_sender_asked(sender, sender->next_asked);
 	if (sender->next_asked != sender->end_asked) {
+		/* Of one request a responder repeats one part at a time. */
+		if (sender->next != asked->first &&
+		    sender->next != sender->oldest)
+			return NULL;
 		asked->again = true;
 		return asked;
 	}

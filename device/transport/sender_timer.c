@@ -17,6 +17,7 @@
 #define LEAST_PROBE_NS (4 * ADEV_MS_NS)
 /* A loss that is reported again within this time is the same one. */
 #define LEAST_ECHO_NS 20000u
+#define UNKNOWN_ECHO_NS 500000u
 
 static uint64_t timeout_ns(const struct adev_qp *qp)
 {
@@ -64,7 +65,6 @@ void adev_sender_go_back(struct adev_qp *qp, enum adev_back why)
 
 static bool may_retry(struct adev_qp *qp, struct adev_sender *sender)
 {
-	sender->probes = 0;
 	if (sender->retries++ < arnica_from_le32(qp->attributes.retry_cnt))
 		return true;
 	adev_sender_fail(qp, ARNICA_HW_STATUS_RETRY_EXC_ERR);
@@ -76,7 +76,9 @@ void adev_sender_lost(struct adev_qp *qp)
 	struct adev_sender *sender = qp->remote->sender;
 	uint64_t echo = sender->round_trip_ns + sender->round_trip_ns / 2;
 
-	if (echo < LEAST_ECHO_NS)
+	if (!echo)
+		echo = UNKNOWN_ECHO_NS;
+	else if (echo < LEAST_ECHO_NS)
 		echo = LEAST_ECHO_NS;
 	if (sender->ready_ns ||
 	    (sender->returned == sender->oldest && sender->returned_ns &&
@@ -86,7 +88,9 @@ void adev_sender_lost(struct adev_qp *qp)
 	sender->returned_ns = sender->now_ns;
 	adev_count(&qp->fn->counters, wire_losses);
 	arnica_trace_wire_loss(qp->qpn, sender->oldest & ROCE_PSN_MASK);
-	if (may_retry(qp, sender))
+	/* A peer that reports losses is alive: they are counted by the time
+	 * that passes without progress, as far as a timeout runs. */
+	if (timeout_ns(qp) != ADEV_NEVER_NS || may_retry(qp, sender))
 		adev_sender_go_back(qp, ADEV_BACK_REPORTED);
 }
 
@@ -167,6 +171,7 @@ bool adev_sender_expire(struct adev_qp *qp)
 		if (!may_retry(qp, sender))
 			return false;
 		sender->heard_ns = now;
+		sender->probes = 0;
 		adev_sender_go_back(qp, ADEV_BACK_SILENCE);
 	} else if (now >= probe_at(sender)) {
 		adev_count(&qp->fn->counters, wire_probes);
