@@ -42,6 +42,7 @@ static void forget(struct adev_qp *qp, struct adev_sender *sender)
 	sender->ready_ns = 0;
 	sender->returned_ns = 0;
 	sender->timed_ns = 0;
+	sender->was_silent = false;
 	sender->drain_event = false;
 	adev_function_set_timer(qp->fn, qp, ADEV_NEVER_NS);
 }
@@ -72,6 +73,7 @@ void adev_sender_start(struct adev_qp *qp)
 	adev_rate_init(&sender->rate);
 	sender->round_trip_ns = 0;
 	sender->deviation_ns = 0;
+	sender->shortest_ns = 0;
 }
 
 void adev_sender_abort(struct adev_qp *qp)

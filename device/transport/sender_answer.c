@@ -31,12 +31,11 @@ static void fail_bad(struct adev_qp *qp, const struct roce_packet *packet)
 static bool advance(struct adev_qp *qp, uint64_t end)
 {
 	struct adev_sender *sender = qp->remote->sender;
-	uint64_t before = sender->oldest;
-	uint64_t in_flight = sender->sent - before;
+	uint64_t before = sender->oldest, again = sender->next;
 
 	adev_sender_acknowledge(qp, end);
 	if (sender->oldest != before)
-		adev_sender_progress(qp, sender->oldest - before, in_flight);
+		adev_sender_progress(qp, before, again);
 	if (sender->oldest >= end)
 		return true;
 	adev_sender_lost(qp);
@@ -132,7 +131,7 @@ static void place(struct adev_qp *qp, const struct adev_sent *sent,
 		  uint64_t offset, const void *data, uint32_t bytes)
 {
 	struct adev_sender *sender = qp->remote->sender;
-	uint64_t in_flight = sender->sent - sender->oldest;
+	uint64_t before = sender->oldest, again = sender->next;
 	enum arnica_hw_status status = ARNICA_HW_STATUS_LOC_PROT_ERR;
 	struct adev_message *message;
 
@@ -140,7 +139,7 @@ static void place(struct adev_qp *qp, const struct adev_sent *sent,
 	if (message && (!bytes || adev_gather_write(&message->gather, offset,
 						    data, bytes))) {
 		adev_sender_returned(qp);
-		adev_sender_progress(qp, 1, in_flight);
+		adev_sender_progress(qp, before, again);
 	} else {
 		adev_sender_fail(qp, message ? ARNICA_HW_STATUS_LOC_PROT_ERR :
 					       status);

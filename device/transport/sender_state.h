@@ -91,6 +91,12 @@ struct adev_sender {
 	uint64_t timed_ns; /* when it went; zero: none is timed */
 	uint64_t round_trip_ns; /* smoothed; zero: not known */
 	uint64_t deviation_ns;
+	uint64_t shortest_ns; /* round trip seen; zero: none */
+
+	/* What the window was before a silence, and what was sent again since:
+	 * an answer to more than that says that nothing was lost. */
+	struct adev_window before_silence;
+	bool was_silent;
 
 	bool drain_event; /* SQ_DRAINED is owed */
 };
@@ -147,9 +153,9 @@ void adev_sender_go_back(struct adev_qp *qp, enum adev_back why);
 void adev_sender_lost(struct adev_qp *qp);
 /* RNR NAK for the oldest packet, with a timer code. */
 void adev_sender_not_ready(struct adev_qp *qp, uint32_t code);
-/* Something was acknowledged. */
-void adev_sender_progress(struct adev_qp *qp, uint64_t answered,
-			  uint64_t in_flight);
+/* Something was acknowledged: `before` was the oldest packet, and `again` the
+ * next to be sent. */
+void adev_sender_progress(struct adev_qp *qp, uint64_t before, uint64_t again);
 /* Timers that are due. False: the QP is in error now. */
 bool adev_sender_expire(struct adev_qp *qp) ARNICA_MUST_CHECK;
 /* Tells the function when to look at this QP. */

@@ -14,9 +14,12 @@
 /* Timeouts below are taken for this one: peers are programs, which may have to
  * wait for a processor that long. */
 #define LEAST_TIMEOUT_NS (8 * ADEV_MS_NS)
-#define LEAST_PROBE_NS (4 * ADEV_MS_NS)
-/* A loss that is reported again within this time is the same one. */
-#define LEAST_ECHO_NS 20000u
+/* When to send again without being told: at least, and as long as no round trip
+ * was measured; at most so many times the shortest round trip. */
+#define LEAST_PROBE_NS 500000u
+#define UNKNOWN_PROBE_NS (4 * ADEV_MS_NS)
+#define PROBE_TRIPS 16u
+/* A loss that is reported again sooner is the same one. */
 #define UNKNOWN_ECHO_NS 500000u
 
 static uint64_t timeout_ns(const struct adev_qp *qp)
@@ -32,11 +35,14 @@ static uint64_t timeout_ns(const struct adev_qp *qp)
 /* When to send again without waiting for the timeout. */
 static uint64_t probe_at(const struct adev_sender *sender)
 {
-	uint64_t patience =
-		2 * sender->round_trip_ns + 4 * sender->deviation_ns;
+	uint64_t patience = sender->round_trip_ns + 4 * sender->deviation_ns;
 	uint32_t doublings = sender->probes < 8 ? sender->probes : 8;
 
-	if (patience < LEAST_PROBE_NS)
+	if (patience > PROBE_TRIPS * sender->shortest_ns)
+		patience = PROBE_TRIPS * sender->shortest_ns;
+	if (!sender->shortest_ns)
+		patience = UNKNOWN_PROBE_NS;
+	else if (patience < LEAST_PROBE_NS)
 		patience = LEAST_PROBE_NS;
 	return sender->tried_ns + (patience << doublings);
 }
@@ -55,10 +61,14 @@ void adev_sender_go_back(struct adev_qp *qp, enum adev_back why)
 		adev_window_hold(&sender->window);
 		return;
 	}
-	if (why == ADEV_BACK_SILENCE)
+	if (why == ADEV_BACK_SILENCE) {
+		if (!sender->was_silent)
+			sender->before_silence = sender->window;
+		sender->was_silent = true;
 		adev_window_silence(&sender->window);
-	else if (sender->oldest >= sender->recover)
+	} else if (sender->oldest >= sender->recover) {
 		adev_window_loss(&sender->window);
+	}
 	/* One window of packets gives reason to one reduction. */
 	sender->recover = sender->sent;
 }
@@ -74,12 +84,9 @@ static bool may_retry(struct adev_qp *qp, struct adev_sender *sender)
 void adev_sender_lost(struct adev_qp *qp)
 {
 	struct adev_sender *sender = qp->remote->sender;
-	uint64_t echo = sender->round_trip_ns + sender->round_trip_ns / 2;
+	uint64_t echo = sender->shortest_ns ? sender->shortest_ns :
+					      UNKNOWN_ECHO_NS;
 
-	if (!echo)
-		echo = UNKNOWN_ECHO_NS;
-	else if (echo < LEAST_ECHO_NS)
-		echo = LEAST_ECHO_NS;
 	if (sender->ready_ns ||
 	    (sender->returned == sender->oldest && sender->returned_ns &&
 	     sender->now_ns - sender->returned_ns < echo))
@@ -119,6 +126,8 @@ static void take_sample(struct adev_sender *sender, uint64_t sample)
 {
 	uint64_t error;
 
+	if (!sender->shortest_ns || sample < sender->shortest_ns)
+		sender->shortest_ns = sample + 1;
 	if (!sender->round_trip_ns) {
 		sender->round_trip_ns = sample + 1;
 		sender->deviation_ns = sample / 2;
@@ -133,11 +142,14 @@ static void take_sample(struct adev_sender *sender, uint64_t sample)
 	sender->round_trip_ns += sample / 8 + 1;
 }
 
-void adev_sender_progress(struct adev_qp *qp, uint64_t answered,
-			  uint64_t in_flight)
+void adev_sender_progress(struct adev_qp *qp, uint64_t before, uint64_t again)
 {
 	struct adev_sender *sender = qp->remote->sender;
+	uint64_t answered = sender->oldest - before;
 
+	if (sender->was_silent && sender->oldest > again)
+		sender->window = sender->before_silence;
+	sender->was_silent = false;
 	sender->retries = 0;
 	sender->probes = 0;
 	sender->not_ready = 0;
@@ -145,7 +157,7 @@ void adev_sender_progress(struct adev_qp *qp, uint64_t answered,
 	sender->heard_ns = sender->now_ns;
 	sender->tried_ns = sender->now_ns;
 	adev_window_progress(&sender->window, (uint32_t)answered,
-			     (uint32_t)in_flight);
+			     (uint32_t)(sender->sent - before));
 	if (sender->timed_ns && sender->oldest > sender->timed) {
 		take_sample(sender, sender->now_ns - sender->timed_ns);
 		sender->timed_ns = 0;

@@ -12,7 +12,7 @@
 
 #define ADEV_WINDOW_START 16u
 #define ADEV_WINDOW_MAX 256u
-#define ADEV_WINDOW_MIN 4u  /* after a loss */
+#define ADEV_WINDOW_MIN 8u   /* after a loss */
 #define ADEV_WINDOW_PROBE 2u /* when nothing is heard */
 
 struct adev_window {
