@@ -116,7 +116,7 @@ static uint64_t room(const struct adev_sender *sender)
 static void went(struct adev_qp *qp, struct adev_sender *sender, uint64_t count,
 		 bool asks)
 {
-	if (sender->next == sender->oldest) {
+	if (sender->sent == sender->oldest) {
 		sender->heard_ns = sender->now_ns;
 		sender->tried_ns = sender->now_ns;
 	}

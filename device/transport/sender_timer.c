@@ -170,8 +170,11 @@ bool adev_sender_expire(struct adev_qp *qp)
 	uint64_t timeout = timeout_ns(qp), now = sender->now_ns;
 
 	if (sender->ready_ns) {
-		if (now >= sender->ready_ns)
-			sender->ready_ns = 0;
+		if (now < sender->ready_ns)
+			return true;
+		sender->ready_ns = 0;
+		sender->heard_ns = now;
+		sender->tried_ns = now;
 		return true;
 	}
 	if (sender->oldest == sender->next || timeout == ADEV_NEVER_NS)
