@@ -6,24 +6,42 @@
 
 #include "adapter.h"
 
+/* A symbol of the adapter's library, which stays: it may have started threads.
+ */
+static void *find_symbol(const char *command, const struct tool_layout *layout,
+			 const char *name)
+{
+	void *library = dlopen(layout->device, RTLD_NOW | RTLD_LOCAL);
+	void *symbol = library ? dlsym(library, name) : NULL;
+
+	if (!symbol)
+		fprintf(stderr, "%s: %s\n", command, dlerror());
+	return symbol;
+}
+
 int tool_adapter_identity(const char *command, const struct tool_layout *layout,
 			  struct arnica_bus_identity *identity)
 {
-	void *library = dlopen(layout->device, RTLD_NOW | RTLD_LOCAL);
-	int (*ask)(struct arnica_bus_identity * identity) = NULL;
+	int (*ask)(struct arnica_bus_identity * identity);
 	int err;
 
-	if (library)
-		*(void **)&ask = dlsym(library, "arnica_bus_identity");
-	if (!ask) {
-		fprintf(stderr, "%s: %s\n", command, dlerror());
+	*(void **)&ask = find_symbol(command, layout, "arnica_bus_identity");
+	if (!ask)
 		return ENOENT;
-	}
 	memset(identity, 0, sizeof(*identity));
 	err = ask(identity);
 	if (err)
 		fprintf(stderr, "%s: the adapter has no identity: %s\n",
 			command, strerror(err));
-	/* The library stays: it may have started threads. */
 	return err;
+}
+
+tool_counters_fn *tool_adapter_counters(const char *command,
+					const struct tool_layout *layout)
+{
+	tool_counters_fn *counters;
+
+	*(void **)&counters = find_symbol(command, layout,
+					  "arnica_bus_counters");
+	return counters;
 }

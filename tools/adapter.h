@@ -16,4 +16,10 @@ int tool_adapter_identity(const char *command, const struct tool_layout *layout,
 			  struct arnica_bus_identity *identity)
 	ARNICA_MUST_CHECK;
 
+/* arnica_bus_counters() of the same library; NULL after a line on stderr. */
+typedef int tool_counters_fn(int device_fd, pid_t pid,
+			     arnica_bus_counter_fn *found, void *argument);
+tool_counters_fn *tool_adapter_counters(const char *command,
+					const struct tool_layout *layout);
+
 #endif

@@ -56,7 +56,7 @@ static void read_command(struct tool_function *function)
 static void look_at(struct scan *scan, pid_t pid, int fd)
 {
 	struct arnica_hw_segment_header header;
-	struct tool_function function = { .pid = pid };
+	struct tool_function function = { .pid = pid, .fd = fd };
 	struct stat st;
 
 	if (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||

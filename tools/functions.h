@@ -19,6 +19,7 @@ struct tool_function {
 	uint64_t used_bytes; /* memory that the segment has by now */
 	bool running;	     /* false: opened only, or closed */
 	char command[16];    /* name of the process */
+	int fd;		     /* of the segment, readable; during the call */
 };
 
 /* Calls `found` for each function in each process that holds it. */

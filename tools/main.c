@@ -14,6 +14,8 @@ static const struct tool_command commands[] = {
 	  false, tool_command_env },
 	{ "devices", "show the device, its addresses and who has it open",
 	  false, tool_command_devices },
+	{ "stat", "show the adapter's counters of running programs", false,
+	  tool_command_stat },
 	{ "doctor", "check what this machine permits and what to do about it",
 	  false, tool_command_doctor },
 	{ "probe", "open the device through libibverbs (used by doctor)", true,

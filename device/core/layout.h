@@ -53,6 +53,8 @@ struct adev_shared {
 	struct adev_layout layout; /* constant */
 	uint64_t probe_address;    /* of probe_word in the owner, to try DMA */
 	uint64_t probe_word;       /* equals the generation */
+	uint64_t counters_address; /* struct adev_counters in the owner */
+	uint64_t counters_bytes;   /* its size: tells builds apart */
 	uint64_t base_address;     /* of the segment in the owner's process */
 	ADEV_LINE _Atomic uint32_t agent_state; /* enum adev_agent_state */
 	_Atomic uint32_t inbox_wanted; /* a peer needs the bounce buffers */

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "cqp.h"
 #include "limits.h"
@@ -136,5 +137,24 @@ int arnica_bus_channel_index(struct arnica_bus *bus, int fd, uint32_t *index)
 
 /* Creates the descriptor of the function's asynchronous events, likewise. */
 int arnica_bus_async_open(int device_fd, int *fd) ARNICA_MUST_CHECK;
+
+/* One of the adapter's counters; the texts stay valid. */
+struct arnica_bus_counter {
+	const char *name;
+	const char *text;
+	uint64_t value;
+};
+
+typedef void arnica_bus_counter_fn(const struct arnica_bus_counter *counter,
+				   void *argument);
+
+/*
+ * Calls `found` for each counter of a function that another process has open:
+ * device_fd is its device file, opened through /proc. Not for programs, but
+ * for tools. EBADF: no device file; ESRCH: its function has ended; EPROTO: of
+ * another version; EPERM: that process's memory may not be read.
+ */
+int arnica_bus_counters(int device_fd, pid_t pid, arnica_bus_counter_fn *found,
+			void *argument) ARNICA_MUST_CHECK;
 
 #endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Counters seen from outside. They are in the memory of the function's process,
+ * whose segment says where; a reader takes a copy of them, which costs that
+ * process nothing.
+ */
+#include "core/counters.h"
+
+#include <errno.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <arnica/hw/bus.h>
+
+#include "core/layout.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+static const struct arnica_bus_counter names[] = {
+#define COUNTER_NAME(name, text) { #name, text, 0 },
+	ADEV_COUNTER_LIST(COUNTER_NAME)
+#undef COUNTER_NAME
+};
+#define NUM_COUNTERS (sizeof(names) / sizeof(names[0]))
+
+_Static_assert(sizeof(struct adev_counters) == 8 * NUM_COUNTERS,
+	       "a word for each counter");
+
+/* Where they are; a segment of another build has others. */
+static int locate(int device_fd, uint64_t *address)
+{
+	struct arnica_hw_segment_header header;
+	struct adev_shared shared;
+
+	if (pread(device_fd, &header, sizeof(header), 0) != sizeof(header) ||
+	    arnica_from_le64(header.magic) != ARNICA_HW_SEGMENT_MAGIC)
+		return EBADF;
+	if (arnica_load32(&header.state, memory_order_relaxed) !=
+	    ARNICA_HW_SEGMENT_RUNNING)
+		return ESRCH;
+	if (arnica_from_le32(header.version) != ARNICA_HW_VERSION ||
+	    pread(device_fd, &shared, sizeof(shared),
+		  (off_t)ADEV_SHARED_OFFSET) != sizeof(shared) ||
+	    shared.counters_bytes != sizeof(struct adev_counters))
+		return EPROTO;
+	*address = shared.counters_address;
+	return 0;
+}
+
+EXPORT int arnica_bus_counters(int device_fd, pid_t pid,
+			       arnica_bus_counter_fn *found, void *argument)
+{
+	uint64_t values[NUM_COUNTERS], address;
+	struct iovec to = { .iov_base = values, .iov_len = sizeof(values) };
+	struct iovec from = { .iov_len = sizeof(values) };
+	struct arnica_bus_counter counter;
+	uint32_t i;
+	int error = locate(device_fd, &address);
+
+	if (error)
+		return error;
+	from.iov_base = (void *)(uintptr_t)address;
+	if (process_vm_readv(pid, &to, 1, &from, 1, 0) != sizeof(values))
+		return errno;
+	for (i = 0; i < NUM_COUNTERS; i++) {
+		counter = names[i];
+		counter.value = values[i];
+		found(&counter, argument);
+	}
+	return 0;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * arnica stat: the counters of running programs, from outside. They are read,
+ * not asked for: the programs notice nothing.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter.h"
+#include "command.h"
+#include "functions.h"
+
+struct stat_options {
+	const char *command;
+	bool all;  /* also those that are zero */
+	pid_t pid; /* zero: every process */
+	tool_counters_fn *counters;
+	unsigned num_found;
+	int error; /* of the last process whose counters cannot be read */
+};
+
+static const struct argp_option options[] = {
+	{ "all", 'a', NULL, 0, "show also the counters that are zero", 0 },
+	{ 0 },
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct stat_options *parsed = state->input;
+	char *end;
+	long pid;
+
+	switch (key) {
+	case 'a':
+		parsed->all = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		pid = strtol(argument, &end, 10);
+		if (parsed->pid || *end || end == argument || pid <= 0 ||
+		    pid != (pid_t)pid) {
+			argp_error(state, "'%s' is not the number of a process",
+				   argument);
+			return EINVAL;
+		}
+		parsed->pid = (pid_t)pid;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void print_counter(const struct arnica_bus_counter *counter,
+			  void *argument)
+{
+	const struct stat_options *parsed = argument;
+
+	if (counter->value || parsed->all)
+		printf("  %-22s %14" PRIu64 "  %s\n", counter->name,
+		       counter->value, counter->text);
+}
+
+static void print_function(const struct tool_function *function, void *argument)
+{
+	struct stat_options *parsed = argument;
+	int err;
+
+	if (!function->running || (parsed->pid && parsed->pid != function->pid))
+		return;
+	printf("process %d %s\n", function->pid, function->command);
+	err = parsed->counters(function->fd, function->pid, print_counter,
+			       parsed);
+	if (err) {
+		fprintf(stderr,
+			"%s: process %d: its counters cannot be read: %s\n",
+			parsed->command, function->pid, strerror(err));
+		parsed->error = err;
+	}
+	parsed->num_found++;
+}
+
+int tool_command_stat(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.args_doc = "[PID]",
+		.doc = "Shows what the adapter has counted in your processes that "
+		       "have it open, or in one of them.",
+	};
+	struct stat_options parsed = { .command = argv[0] };
+	struct tool_layout layout;
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &parsed))
+		return TOOL_EXIT_USAGE;
+	if (tool_locate_or_explain(argv[0], &layout))
+		return TOOL_EXIT_FAILED;
+	parsed.counters = tool_adapter_counters(argv[0], &layout);
+	if (!parsed.counters)
+		return TOOL_EXIT_FAILED;
+	tool_functions_scan(print_function, &parsed);
+	if (!parsed.num_found && parsed.pid) {
+		fprintf(stderr, "%s: process %d has no device open\n", argv[0],
+			parsed.pid);
+		return TOOL_EXIT_FAILED;
+	}
+	return parsed.error ? TOOL_EXIT_FAILED : TOOL_EXIT_OK;
+}
