@@ -14,8 +14,10 @@
  * same bytes is fenced, as 10.8.3.3 demands of applications; all else relies
  * on the order that RC promises.
  *
- * VT_SEED chooses the sequence, VT_BATCHES its length, VT_MAX the largest
- * message.
+ * VT_SEED chooses the sequence, VT_BATCHES its length (or VT_MBYTES, in
+ * megabytes that are moved), VT_MAX the largest message, VT_KINDS the
+ * operations: all, send, write, read or atomic. With VT_PEER_NETWORK the
+ * responder runs in another network namespace.
  */
 #include <sys/mman.h>
 
@@ -38,6 +40,16 @@ static const enum ibv_wr_opcode opcodes[KINDS] = {
 	IBV_WR_ATOMIC_FETCH_AND_ADD,
 };
 
+/* VT_KINDS: a range of the operations above. */
+static const struct family {
+	const char *name;
+	enum kind first;
+	unsigned int count;
+} families[] = {
+	{ "all", SEND, KINDS }, { "send", SEND, 2 }, { "write", WRITE, 2 },
+	{ "read", READ, 1 },	{ "atomic", CAS, 2 },
+};
+
 struct piece {
 	uint32_t offset, length;
 };
@@ -55,6 +67,7 @@ struct op {
 
 struct plan {
 	uint64_t random;
+	const struct family *family;
 	uint32_t max_length;
 	uint32_t sink_used, room_used;
 	unsigned int num_ops;
@@ -70,6 +83,7 @@ struct side {
 	uint8_t *source_model, *exposed_model, *sink_model;
 	struct plan plan;
 	uint64_t batch;
+	uint64_t bytes; /* that were moved */
 };
 
 static uint32_t below(uint64_t *state, uint64_t limit)
@@ -125,7 +139,8 @@ static void plan_op(struct plan *plan, struct op *op, bool last)
 	uint32_t used, slack;
 
 	memset(op, 0, sizeof(*op));
-	op->kind = (enum kind)below(&plan->random, KINDS);
+	op->kind = (enum kind)(plan->family->first +
+			       below(&plan->random, plan->family->count));
 	op->length = op->kind >= CAS ? 8 : random_length(plan);
 	op->remote = below(&plan->random, EXPOSED_BYTES - op->length);
 	if (op->kind >= CAS) /* few places, so that they meet */
@@ -320,10 +335,25 @@ static void compare(const char *what, const struct side *side,
 				what, i, real[i], model[i]);
 }
 
+/* Both sides count alike, so they end alike. */
+static bool is_done(const struct side *side, uint64_t batches)
+{
+	uint64_t mbytes = vt_setting("VT_MBYTES", 0);
+
+	return mbytes ? side->bytes >= mbytes << 20 : side->batch >= batches;
+}
+
+static void next_batch(struct side *side)
+{
+	plan_batch(&side->plan);
+	for (unsigned int i = 0; i < side->plan.num_ops; i++)
+		side->bytes += side->plan.ops[i].length;
+}
+
 static void run_requester(struct side *side, uint64_t batches)
 {
-	for (side->batch = 0; side->batch < batches; side->batch++) {
-		plan_batch(&side->plan);
+	for (side->batch = 0; !is_done(side, batches); side->batch++) {
+		next_batch(side);
 		memset(side->sink, GUARD, side->plan.sink_used + 64);
 		memset(side->sink_model, GUARD, side->plan.sink_used + 64);
 		apply(side);
@@ -414,11 +444,11 @@ static struct ibv_wc next_receive(struct side *side, bool *slept)
 
 static void run_responder(struct side *side, uint64_t batches)
 {
-	for (side->batch = 0; side->batch < batches; side->batch++) {
+	for (side->batch = 0; !is_done(side, batches); side->batch++) {
 		struct plan *plan = &side->plan;
 		bool slept = side->batch % 3 != 0;
 
-		plan_batch(plan);
+		next_batch(side);
 		apply(side);
 		post_receives(side);
 		vt_sync(side->fd);
@@ -446,6 +476,18 @@ static void run_responder(struct side *side, uint64_t batches)
 		compare("exposed memory", side, side->exposed,
 			side->exposed_model, EXPOSED_BYTES);
 	}
+}
+
+static const struct family *chosen_family(void)
+{
+	const char *name = getenv("VT_KINDS");
+
+	for (size_t i = 0; name && i < sizeof(families) / sizeof(*families);
+	     i++)
+		if (!strcmp(families[i].name, name))
+			return &families[i];
+	VT_CHECK(!name);
+	return &families[0];
 }
 
 static void open_side(struct side *side, int fd, uint64_t seed)
@@ -478,6 +520,7 @@ static void open_side(struct side *side, int fd, uint64_t seed)
 	memset(side->exposed, 0, EXPOSED_BYTES);
 	memset(side->exposed_model, 0, EXPOSED_BYTES);
 	side->plan.random = seed;
+	side->plan.family = chosen_family();
 	side->plan.max_length = (uint32_t)vt_setting("VT_MAX", 1 << 20);
 	side->peer = vt_meet(fd, &side->end);
 }
@@ -495,6 +538,7 @@ static void responder_process(int fd, void *seed)
 {
 	static struct side side;
 
+	vt_enter_peer_network();
 	open_side(&side, fd, *(uint64_t *)seed);
 	run_responder(&side, vt_setting("VT_BATCHES", 150));
 	close_side(&side);
@@ -525,6 +569,7 @@ static void reverse_process(int fd, void *seed)
 {
 	static struct side side;
 
+	vt_enter_peer_network();
 	open_side(&side, fd, *(uint64_t *)seed);
 	run_requester(&side, vt_setting("VT_BATCHES", 150) / 3);
 	close_side(&side);

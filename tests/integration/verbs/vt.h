@@ -174,6 +174,9 @@ struct vt_peer {
 };
 struct vt_peer vt_fork(void (*run)(int fd, void *argument), void *argument);
 void vt_join(struct vt_peer *peer);
+/* Moves a peer that has not opened a device yet to the network namespace that
+ * $VT_PEER_NETWORK names (a file), if it is set: to another host. */
+void vt_enter_peer_network(void);
 void vt_tell(int fd, const void *data, size_t bytes);
 void vt_hear(int fd, void *data, size_t bytes);
 /* Both sides call it: exchange addresses and connect. */

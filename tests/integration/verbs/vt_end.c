@@ -10,8 +10,13 @@
 #include "vt.h"
 
 #define VT_PORT 1
-#define VT_GID_INDEX 0
 #define VT_WAIT_MS 20000u
+
+/* $VT_GID, where the first will not do. */
+static int gid_index(void)
+{
+	return (int)vt_setting("VT_GID", 0);
+}
 
 struct vt_wish vt_defaults(void)
 {
@@ -156,7 +161,7 @@ struct vt_address vt_address_of(const struct vt_end *end)
 		.buffer = (uintptr_t)end->buffer,
 	};
 
-	VT_EQUAL(ibv_query_gid(end->context, VT_PORT, VT_GID_INDEX,
+	VT_EQUAL(ibv_query_gid(end->context, VT_PORT, gid_index(),
 			       &address.gid), 0);
 	return address;
 }
@@ -186,7 +191,7 @@ int vt_to_rtr(struct vt_end *end, const struct vt_address *peer)
 		.ah_attr = { .is_global = 1,
 			     .port_num = VT_PORT,
 			     .grh = { .dgid = peer->gid,
-				      .sgid_index = VT_GID_INDEX,
+				      .sgid_index = (uint8_t)gid_index(),
 				      .hop_limit = 1 } },
 	};
 

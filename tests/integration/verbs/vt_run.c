@@ -2,7 +2,9 @@
 /*
  * Cases, their processes, and peers: see vt.h. Nothing here knows verbs.
  */
+#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
@@ -56,8 +58,8 @@ uint64_t vt_now_ms(void)
  * peers when it does not end. */
 static int run_case(const struct vt_case *one)
 {
-	uint64_t limit_ms = 1000ull * (one->limit_s ? one->limit_s :
-			    (unsigned int)vt_setting("VT_LIMIT", VT_LIMIT_S));
+	uint64_t limit_ms = 1000 * vt_setting("VT_LIMIT", one->limit_s ?
+					      one->limit_s : VT_LIMIT_S);
 	uint64_t deadline;
 	pid_t pid;
 	int status;
@@ -155,6 +157,19 @@ struct vt_peer vt_fork(void (*run)(int fd, void *argument), void *argument)
 	close(fds[1]);
 	peer.fd = fds[0];
 	return peer;
+}
+
+void vt_enter_peer_network(void)
+{
+	const char *name = getenv("VT_PEER_NETWORK");
+	int fd;
+
+	if (!name)
+		return;
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	VT_CHECK(fd >= 0);
+	VT_EQUAL(setns(fd, CLONE_NEWNET), 0);
+	close(fd);
 }
 
 void vt_join(struct vt_peer *peer)
