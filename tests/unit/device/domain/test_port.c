@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -407,6 +409,52 @@ static void processes_agree_on_the_slots(void **state)
 	in_namespace(agreement_body);
 }
 
+static _Atomic bool enough;
+
+/* A table of two times has a last slot that is empty, or one behind it. */
+static void *read_tables(void *unused)
+{
+	struct arnica_bus_port port;
+	uint32_t i;
+
+	(void)unused;
+	while (!atomic_load(&enough)) {
+		adev_port_read(&port);
+		for (i = 0; i < ARNICA_HW_GID_TABLE_LEN; i++) {
+			if (i >= port.num_gids || i + 1 == port.num_gids)
+				check(adev_gid_is_empty(&port.gids[i]) ==
+				      (i >= port.num_gids));
+		}
+		usleep(10);
+	}
+	return NULL;
+}
+
+static void threads_body(void)
+{
+	pthread_t readers[2];
+	int i;
+
+	adev_port_sync();
+	for (i = 0; i < 2; i++)
+		check(!pthread_create(&readers[i], NULL, read_tables, NULL));
+	for (i = 0; i < 20; i++) {
+		run("ip addr add 10.9.0.9/24 dev p0");
+		adev_port_sync();
+		run("ip addr del 10.9.0.9/24 dev p0");
+		adev_port_sync();
+	}
+	atomic_store(&enough, true);
+	for (i = 0; i < 2; i++)
+		pthread_join(readers[i], NULL);
+}
+
+static void readers_see_whole_tables(void **state)
+{
+	(void)state;
+	in_namespace(threads_body);
+}
+
 static int count_fds(void)
 {
 	int fd, count = 0;
@@ -450,6 +498,7 @@ int main(void)
 		domain_test(forked_child_has_notifications_of_its_own),
 		domain_test(descriptor_of_the_program_is_left_alone),
 		domain_test(processes_agree_on_the_slots),
+		domain_test(readers_see_whole_tables),
 		domain_test(many_changes_leave_nothing_behind),
 	};
 
