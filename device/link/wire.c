@@ -297,9 +297,9 @@ void adev_wire_quiesce(struct adev_function *fn)
 
 	if (!wire)
 		return;
-	/* W2: seq_cst, as the increment in try_lock(): either that drain finds
-	 * what the caller changed before, or it is seen here. */
-	turn = atomic_load_explicit(&wire->turn, memory_order_seq_cst);
+	/* W2: a full barrier, as the change in try_lock(): either that drain
+	 * finds what the caller changed before, or it is seen here. */
+	turn = atomic_fetch_add(&wire->turn, 0);
 	if (!(turn & 1))
 		return;
 	while (atomic_load_explicit(&wire->turn, memory_order_acquire) == turn)

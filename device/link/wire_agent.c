@@ -4,7 +4,14 @@
  * busily: then its sleep ends when something comes. As long as somebody does, it
  * only asks once in a while whether that is still so; waking it for each packet
  * would cost the thread that polls more than it could give.
+ *
+ * Some programs poll busily for a while and then spin on memory that a peer
+ * writes to (ib_write_lat). When the agent finds that something waits and nobody
+ * polls, it watches for a time that grows with each such find.
  */
+#include <poll.h>
+#include <time.h>
+
 #include "core/agent.h"
 #include "core/clock.h"
 #include "link/fault.h"
@@ -18,6 +25,11 @@
  * busy. A program that sleeps until each of its events polls less often. */
 #define PAUSE_NS ADEV_MS_NS
 #define BUSY_POLLS 256u
+
+/* Somebody who polls busily and has not done so for that long is not polling. */
+#define STALL_NS 50000
+#define FIRST_WATCH_NS (16 * ADEV_MS_NS)
+#define LAST_WATCH_NS (1024 * ADEV_MS_NS)
 
 bool adev_wire_serve(struct adev_function *fn)
 {
@@ -41,12 +53,52 @@ bool adev_wire_serve(struct adev_function *fn)
 	return true;
 }
 
+static bool something_waits(struct adev_wire *wire)
+{
+	struct pollfd waiting[ADEV_WIRE_DESCRIPTORS];
+	int fds[ADEV_WIRE_DESCRIPTORS];
+	uint32_t count = wire->ops->descriptors(wire->lower, fds);
+	uint32_t i;
+
+	for (i = 0; i < count; i++)
+		waiting[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+	return count && poll(waiting, count, 0) > 0;
+}
+
+/* Something waits, and who polled busily does not any more. */
+static bool is_stalled(struct adev_wire *wire)
+{
+	const struct timespec moment = { .tv_nsec = STALL_NS };
+	uint64_t polls = atomic_load_explicit(&wire->polls,
+					      memory_order_relaxed);
+
+	if (!something_waits(wire))
+		return false;
+	nanosleep(&moment, NULL);
+	return polls == atomic_load_explicit(&wire->polls,
+					     memory_order_relaxed) &&
+	       something_waits(wire);
+}
+
 void adev_wire_maintain(struct adev_function *fn)
 {
 	struct adev_wire *wire = adev_wire_of(fn);
+	uint64_t now_ns;
 
-	if (wire && wire->ops->maintain)
-		wire->ops->maintain(wire->lower, adev_now_ns());
+	if (!wire)
+		return;
+	now_ns = adev_now_ns();
+	if (wire->ops->maintain)
+		wire->ops->maintain(wire->lower, now_ns);
+	if (!wire->polled_busily || !is_stalled(wire))
+		return;
+	wire->polled_busily = false;
+	if (now_ns > wire->watch_until_ns + LAST_WATCH_NS ||
+	    wire->watch_ns < FIRST_WATCH_NS)
+		wire->watch_ns = FIRST_WATCH_NS;
+	wire->watch_until_ns = now_ns + wire->watch_ns;
+	if (wire->watch_ns < LAST_WATCH_NS)
+		wire->watch_ns *= 2;
 }
 
 uint64_t adev_wire_deadline(const struct adev_function *fn)
@@ -72,8 +124,9 @@ static void look(struct adev_wire *wire, uint64_t now_ns)
 
 	if (elapsed_ns < PAUSE_NS)
 		return;
-	wire->polled_busily = (polls - wire->polls_seen) * PAUSE_NS >=
-			      BUSY_POLLS * elapsed_ns;
+	wire->polled_busily = now_ns >= wire->watch_until_ns &&
+			      (polls - wire->polls_seen) * PAUSE_NS >=
+				      BUSY_POLLS * elapsed_ns;
 	wire->polls_seen = polls;
 	wire->looked_at_ns = now_ns;
 }

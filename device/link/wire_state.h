@@ -24,6 +24,8 @@ struct adev_wire {
 	/* The agent's own. */
 	uint64_t polls_seen;
 	uint64_t looked_at_ns;
+	uint64_t watch_until_ns; /* whoever polls */
+	uint64_t watch_ns;
 	uint32_t turn_seen;
 	bool polled_busily;
 };
