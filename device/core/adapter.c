@@ -212,7 +212,7 @@ uint32_t adev_adapter_wire_fds(int *fds, uint32_t max, uint64_t *deadline)
 	return count;
 }
 
-uint32_t adev_adapter_pid_fds(int *fds, uint32_t max)
+uint32_t adev_adapter_end_fds(int *fds, uint32_t max)
 {
 	struct adev_peer_entry *entry;
 	uint32_t count = 0;
@@ -220,33 +220,67 @@ uint32_t adev_adapter_pid_fds(int *fds, uint32_t max)
 	pthread_mutex_lock(&adev_adapter.lock);
 	for (entry = adev_adapter.peers; entry && count < max;
 	     entry = entry->next)
-		if (entry->peer.pid_fd >= 0 && !entry->death_seen)
-			fds[count++] = entry->peer.pid_fd;
+		if (entry->peer.end_fd >= 0 && !entry->death_seen)
+			fds[count++] = entry->peer.end_fd;
 	pthread_mutex_unlock(&adev_adapter.lock);
 	return count;
 }
 
-/* exec ends a function without ending its process, which no pidfd tells. */
-static bool has_ended(struct adev_peer_entry *entry)
+/* Peers that may have ended without anybody knowing. */
+static bool is_watched(const struct adev_peer_entry *entry)
 {
-	struct pollfd ended = { .fd = entry->peer.pid_fd, .events = POLLIN };
+	return !entry->peer.own_process && !entry->death_seen;
+}
 
-	if (entry->peer.own_process)
-		return false;
-	return !adev_directory_alive(entry->directory, entry->view.function,
-				     entry->view.generation) ||
-	       (ended.fd >= 0 && poll(&ended, 1, 0) == 1);
+/* Asks for all of them in one call; without memory the life words alone have to
+ * do. With adev_adapter.lock held. */
+static void ask_descriptors(void)
+{
+	struct adev_peer_entry *entry;
+	struct pollfd *fds;
+	nfds_t count = 0, i = 0;
+
+	for (entry = adev_adapter.peers; entry; entry = entry->next)
+		count += is_watched(entry);
+	fds = calloc(count ? count : 1, sizeof(*fds));
+	if (!fds)
+		return;
+	for (entry = adev_adapter.peers; entry; entry = entry->next)
+		if (is_watched(entry))
+			fds[i++] = (struct pollfd){ .fd = entry->peer.end_fd,
+						    .events = POLLIN };
+	i = 0;
+	if (poll(fds, count, 0) > 0)
+		for (entry = adev_adapter.peers; entry; entry = entry->next)
+			if (is_watched(entry))
+				entry->ended |= fds[i++].revents != 0;
+	free(fds);
+}
+
+static void look_for_ended(void)
+{
+	struct adev_peer_entry *entry;
+
+	pthread_mutex_lock(&adev_adapter.lock);
+	ask_descriptors();
+	for (entry = adev_adapter.peers; entry; entry = entry->next)
+		if (is_watched(entry) &&
+		    !adev_directory_alive(entry->directory,
+					  entry->view.function,
+					  entry->view.generation))
+			entry->ended = true;
+	pthread_mutex_unlock(&adev_adapter.lock);
 }
 
 /* A peer whose function has ended, not reported yet. */
-static bool next_dead(uint32_t *function, uint64_t *generation)
+static bool next_ended(uint32_t *function, uint64_t *generation)
 {
 	struct adev_peer_entry *entry;
 	bool found = false;
 
 	pthread_mutex_lock(&adev_adapter.lock);
 	for (entry = adev_adapter.peers; entry && !found; entry = entry->next) {
-		if (entry->death_seen || !has_ended(entry))
+		if (!entry->ended || entry->death_seen)
 			continue;
 		entry->death_seen = true;
 		*function = entry->view.function;
@@ -263,7 +297,8 @@ void adev_adapter_check_peers(void)
 	uint32_t function;
 	uint64_t generation;
 
-	while (next_dead(&function, &generation)) {
+	look_for_ended();
+	while (next_ended(&function, &generation)) {
 		pthread_mutex_lock(&adev_adapter.lock);
 		fn = adev_adapter.functions;
 		pthread_mutex_unlock(&adev_adapter.lock);

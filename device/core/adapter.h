@@ -15,9 +15,10 @@
 #include "core/function.h"
 #include "domain/peer.h"
 
-/* A process that ends is seen at once, by its pidfd. exec ends a function
- * without ending the process: requesters see it at their next message, and
- * those who only wait within this time. */
+/* The end of a process, and exec, are seen at once (peer.end_fd). What that does
+ * not show (a function that is closed while its process goes on, a peer without
+ * such a descriptor) requesters see at their next message, and those who only
+ * wait within this time. */
 #define ADEV_LIFE_CHECK_NS (1000 * ADEV_MS_NS)
 
 struct adev_peer_entry {
@@ -26,6 +27,7 @@ struct adev_peer_entry {
 	const struct adev_directory *directory;
 	uint32_t references;
 	bool death_seen;
+	bool ended; /* as last looked at */
 	struct adev_peer_entry *next;
 };
 
@@ -56,7 +58,8 @@ void adev_adapter_check_peers(void);
  * *deadline forward. */
 uint32_t adev_adapter_wire_fds(int *fds, uint32_t max, uint64_t *deadline);
 
-/* The pidfds of attached peers that are alive; returns how many were stored. */
-uint32_t adev_adapter_pid_fds(int *fds, uint32_t max);
+/* Descriptors that tell the end of attached peers; returns how many were
+ * stored. */
+uint32_t adev_adapter_end_fds(int *fds, uint32_t max);
 
 #endif

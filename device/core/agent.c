@@ -39,6 +39,7 @@ static struct {
 	uint32_t users;
 	pthread_t thread;
 	int read_fd, write_fd;
+	int beacon_fd; /* -1: none */
 	struct request *requests;
 	struct pollfd *fds; /* what it sleeps on; owned, freed by the joiner */
 	int *watched;
@@ -47,7 +48,8 @@ static struct {
 } agent = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	    .answered = PTHREAD_COND_INITIALIZER,
 	    .read_fd = -1,
-	    .write_fd = -1 };
+	    .write_fd = -1,
+	    .beacon_fd = -1 };
 
 static __thread bool is_agent;
 
@@ -95,7 +97,7 @@ static bool answer_request(void)
 		request->error = adev_directory_enter(
 			request->fn->directory, request->fn->segment_fd,
 			request->fn->view.generation, agent.write_fd,
-			&request->fn->view.function);
+			agent.beacon_fd, &request->fn->view.function);
 	else if (request->kind == REQUEST_LEAVE)
 		leave(request->fn);
 	pthread_mutex_lock(&agent.lock);
@@ -125,7 +127,7 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 	struct pollfd *fds = agent.fds, *others = fds + OWN_FDS;
 	uint32_t wires = adev_adapter_wire_fds(agent.watched, MAX_WATCHED,
 					       &deadline);
-	uint32_t count = wires + adev_adapter_pid_fds(agent.watched + wires,
+	uint32_t count = wires + adev_adapter_end_fds(agent.watched + wires,
 						      MAX_WATCHED - wires);
 	uint64_t port_by_ns = adev_port_events_by_ns();
 	bool ended = false, port_changed = false;
@@ -197,6 +199,22 @@ static void free_lists(void)
 	agent.watched = NULL;
 }
 
+static void close_one(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Everything that the thread had; the peers see the beacon go out. */
+static void close_all(void)
+{
+	free_lists();
+	close_one(&agent.read_fd);
+	close_one(&agent.write_fd);
+	close_one(&agent.beacon_fd);
+}
+
 static int start_thread(void)
 {
 	sigset_t all, old;
@@ -213,6 +231,9 @@ static int start_thread(void)
 		free_lists();
 		return error;
 	}
+	/* Without one the peers have other ways. */
+	if (adev_beacon_create(&agent.beacon_fd))
+		agent.beacon_fd = -1;
 	sigfillset(&all);
 	/* Faults of the thread itself: blocked they would be fatal, and a
 	 * guarded copy (dma/guard.h) handles its own. */
@@ -224,11 +245,8 @@ static int start_thread(void)
 	pthread_sigmask(SIG_BLOCK, &all, &old);
 	error = pthread_create(&agent.thread, NULL, run, NULL);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (error) {
-		close(agent.read_fd);
-		close(agent.write_fd);
-		free_lists();
-	}
+	if (error)
+		close_all();
 	return error;
 }
 
@@ -268,9 +286,7 @@ void adev_agent_stop(void)
 		return;
 	ask(REQUEST_STOP, NULL);
 	pthread_join(agent.thread, NULL);
-	free_lists();
-	close(agent.read_fd);
-	close(agent.write_fd);
+	close_all();
 }
 
 int adev_agent_enter(struct adev_function *fn)
@@ -308,12 +324,6 @@ void adev_agent_forget(void)
 	pthread_cond_init(&agent.answered, NULL);
 	agent.users = 0;
 	agent.requests = NULL;
-	free_lists();
-	if (agent.read_fd >= 0)
-		close(agent.read_fd);
-	if (agent.write_fd >= 0)
-		close(agent.write_fd);
-	agent.read_fd = -1;
-	agent.write_fd = -1;
+	close_all();
 	atomic_store(&agent.sleeps_until_ns, 0);
 }

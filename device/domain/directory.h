@@ -40,10 +40,11 @@ void adev_directory_put(struct adev_directory *directory);
  * Enters a function; the calling thread becomes its agent and must be the one
  * that leaves. The descriptors are those that peers shall open: they must stay
  * open as long as the function runs. While a thread is entered, pthread robust
- * mutexes that it locks are not recovered at its death. ENOSPC: no free slot.
+ * mutexes that it locks are not recovered at its death. beacon_fd may be -1.
+ * ENOSPC: no free slot.
  */
 int adev_directory_enter(struct adev_directory *directory, int segment_fd,
-			 uint64_t generation, int wake_fd,
+			 uint64_t generation, int wake_fd, int beacon_fd,
 			 uint32_t *function) ARNICA_MUST_CHECK;
 
 /* Orderly end; returns the QP blocks. Does nothing on any other thread. */

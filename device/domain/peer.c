@@ -131,15 +131,17 @@ static int map_segment(int dir_fd, const struct adev_slot_view *view,
 	return error;
 }
 
-/* A peer without a pidfd (an old kernel, a filter) is watched by its life word
- * alone. */
-static int open_pidfd(const struct adev_slot_view *view)
+/* The beacon; or a pidfd, which knows nothing of exec. A peer without either (an
+ * old kernel, a filter) is watched by its life word alone. */
+static int open_end(const struct adev_slot_view *view, int dir_fd)
 {
-	int fd = (int)syscall(SYS_pidfd_open, view->pid, 0);
+	int fd;
 
-	if (fd < 0)
-		return -1;
-	return adev_fd_high(fd);
+	if (view->beacon_inode &&
+	    !adev_beacon_open(dir_fd, view->beacon_fd, view->beacon_inode, &fd))
+		return fd;
+	fd = (int)syscall(SYS_pidfd_open, view->pid, 0);
+	return fd < 0 ? -1 : adev_fd_high(fd);
 }
 
 static int attach(const struct adev_slot_view *view, int dir_fd,
@@ -155,7 +157,7 @@ static int attach(const struct adev_slot_view *view, int dir_fd,
 		adev_mapping_put(peer->base, peer->size);
 		return gone_is_enoent(error);
 	}
-	peer->pid_fd = peer->own_process ? -1 : open_pidfd(view);
+	peer->end_fd = peer->own_process ? -1 : open_end(view, dir_fd);
 	return 0;
 }
 
@@ -180,7 +182,7 @@ int adev_peer_attach(struct adev_directory *directory, uint32_t function,
 	close(dir_fd);
 	if (error)
 		return error;
-	/* Only now is it certain that the pidfd is of this process. */
+	/* Only now is it certain that a pidfd is of this process. */
 	if (!adev_directory_alive(directory, function, generation)) {
 		adev_peer_detach(peer);
 		return ENOENT;
@@ -192,9 +194,9 @@ void adev_peer_detach(struct adev_peer *peer)
 {
 	adev_mapping_put(peer->base, peer->size);
 	close(peer->wake_fd);
-	if (peer->pid_fd >= 0)
-		close(peer->pid_fd);
+	if (peer->end_fd >= 0)
+		close(peer->end_fd);
 	peer->base = NULL;
 	peer->wake_fd = -1;
-	peer->pid_fd = -1;
+	peer->end_fd = -1;
 }

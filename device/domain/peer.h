@@ -25,8 +25,8 @@ struct adev_peer {
 	void *base; /* this process's only mapping of the segment */
 	uint64_t size;
 	int wake_fd; /* for adev_wake_signal() */
-	int pid_fd;  /* readable when the process ended; -1: none to be had */
-	bool own_process; /* the function is this process's own; no pid_fd */
+	int end_fd;  /* poll() tells when the function ended; -1: nothing does */
+	bool own_process; /* the function is this process's own; no end_fd */
 };
 
 /*

@@ -120,6 +120,8 @@ int adev_slot_read(const struct adev_directory *directory, uint32_t function,
 	view->wake_inode = atomic_load_explicit(&slot->wake_inode, order);
 	view->segment_fd = (int)atomic_load_explicit(&slot->segment_fd, order);
 	view->wake_fd = (int)atomic_load_explicit(&slot->wake_fd, order);
+	view->beacon_inode = atomic_load_explicit(&slot->beacon_inode, order);
+	view->beacon_fd = (int)atomic_load_explicit(&slot->beacon_fd, order);
 	if (load_status(slot) != status)
 		return ENOENT;
 	return view->pid > 0 && view->segment_fd >= 0 && view->wake_fd >= 0 ?
@@ -175,7 +177,7 @@ static int inspect(int fd, mode_t type, _Atomic uint64_t *inode,
 /* S1: release, pairs with S2 in adev_slot_read(). The caller owns the life
  * word, and the status does not say RUNNING. */
 static int describe(struct adev_slot *slot, int segment_fd, int wake_fd,
-		    uint64_t generation)
+		    int beacon_fd, uint64_t generation)
 {
 	const memory_order order = memory_order_release;
 	uint64_t ticks = 0;
@@ -186,6 +188,10 @@ static int describe(struct adev_slot *slot, int segment_fd, int wake_fd,
 	if (!error)
 		error = inspect(wake_fd, S_IFIFO, &slot->wake_inode,
 				&slot->wake_fd);
+	atomic_store_explicit(&slot->beacon_inode, 0, order);
+	if (!error && beacon_fd >= 0)
+		error = inspect(beacon_fd, S_IFIFO, &slot->beacon_inode,
+				&slot->beacon_fd);
 	if (error)
 		return error;
 	if (adev_proc_start_time(getpid(), gettid(), &ticks) != 0)
@@ -280,7 +286,8 @@ uint32_t adev_directory_reap(struct adev_directory *directory)
 }
 
 int adev_directory_enter(struct adev_directory *directory, int segment_fd,
-			 uint64_t generation, int wake_fd, uint32_t *function)
+			 uint64_t generation, int wake_fd, int beacon_fd,
+			 uint32_t *function)
 {
 	struct adev_slot *slot;
 	int error;
@@ -290,7 +297,7 @@ int adev_directory_enter(struct adev_directory *directory, int segment_fd,
 	if (error)
 		return error;
 	slot = &directory->table->slots[*function];
-	error = describe(slot, segment_fd, wake_fd, generation);
+	error = describe(slot, segment_fd, wake_fd, beacon_fd, generation);
 	if (error) {
 		adev_life_drop(directory->shadow, *function);
 		return error;

@@ -18,8 +18,10 @@ struct adev_slot_view {
 	uint64_t pid_namespace;
 	uint64_t segment_inode;
 	uint64_t wake_inode;
+	uint64_t beacon_inode; /* zero: none */
 	int segment_fd;
 	int wake_fd;
+	int beacon_fd;
 };
 
 /* ENOENT: the function does not run (any more). */

@@ -89,7 +89,10 @@ struct adev_slot {
 	_Atomic uint64_t wire;	       /* ADEV_WIRE_* */
 	_Atomic uint32_t wire_address; /* of its private socket; zero: none */
 	_Atomic uint32_t wire_handed;  /* packets that others sent there */
-	uint8_t reserved0[48];
+	/* With the status again. */
+	_Atomic uint64_t beacon_inode; /* zero: none */
+	_Atomic uint32_t beacon_fd;
+	uint8_t reserved0[36];
 };
 ARNICA_FORMAT_SIZE(struct adev_slot, 128);
 

@@ -92,7 +92,8 @@ static int check_pipe(int fd, uint64_t inode)
 	return S_ISFIFO(status.st_mode) && status.st_ino == inode ? 0 : ENOENT;
 }
 
-int adev_wake_open(int dir_fd, int number, uint64_t inode, int *fd)
+static int open_pipe(int dir_fd, int number, uint64_t inode, int access,
+		     int *fd)
 {
 	char name[16];
 	struct stat status;
@@ -105,7 +106,7 @@ int adev_wake_open(int dir_fd, int number, uint64_t inode, int *fd)
 		return errno;
 	if (!S_ISFIFO(status.st_mode) || status.st_ino != inode)
 		return ENOENT;
-	opened = openat(dir_fd, name, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	opened = openat(dir_fd, name, access | O_NONBLOCK | O_CLOEXEC);
 	if (opened < 0)
 		return errno;
 	error = check_pipe(opened, inode);
@@ -115,4 +116,26 @@ int adev_wake_open(int dir_fd, int number, uint64_t inode, int *fd)
 	}
 	*fd = adev_fd_high(opened);
 	return 0;
+}
+
+int adev_wake_open(int dir_fd, int number, uint64_t inode, int *fd)
+{
+	return open_pipe(dir_fd, number, inode, O_RDWR, fd);
+}
+
+int adev_beacon_create(int *fd)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0)
+		return errno;
+	(void)fcntl(ends[1], F_SETPIPE_SZ, 4096);
+	close(ends[0]);
+	*fd = adev_fd_high(ends[1]);
+	return 0;
+}
+
+int adev_beacon_open(int dir_fd, int number, uint64_t inode, int *fd)
+{
+	return open_pipe(dir_fd, number, inode, O_RDONLY, fd);
 }

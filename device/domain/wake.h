@@ -27,6 +27,15 @@ void adev_wake_drain(int fd);
 int adev_wake_open(int dir_fd, int number, uint64_t inode,
 		   int *fd) ARNICA_MUST_CHECK;
 
+/*
+ * A beacon: a pipe that nobody writes to, and of which the process keeps the end
+ * for writing. Who opens it for reading (fd of adev_beacon_open()) sees it hang
+ * up when the process ends or executes another program, and at no cost before.
+ */
+int adev_beacon_create(int *fd) ARNICA_MUST_CHECK;
+int adev_beacon_open(int dir_fd, int number, uint64_t inode,
+		     int *fd) ARNICA_MUST_CHECK;
+
 /* Moves a descriptor out of the range that applications expect for their own.
  * Takes fd; returns the new number, or fd itself when there is no room. Sets
  * close-on-exec. */

@@ -72,12 +72,13 @@ bool fixture_enter(struct fixture_function *made)
 	made->device_fd = fixture_device_file();
 	if (made->device_fd < 0 || adev_directory_open(&made->directory) != 0 ||
 	    adev_wake_create(&made->wake_read_fd, &made->wake_write_fd) != 0 ||
+	    adev_beacon_create(&made->beacon_fd) != 0 ||
 	    adev_segment_reserve(made->device_fd, 64u << 20, &made->base,
 				 &made->size) != 0 ||
 	    adev_segment_populate(made->device_fd, 0, 1u << 20) != 0 ||
 	    adev_directory_enter(made->directory, made->device_fd,
 				 made->generation, made->wake_write_fd,
-				 &made->function) != 0 ||
+				 made->beacon_fd, &made->function) != 0 ||
 	    adev_directory_lease(made->directory, made->function, 7,
 				 &made->block) != 0)
 		return false;
@@ -96,6 +97,7 @@ void fixture_leave(struct fixture_function *made)
 	adev_segment_release(made->base, made->size);
 	close(made->wake_read_fd);
 	close(made->wake_write_fd);
+	close(made->beacon_fd);
 	close(made->device_fd);
 	adev_directory_put(made->directory);
 }

@@ -28,6 +28,7 @@ struct fixture_function {
 	int device_fd;
 	int wake_read_fd;
 	int wake_write_fd;
+	int beacon_fd;
 	void *base;
 	uint64_t size;
 };

@@ -30,9 +30,9 @@ static void peer_in_another_process_is_mapped(void **state)
 	assert_int_equal(peer.size, remote.size);
 	assert_int_equal(peer.pid, pid);
 	assert_false(peer.own_process);
-	assert_true(peer.wake_fd >= 512 && peer.pid_fd >= 512);
+	assert_true(peer.wake_fd >= 512 && peer.end_fd >= 512);
 	adev_wake_signal(peer.wake_fd);
-	ended.fd = peer.pid_fd;
+	ended.fd = peer.end_fd;
 	assert_int_equal(poll(&ended, 1, 0), 0);
 	fixture_kill(pid);
 	assert_int_equal(poll(&ended, 1, 100), 1);
@@ -41,6 +41,56 @@ static void peer_in_another_process_is_mapped(void **state)
 	assert_int_equal(adev_peer_attach(remote.directory, remote.function,
 					  remote.generation, &peer),
 			 ENOENT);
+	adev_directory_put(remote.directory);
+}
+
+/* A pidfd would say nothing: the process goes on as another program. */
+static void exec_of_a_peer_is_seen(void **state)
+{
+	struct fixture_function remote;
+	struct adev_peer peer;
+	struct pollfd ended = { .events = POLLIN };
+	pid_t pid;
+
+	(void)state;
+	for (;;) {
+		pid = fixture_spawn(&remote, FIXTURE_EXEC);
+		assert_true(pid > 0);
+		if (!adev_peer_attach(remote.directory, remote.function,
+				      remote.generation, &peer))
+			break;
+		fixture_kill(pid); /* it was quicker */
+		adev_directory_put(remote.directory);
+	}
+	ended.fd = peer.end_fd;
+	assert_int_equal(poll(&ended, 1, 20000), 1);
+	assert_int_equal(adev_directory_life(remote.directory, remote.function,
+					     remote.generation),
+			 ADEV_LIFE_DEAD);
+	adev_peer_detach(&peer);
+	fixture_kill(pid);
+	adev_directory_put(remote.directory);
+}
+
+static void a_peer_without_a_beacon_is_watched_too(void **state)
+{
+	struct fixture_function remote;
+	struct adev_peer peer;
+	struct pollfd ended = { .events = POLLIN };
+	pid_t pid = fixture_spawn(&remote, FIXTURE_PAUSE);
+
+	(void)state;
+	assert_true(pid > 0);
+	atomic_store(&remote.directory->table->slots[remote.function]
+			      .beacon_inode,
+		     0);
+	assert_ok(adev_peer_attach(remote.directory, remote.function,
+				   remote.generation, &peer));
+	ended.fd = peer.end_fd;
+	assert_int_equal(poll(&ended, 1, 0), 0);
+	fixture_kill(pid);
+	assert_int_equal(poll(&ended, 1, 100), 1);
+	adev_peer_detach(&peer);
 	adev_directory_put(remote.directory);
 }
 
@@ -55,7 +105,7 @@ static void own_function_is_not_mapped_twice(void **state)
 		adev_peer_attach(f.directory, f.function, f.generation, &peer));
 	assert_ptr_equal(peer.base, f.base);
 	assert_true(peer.own_process);
-	assert_int_equal(peer.pid_fd, -1);
+	assert_int_equal(peer.end_fd, -1);
 	adev_peer_detach(&peer);
 	assert_int_equal(*(volatile char *)f.base, 0xff - 256);
 	fixture_leave(&f);
@@ -159,7 +209,7 @@ static void unsealed_segment_is_refused(void **state)
 	(void)state;
 	assert_ok(adev_directory_open(&directory));
 	assert_ok(adev_wake_create(&ends[0], &ends[1]));
-	assert_ok(adev_directory_enter(directory, fd, f.generation, ends[1],
+	assert_ok(adev_directory_enter(directory, fd, f.generation, ends[1], -1,
 				       &f.function));
 	f.directory = directory;
 	assert_int_equal(attach_error(&f), EPROTO);
@@ -271,6 +321,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		domain_test(peer_in_another_process_is_mapped),
+		domain_test(exec_of_a_peer_is_seen),
+		domain_test(a_peer_without_a_beacon_is_watched_too),
 		domain_test(own_function_is_not_mapped_twice),
 		domain_test(wrong_generation_is_gone),
 		domain_test(wrong_header_is_refused),

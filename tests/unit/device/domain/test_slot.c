@@ -211,10 +211,12 @@ static void enter_wants_a_segment_and_a_pipe(void **state)
 	assert_ok(adev_directory_open(&directory));
 	assert_ok(pipe(ends));
 	assert_int_equal(
-		adev_directory_enter(directory, ends[1], 1, ends[1], &function),
+		adev_directory_enter(directory, ends[1], 1, ends[1], -1,
+				     &function),
 		EINVAL);
 	assert_int_equal(
-		adev_directory_enter(directory, -1, 1, ends[1], &function),
+		adev_directory_enter(directory, -1, 1, ends[1], -1,
+				     &function),
 		EBADF);
 	assert_int_equal(adev_directory_reap(directory), 0);
 	close(ends[0]);
