@@ -151,8 +151,8 @@ static struct adev_frame *append(struct adev_batch *batch,
 		batch->run_open = length == batch->run_size;
 	} else {
 		frame->ip_id = 0;
-		frame->source_port =
-			wire->ops->source_port(wire->lower, frame->path);
+		frame->source_port = wire->ops->source_port(wire->lower,
+							    frame->path);
 		batch->run_bytes = length;
 		batch->run_size = length;
 		batch->run_open = true;
@@ -185,8 +185,8 @@ static void seal_all(struct adev_batch *batch)
 uint8_t *adev_batch_add(struct adev_batch *batch, const struct adev_path *path,
 			const struct roce_packet *packet)
 {
-	uint32_t length =
-		roce_packet_bytes(packet->opcode, packet->payload_bytes);
+	uint32_t length = roce_packet_bytes(packet->opcode,
+					    packet->payload_bytes);
 	struct adev_frame *frame;
 	uint32_t header_bytes;
 
@@ -213,7 +213,8 @@ void adev_batch_cancel(struct adev_batch *batch)
 	batch->run_bytes -= last->length;
 }
 
-static void send_faulty(struct adev_fault *fault, const struct adev_batch *batch)
+static void send_faulty(struct adev_fault *fault,
+			const struct adev_batch *batch)
 {
 	uint64_t now_ns = adev_now_ns();
 	uint32_t i;

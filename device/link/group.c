@@ -20,7 +20,7 @@
 #define SHORT_PATIENCE_NS (10 * ADEV_MS_NS)
 
 /* A process that was killed has its sockets until its memory is freed. */
-#define JOIN_ATTEMPTS 30u
+#define JOIN_ATTEMPTS 100u
 #define JOIN_PAUSE_NS (10 * ADEV_MS_NS)
 
 /* Probes are answered when their receivers look at their sockets: at once, but
@@ -80,12 +80,13 @@ static int try_join(struct adev_udp *udp)
 static int join_locked(struct adev_udp *udp)
 {
 	const struct timespec pause = { .tv_nsec = JOIN_PAUSE_NS };
-	int error = EADDRINUSE;
+	int error = try_join(udp);
 	uint32_t i;
 
-	for (i = 0; i < JOIN_ATTEMPTS && error == EADDRINUSE; i++) {
-		if (i)
-			nanosleep(&pause, NULL);
+	for (i = 1; i < JOIN_ATTEMPTS && error == EADDRINUSE &&
+		    adev_group_has_dead(udp->fn->directory);
+	     i++) {
+		nanosleep(&pause, NULL);
 		error = try_join(udp);
 	}
 	if (!error)

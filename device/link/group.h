@@ -8,8 +8,8 @@
  * tell: datagrams over the loopback interface that ask for a place, so that
  * each member learns its own.
  *
- * Nothing is wrong when places are wrong: who gets another member's packet hands
- * it on (hand_on.h), and asks for the places again.
+ * Nothing is wrong when places are wrong: who gets another member's packet
+ * hands it on (hand_on.h), and asks for the places again.
  *
  * Other groups are kept out, and this one out of theirs: the first member binds
  * without SO_REUSEPORT, which fails when anybody has the port, and sets it

@@ -15,7 +15,8 @@
 /* Members that died and are not closed yet may have places too. */
 #define SPARE_PLACES 4u
 
-static struct adev_table_header *header_of(const struct adev_directory *directory)
+static struct adev_table_header *header_of(
+	const struct adev_directory *directory)
 {
 	return &directory->table->header;
 }
@@ -61,8 +62,9 @@ static uint64_t live_word(const struct adev_directory *directory,
 		return 0;
 	generation = atomic_load(&directory->table->slots[function].generation);
 	return generation << ADEV_WIRE_GENERATION_SHIFT ==
-			       (word >> ADEV_WIRE_GENERATION_SHIFT
-				       << ADEV_WIRE_GENERATION_SHIFT) &&
+				       (word >>
+					ADEV_WIRE_GENERATION_SHIFT
+						<< ADEV_WIRE_GENERATION_SHIFT) &&
 			       adev_directory_alive(directory, function,
 						    generation) ?
 		       word :
@@ -77,6 +79,17 @@ uint32_t adev_group_count(const struct adev_directory *directory)
 	for (i = 0; i < ADEV_FUNCTIONS; i++)
 		count += live_word(directory, i) != 0;
 	return count;
+}
+
+bool adev_group_has_dead(const struct adev_directory *directory)
+{
+	uint32_t i;
+
+	for (i = 0; i < ADEV_FUNCTIONS; i++)
+		if ((atomic_load(word_of(directory, i)) & ADEV_WIRE_MEMBER) &&
+		    !live_word(directory, i))
+			return true;
+	return false;
 }
 
 /* Forgets the dead; how many there were. Their sockets may still be open, so
@@ -243,8 +256,7 @@ static uint32_t collect(const struct adev_directory *directory,
 
 	for (block = 0; block < ADEV_BLOCKS; block++) {
 		uint64_t owner = atomic_load_explicit(
-			&directory->table->blocks[block],
-			memory_order_acquire);
+			&directory->table->blocks[block], memory_order_acquire);
 		uint64_t word;
 
 		if (!(owner & ADEV_BLOCK_USED))
@@ -264,8 +276,8 @@ static uint32_t collect(const struct adev_directory *directory,
  * on; and beyond a limit of memory, where a shorter one may do. */
 void adev_group_steer(const struct adev_directory *directory, int fd)
 {
-	struct adev_steer_entry *entries =
-		malloc(ADEV_BLOCKS * sizeof(*entries));
+	struct adev_steer_entry *entries = malloc(ADEV_BLOCKS *
+						  sizeof(*entries));
 	struct sock_filter *code = malloc(ADEV_STEER_MAX * sizeof(*code));
 	uint32_t max = ADEV_STEER_MAX;
 	uint32_t count;
@@ -275,8 +287,8 @@ void adev_group_steer(const struct adev_directory *directory, int fd)
 	count = collect(directory, entries);
 	for (; max >= 64; max /= 2) {
 		const struct sock_fprog program = {
-			.len = (unsigned short)adev_steer_build(
-				entries, count, code, max),
+			.len = (unsigned short)adev_steer_build(entries, count,
+								code, max),
 			.filter = code,
 		};
 

@@ -20,6 +20,9 @@ struct adev_group_self {
 /* How many members there are that live. */
 uint32_t adev_group_count(const struct adev_directory *directory);
 
+/* Are there members that died, whose sockets may still be open? */
+bool adev_group_has_dead(const struct adev_directory *directory);
+
 /* A member that came as the last: `others` were there before. */
 void adev_group_add(struct adev_directory *directory,
 		    const struct adev_group_self *self, uint32_t others);

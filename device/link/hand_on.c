@@ -199,9 +199,8 @@ bool adev_hand_on(void *lower, const struct adev_datagram *datagram,
 	uint32_t function, lease;
 	uint64_t generation;
 
-	if (__builtin_expect((word & ADEV_BLOCK_FUNCTION_MASK) ==
-				     udp->self.function,
-			     1))
+	if (__builtin_expect(
+		    (word & ADEV_BLOCK_FUNCTION_MASK) == udp->self.function, 1))
 		return false;
 	if (datagram->handed_on ||
 	    adev_directory_find(directory, dest_qpn, &function, &generation,

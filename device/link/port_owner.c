@@ -94,10 +94,9 @@ void adev_port_owner_find(uint16_t port, struct adev_port_owner *owner)
 	unsigned long inode = 0;
 
 	memset(owner, 0, sizeof(*owner));
-	owner->found = find_socket("/proc/self/net/udp6", port, &owner->uid,
-				   &inode) ||
-		       find_socket("/proc/self/net/udp", port, &owner->uid,
-				   &inode);
+	owner->found =
+		find_socket("/proc/self/net/udp6", port, &owner->uid, &inode) ||
+		find_socket("/proc/self/net/udp", port, &owner->uid, &inode);
 	owner->is_kernel = owner->found && inode == 0;
 	if (owner->found && inode)
 		find_process(inode, owner);

@@ -9,10 +9,10 @@
 
 struct adev_port_owner {
 	bool found;
-	bool is_kernel;	      /* a socket of no process: rdma_rxe's */
+	bool is_kernel; /* a socket of no process: rdma_rxe's */
 	unsigned int uid;
-	pid_t pid;	      /* zero: cannot be told from here */
-	char name[20];	      /* of the process */
+	pid_t pid;     /* zero: cannot be told from here */
+	char name[20]; /* of the process */
 };
 
 /* As /proc tells. */

@@ -24,7 +24,8 @@ struct adev_steer_entry {
 	uint32_t index;
 };
 
-/* Sorts the entries, and leaves out those that say nothing new; how many stay. */
+/* Sorts the entries, and leaves out those that say nothing new; how many stay.
+ */
 uint32_t adev_steer_sort(struct adev_steer_entry *entries, uint32_t count);
 
 /* Writes the program for sorted entries, as many of them as fit into `max`

@@ -42,8 +42,7 @@ bool adev_trust_accepts(struct adev_trust *trust, const uint8_t source[16],
 			from->proof++;
 		return true;
 	}
-	if (from->proof == ADEV_TRUST_PROOF &&
-	    ++from->doubt < ADEV_TRUST_DOUBT)
+	if (from->proof == ADEV_TRUST_PROOF && ++from->doubt < ADEV_TRUST_DOUBT)
 		return false;
 	from->proof = 0;
 	from->doubt = 0;

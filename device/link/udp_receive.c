@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Receiving: one system call takes in up to NUM_BUFFERS datagrams, each of which
- * may be many packets that the kernel put together (or never took apart).
+ * Receiving: one system call takes in up to NUM_BUFFERS datagrams, each of
+ * which may be many packets that the kernel put together (or never took apart).
  */
 #include "link/udp_state.h"
 
@@ -36,10 +36,10 @@ struct adev_udp_receiver {
 	_Alignas(8) char controls[NUM_BUFFERS][CONTROL_BYTES];
 	/* What was taken in and not handed on yet. */
 	uint32_t count, next;
-	uint32_t offset;  /* within the datagram `next` */
-	uint32_t segment; /* bytes; zero: `next` was not looked at */
-	uint32_t number;  /* of the segment */
-	bool drained;     /* there was no more when it was taken */
+	uint32_t offset;       /* within the datagram `next` */
+	uint32_t segment;      /* bytes; zero: `next` was not looked at */
+	uint32_t number;       /* of the segment */
+	bool drained;	       /* there was no more when it was taken */
 	struct adev_path path; /* of the datagram `next` */
 	uint8_t buffers[];
 };
@@ -50,16 +50,16 @@ struct adev_udp_receiver {
 struct adev_udp_receiver *adev_udp_receiver_create(void)
 {
 	/* Populated as far as it is used. */
-	struct adev_udp_receiver *receiver =
-		mmap(NULL, RECEIVER_BYTES, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct adev_udp_receiver *receiver = mmap(
+		NULL, RECEIVER_BYTES, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	uint32_t i;
 
 	if (receiver == MAP_FAILED)
 		return NULL;
 	for (i = 0; i < NUM_BUFFERS; i++) {
-		receiver->vectors[i].iov_base =
-			receiver->buffers + i * BUFFER_STRIDE;
+		receiver->vectors[i].iov_base = receiver->buffers +
+						i * BUFFER_STRIDE;
 		receiver->vectors[i].iov_len = BUFFER_BYTES;
 		receiver->messages[i].msg_hdr = (struct msghdr){
 			.msg_name = &receiver->names[i],

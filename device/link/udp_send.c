@@ -127,8 +127,8 @@ static void compose(struct outgoing *out, uint32_t at, struct adev_frame *frame,
 	out->frames[at] = frame;
 	out->num_frames[at] = count;
 	out->vectors[at].iov_base = frame->bytes;
-	out->vectors[at].iov_len =
-		(size_t)(last->bytes - frame->bytes) + last->length;
+	out->vectors[at].iov_len = (size_t)(last->bytes - frame->bytes) +
+				   last->length;
 	*header = (struct msghdr){
 		.msg_name = &out->names[at],
 		.msg_iov = &out->vectors[at],

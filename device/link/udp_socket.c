@@ -146,8 +146,8 @@ int adev_udp_socket_send(struct adev_udp_sender *sender)
 	sender->fd4 = -1;
 	sender->fd6 = -1;
 	for (i = 0; i < PORT_ATTEMPTS && error == EADDRINUSE; i++) {
-		sender->port =
-			(uint16_t)(FIRST_PORT + (start + i * 7) % NUM_PORTS);
+		sender->port = (uint16_t)(FIRST_PORT +
+					  (start + i * 7) % NUM_PORTS);
 		error = try_port(sender);
 	}
 	return error;

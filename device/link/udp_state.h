@@ -42,7 +42,7 @@ struct adev_udp {
 	struct adev_udp_receiver *receiver;
 	int private_fd; /* for what other members hand on */
 	struct adev_handed_on *handed_on;
-	uint32_t handed_seen; /* of the slot's count, when all was taken */
+	uint32_t handed_seen;	 /* of the slot's count, when all was taken */
 	_Atomic bool look_there; /* the agent slept on private_fd too */
 	uint64_t stray_again_ns;
 	uint64_t stray_pause_ns;

@@ -220,10 +220,10 @@ static bool try_lock(struct adev_wire *wire)
 {
 	uint32_t turn = atomic_load_explicit(&wire->turn, memory_order_relaxed);
 
-	return !(turn & 1) && atomic_compare_exchange_strong_explicit(
-				      &wire->turn, &turn, turn + 1,
-				      memory_order_seq_cst,
-				      memory_order_relaxed);
+	return !(turn & 1) &&
+	       atomic_compare_exchange_strong_explicit(
+		       &wire->turn, &turn, turn + 1, memory_order_seq_cst,
+		       memory_order_relaxed);
 }
 
 static void unlock(struct adev_wire *wire)

@@ -27,10 +27,10 @@ struct adev_path {
 	uint8_t source[16];
 	uint8_t destination[16];
 	uint32_t interface_index; /* that the source belongs to; 0: any */
-	uint32_t flow_label;      /* 20 bits */
-	uint16_t source_port;     /* by flow, 0xc000 and up; see adev_path_port() */
-	uint8_t traffic_class;    /* DSCP and ECN */
-	uint8_t hop_limit;        /* 0: the system's default */
+	uint32_t flow_label;	  /* 20 bits */
+	uint16_t source_port; /* by flow, 0xc000 and up; see adev_path_port() */
+	uint8_t traffic_class; /* DSCP and ECN */
+	uint8_t hop_limit;     /* 0: the system's default */
 };
 
 /* Source port of a flow: the same for all packets of a QP, spread over the
@@ -102,8 +102,8 @@ void adev_wire_quiesce(struct adev_function *fn);
 void adev_transport_receive(struct adev_function *fn,
 			    const struct adev_arrival *arrival);
 /* At the end of each drain, also when nothing arrived: coalesced
- * acknowledgements, read responses under way, QPs that may send again. Sends the
- * thread's batch. True: work is left, drain again soon. */
+ * acknowledgements, read responses under way, QPs that may send again. Sends
+ * the thread's batch. True: work is left, drain again soon. */
 bool adev_transport_settle(struct adev_function *fn);
 
 /* Packets on their way out: one batch for each thread. Adding may send what

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Who drains the wire: whoever polls. The agent does it only while nobody polls
- * busily: then its sleep ends when something comes. As long as somebody does, it
- * only asks once in a while whether that is still so; waking it for each packet
- * would cost the thread that polls more than it could give.
+ * busily: then its sleep ends when something comes. As long as somebody does,
+ * it only asks once in a while whether that is still so; waking it for each
+ * packet would cost the thread that polls more than it could give.
  *
  * Some programs poll busily for a while and then spin on memory that a peer
- * writes to (ib_write_lat). When the agent finds that something waits and nobody
- * polls, it watches for a time that grows with each such find.
+ * writes to (ib_write_lat). When the agent finds that something waits and
+ * nobody polls, it watches for a time that grows with each such find.
  */
 #include <poll.h>
 #include <time.h>
@@ -26,7 +26,8 @@
 #define PAUSE_NS ADEV_MS_NS
 #define BUSY_POLLS 256u
 
-/* Somebody who polls busily and has not done so for that long is not polling. */
+/* Somebody who polls busily and has not done so for that long is not polling.
+ */
 #define STALL_NS 50000
 #define FIRST_WATCH_NS (16 * ADEV_MS_NS)
 #define LAST_WATCH_NS (1024 * ADEV_MS_NS)
@@ -38,11 +39,12 @@ bool adev_wire_serve(struct adev_function *fn)
 
 	if (!adev_agent_is_self()) {
 		/* A count lost among threads does no harm. */
-		atomic_store_explicit(&wire->polls,
-				      atomic_load_explicit(
-					      &wire->polls,
-					      memory_order_relaxed) + 1,
-				      memory_order_relaxed);
+		atomic_store_explicit(
+			&wire->polls,
+			atomic_load_explicit(&wire->polls,
+					     memory_order_relaxed) +
+				1,
+			memory_order_relaxed);
 		return adev_wire_drain(fn, BUDGET);
 	}
 	if (wire->polled_busily)
@@ -136,8 +138,7 @@ uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
 {
 	struct adev_wire *wire = adev_wire_of(fn);
 	uint64_t now_ns = adev_now_ns();
-	uint32_t turn = atomic_load_explicit(&wire->turn,
-					     memory_order_relaxed);
+	uint32_t turn = atomic_load_explicit(&wire->turn, memory_order_relaxed);
 	bool kept_out = turn == wire->turn_seen;
 
 	look(wire, now_ns);

@@ -293,8 +293,8 @@ static void asking_for_another_functions_batch_sends_the_first(void **state)
 	struct two *two = *state;
 	const struct adev_path path = wire_path("10.1.2.3", "10.1.2.4");
 
-	assert_ok(adev_wire_open_with(two_function_of(&two->b), &fake_ops,
-				      NULL));
+	assert_ok(
+		adev_wire_open_with(two_function_of(&two->b), &fake_ops, NULL));
 	wire_add(batch_of(state), &path, write_middle, 7, 0, 512);
 	assert_non_null(adev_wire_batch(two_function_of(&two->b)));
 	assert_int_equal(sent.count, 1);
@@ -306,9 +306,9 @@ static void a_function_off_the_wire_has_no_batch(void **state)
 
 	assert_null(adev_wire_batch(two_function_of(&two->b)));
 	assert_false(adev_wire_is_open(two_function_of(&two->b)));
-	assert_int_equal(adev_wire_open_with(two_function_of(&two->a),
-					     &fake_ops, NULL),
-			 EBUSY);
+	assert_int_equal(
+		adev_wire_open_with(two_function_of(&two->a), &fake_ops, NULL),
+		EBUSY);
 }
 
 static void *send_in_thread(void *state)

@@ -261,8 +261,8 @@ static void probes_find_the_places(void **state)
 
 /*
  * A process with a function of its own on the wire, in this domain or in that
- * of another folder; reports the error of opening, and stays until it is killed.
- * It is this program again, so that it inherits nothing.
+ * of another folder; reports the error of opening, and stays until it is
+ * killed. It is this program again, so that it inherits nothing.
  */
 static int be_member(char **arguments)
 {

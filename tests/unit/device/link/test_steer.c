@@ -76,10 +76,13 @@ static uint32_t run(uint32_t length, const uint8_t *packet)
 
 static uint32_t place_of(uint32_t length, uint32_t qpn)
 {
-	const uint8_t packet[12] = { 0x04, 0,
-				     0xff, 0xff,
+	const uint8_t packet[12] = { 0x04,
+				     0,
+				     0xff,
+				     0xff,
 				     0x55, /* reserved: not part of the QPN */
-				     (uint8_t)(qpn >> 16), (uint8_t)(qpn >> 8),
+				     (uint8_t)(qpn >> 16),
+				     (uint8_t)(qpn >> 8),
 				     (uint8_t)qpn };
 
 	return run(length, packet);
@@ -88,7 +91,10 @@ static uint32_t place_of(uint32_t length, uint32_t qpn)
 static void each_block_leads_to_its_socket(void **state)
 {
 	struct adev_steer_entry entries[] = {
-		{ 0x9000, 2 }, { 0x0001, 0 }, { 0x8fff, 1 }, { 0xffff, 3 },
+		{ 0x9000, 2 },
+		{ 0x0001, 0 },
+		{ 0x8fff, 1 },
+		{ 0xffff, 3 },
 	};
 	uint32_t length;
 
@@ -186,9 +192,8 @@ static void the_kernel_takes_the_longest_program(void **state)
 		entries[i] = (struct adev_steer_entry){ 1 + i * 30, i % 7 };
 	program.len = (unsigned short)adev_steer_build(entries, 2000, code,
 						       ADEV_STEER_MAX);
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one,
-				    sizeof(one)),
-			 0);
+	assert_int_equal(
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)), 0);
 	assert_int_equal(bind(fd, (const void *)&any, sizeof(any)), 0);
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
 		       sizeof(program))) {

@@ -105,8 +105,8 @@ static void chance_proves_nothing(void **state)
 
 	/* Now and then a number is small. */
 	for (i = 0; i < 1000; i++)
-		assert_true(adev_trust_accepts(*state, rxe, 0,
-					       i % 5 ? 0x5000 : 3));
+		assert_true(
+			adev_trust_accepts(*state, rxe, 0, i % 5 ? 0x5000 : 3));
 }
 
 /* More sources than there is room for: some begin anew, none is mixed up. */

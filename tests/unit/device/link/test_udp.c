@@ -146,8 +146,7 @@ static void runs_arrive_with_exact_icrcs(void **state)
 			assert_true(got[i].path.source_port >= 0xc000);
 			assert_int_equal(roce_icrc_check(&envelope,
 							 got[i].bytes,
-							 got[i].length,
-							 &ip_id),
+							 got[i].length, &ip_id),
 					 ROCE_ICRC_EXACT);
 		}
 		(void)two_patience(&until);
