@@ -176,6 +176,7 @@ void adev_exec_submit(struct adev_qp *qp, const void *area)
 			(void)atomic_exchange(&qp->again, false);
 		turn = run(qp, area);
 		area = NULL;
+		adev_datagram_rest(qp);
 		/* A QP on the wire waits for an answer or its timer. */
 		if (qp->remote)
 			adev_sender_rest(qp);

@@ -178,7 +178,7 @@ enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, uint32_t index,
 	status = read_rest(qp, descriptor, message);
 	/* A datagram is one packet. */
 	if (!status && qp->type == ARNICA_HW_QP_UD &&
-	    message->bytes > qp->path_mtu_bytes)
+	    message->bytes > message->ah->way.mtu_bytes)
 		return ARNICA_HW_STATUS_LOC_LEN_ERR;
 	return status;
 }

@@ -7,19 +7,18 @@
 
 #include <arnica/hw/cqp.h>
 
-#include "link/wire.h"
+#include "transport/address_handle.h"
 
 #define ADEV_NUM_PORTS 1u
 
 /*
- * The path of an address vector, and whether it ends in this host domain.
- * Without a GRH that is the own port, of LID 0. INVALID: no such port, another
- * LID, a field that is too large for its header, no destination, or an empty
- * entry of the GID table.
+ * The way that an address vector describes. Without a GRH that is the own port,
+ * of LID 0. INVALID: no such port, another LID, a field that is too large for
+ * its header, no destination, or an empty entry of the GID table.
  */
 enum arnica_hw_command_status
 adev_address_resolve(uint32_t port,
 		     const struct arnica_hw_qp_attributes *attributes,
-		     struct adev_path *path, bool *here) ARNICA_MUST_CHECK;
+		     struct adev_way *way) ARNICA_MUST_CHECK;
 
 #endif

@@ -101,8 +101,7 @@ static bool in_range(const struct arnica_hw_qp_attributes *attributes,
 static enum arnica_hw_command_status
 check_path(const struct arnica_hw_qp_attributes *attributes)
 {
-	struct adev_path path;
-	bool here;
+	struct adev_way way;
 
 	if (arnica_from_le32(attributes->sl) >= ADEV_CLASSES)
 		return ARNICA_HW_COMMAND_INVALID;
@@ -110,7 +109,7 @@ check_path(const struct arnica_hw_qp_attributes *attributes)
 		return arnica_from_le32(attributes->dlid) ?
 			       ARNICA_HW_COMMAND_UNREACHABLE :
 			       ARNICA_HW_COMMAND_OK;
-	return adev_address_resolve(1, attributes, &path, &here);
+	return adev_address_resolve(1, attributes, &way);
 }
 
 #define TAKE(bit, field)                                                       \
@@ -279,6 +278,11 @@ static void drain_remote(struct adev_qp *qp)
  * on, and knowing the peer, so that its death is seen. */
 static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
 {
+	/* Anybody may send to it. That it cannot be heard from elsewhere is no
+	 * error on this host; the user was told. */
+	if (to == ARNICA_HW_QPS_RTR && from == ARNICA_HW_QPS_INIT &&
+	    qp->type == ARNICA_HW_QP_UD && adev_remote_has_neighbours())
+		(void)!adev_wire_open(qp->fn);
 	if (to == ARNICA_HW_QPS_RTR && from == ARNICA_HW_QPS_INIT &&
 	    qp->type != ARNICA_HW_QP_UD && !qp->remote) {
 		adev_qp_lock_send(qp);

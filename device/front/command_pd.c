@@ -3,6 +3,8 @@
  * Protection domains and address handles. A protection domain lives as long as
  * something refers to it: regions, queue pairs and address handles do.
  */
+#include <errno.h>
+
 #include "front/address.h"
 #include "front/command.h"
 #include "front/objects.h"
@@ -44,15 +46,14 @@ ADEV_COMMAND_HANDLER(dealloc_pd)
 	return ARNICA_HW_COMMAND_OK;
 }
 
-/* The number is published last: from then on datagrams can use it. */
-static void publish_ah(struct adev_ah *ah, uint32_t pd,
-		       const struct arnica_hw_qp_attributes *attributes,
-		       const struct adev_path *path, bool here)
+/* To another host there has to be a wire. */
+static enum arnica_hw_command_status open_wire(struct adev_function *fn)
 {
-	ah->path = *path;
-	ah->here = here;
-	ah->service_level = (uint8_t)arnica_from_le32(attributes->sl);
-	atomic_store_explicit(&ah->pd, pd + 1, memory_order_release);
+	int error = adev_wire_open(fn);
+
+	if (error == EADDRINUSE || error == EACCES || error == EPERM)
+		error = ENETUNREACH;
+	return adev_command_status(error);
 }
 
 ADEV_COMMAND_HANDLER(create_ah)
@@ -60,15 +61,16 @@ ADEV_COMMAND_HANDLER(create_ah)
 	const struct arnica_hw_cmd_create_ah *create = &command->create_ah;
 	uint32_t pd = arnica_from_le32(create->pd);
 	enum arnica_hw_command_status status;
-	struct adev_path path;
+	struct adev_way way;
 	struct adev_ah *ah;
 	uint32_t number;
-	bool here;
 
 	if (!adev_pd_valid(fn, pd))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	status = adev_address_resolve(arnica_from_le32(create->port),
-				      &create->attributes, &path, &here);
+				      &create->attributes, &way);
+	if (status == ARNICA_HW_COMMAND_OK && !way.here)
+		status = open_wire(fn);
 	if (status != ARNICA_HW_COMMAND_OK)
 		return status;
 	if (adev_index_take(&fn->free_ahs, &fn->next_ah, ADEV_MAX_AH, &number))
@@ -78,7 +80,9 @@ ADEV_COMMAND_HANDLER(create_ah)
 		adev_index_give(&fn->free_ahs, number);
 		return ARNICA_HW_COMMAND_NO_MEMORY;
 	}
-	publish_ah(ah, pd, &create->attributes, &path, here);
+	ah->way = way;
+	/* Last: from now on datagrams can use it. */
+	atomic_store_explicit(&ah->pd, pd + 1, memory_order_release);
 	fn->num_ahs++;
 	adev_pd_get(fn, pd);
 	completion->object.handle = arnica_to_le32(number);

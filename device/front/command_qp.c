@@ -23,7 +23,6 @@
  * largest in each receive, as far as that is reasonable. */
 #define EAGER_DATAGRAM_BYTES 8192u /* a power of two */
 #define EAGER_MAX_DATAGRAM_BYTES (4u << 20)
-#define UD_MTU_BYTES 4096u
 #define DESTROY_LOCK_MS 1000u
 
 /* What a QP is made of, in one range of the heap. */
@@ -222,7 +221,7 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 	qp->sq_depth = arnica_from_le32(cmd->send_depth);
 	qp->rq_depth = arnica_from_le32(cmd->recv_depth);
 	qp->path_mtu_bytes =
-		qp->type == ARNICA_HW_QP_UD ? UD_MTU_BYTES : 1024;
+		qp->type == ARNICA_HW_QP_UD ? ADEV_DATAGRAM_MAX_BYTES : 1024;
 	qp->message.inbox_slot = -1;
 	init_ring(qp, &qp->send_ring, false, base + sizes->send_ring,
 		  sizes->send_slots);

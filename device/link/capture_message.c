@@ -55,7 +55,7 @@ static void find_paths(struct replay *replay)
 	uint32_t qpn = replay->qp->qpn;
 
 	if (replay->transport == ROCE_UD)
-		*there = replay->message->ah->path;
+		*there = replay->message->ah->way.path;
 	else
 		find_path(&replay->qp->attributes, there);
 	there->source_port = adev_path_port(there->flow_label, qpn,
@@ -369,7 +369,7 @@ static uint32_t transport_of(const struct adev_qp *qp)
 static bool on_the_wire(const struct adev_qp *qp)
 {
 	return qp->type == ARNICA_HW_QP_UD ?
-		       !qp->message.ah->here :
+		       !qp->message.ah->way.here :
 		       atomic_load_explicit(&qp->remote,
 					    memory_order_relaxed) != NULL;
 }

@@ -17,11 +17,17 @@
 #define ADEV_MAX_AH 65536u
 #define ADEV_AH_CHUNK 256u
 
+/* What an address vector comes to. */
+struct adev_way {
+	bool here; /* the destination is in this host domain */
+	uint8_t service_level;
+	uint32_t mtu_bytes;    /* payload of a packet */
+	struct adev_path path; /* its port: see adev_path_port() */
+};
+
 struct adev_ah {
 	_Atomic uint32_t pd; /* its number + 1, stored last; zero: free */
-	bool here;           /* the destination is in this host domain */
-	uint8_t service_level;
-	struct adev_path path; /* its port: see adev_path_port() */
+	struct adev_way way;
 };
 
 struct adev_ah_table {

@@ -15,8 +15,9 @@
 #define BUSY_AFTER_NS 50000ull
 /* A sender on this host has the lock for one message. */
 #define ARRIVAL_LOCK_MS 1u
-#define DETH_BYTES 8u
-#define IMM_BYTES 4u
+
+#define UD_SEND ((uint8_t)ROCE_UD | (uint8_t)ROCE_SEND_ONLY)
+#define UD_SEND_IMM ((uint8_t)ROCE_UD | (uint8_t)ROCE_SEND_ONLY_IMM)
 
 /*
  * Destinations in this host domain, by QP number: sets of a few, of which the
@@ -41,6 +42,7 @@ struct set {
 struct adev_destinations {
 	struct set sets[SETS];
 	struct adev_link own; /* for what comes by the wire */
+	struct adev_batch *batch; /* that this turn put packets in, or NULL */
 };
 
 int adev_datagram_create(struct adev_qp *qp)
@@ -126,17 +128,11 @@ static enum adev_progress wait_for_lock(struct adev_qp *qp,
 				   ADEV_UNRELIABLE_PATIENCE_NS, BUSY_AFTER_NS);
 }
 
-static uint32_t udp_bytes(uint32_t payload_bytes, bool immediate)
-{
-	return ROCE_BTH_BYTES + DETH_BYTES + (immediate ? IMM_BYTES : 0) +
-	       payload_bytes + roce_pad_bytes(payload_bytes) + ROCE_ICRC_BYTES;
-}
-
 /* As if it had come in a packet. */
 static void describe(const struct adev_qp *qp, struct adev_delivery *delivery)
 {
 	const struct adev_message *message = &qp->message;
-	const struct adev_path *path = &message->ah->path;
+	const struct adev_path *path = &message->ah->way.path;
 	bool immediate = message->opcode == ARNICA_HW_OP_SEND_IMM;
 	const struct adev_grh grh = {
 		.source = path->source,
@@ -144,11 +140,13 @@ static void describe(const struct adev_qp *qp, struct adev_delivery *delivery)
 		.flow_label = path->flow_label,
 		.traffic_class = path->traffic_class,
 		.hop_limit = path->hop_limit,
-		.udp_bytes = udp_bytes((uint32_t)message->bytes, immediate),
+		.udp_bytes = roce_packet_bytes(
+			immediate ? UD_SEND_IMM : UD_SEND,
+			(uint32_t)message->bytes),
 	};
 
 	delivery->source_qpn = qp->qpn;
-	delivery->service_level = message->ah->service_level & 15u;
+	delivery->service_level = message->ah->way.service_level & 15u;
 	delivery->qkey = message->qkey;
 	delivery->immediate = message->immediate;
 	delivery->has_immediate = immediate;
@@ -209,6 +207,47 @@ static enum adev_progress deliver(struct adev_qp *qp)
 	return ADEV_PROGRESS_ERROR;
 }
 
+/* To another host: one packet, of which nothing is heard again. */
+static enum adev_progress send_packet(struct adev_qp *qp)
+{
+	const struct adev_message *message = &qp->message;
+	bool immediate = message->opcode == ARNICA_HW_OP_SEND_IMM;
+	struct adev_batch *batch = adev_wire_batch(qp->fn);
+	struct adev_path path = message->ah->way.path;
+	const struct roce_packet packet = {
+		.opcode = immediate ? UD_SEND_IMM : UD_SEND,
+		.solicited = message->flags & ARNICA_HW_WQE_SOLICITED,
+		.pkey = ROCE_DEFAULT_PKEY,
+		.dest_qpn = message->dest_qpn,
+		.psn = qp->send_psn,
+		.qkey = message->qkey,
+		.source_qpn = qp->qpn,
+		.immediate = message->immediate,
+		.payload_bytes = (uint32_t)message->bytes,
+	};
+	uint8_t *payload;
+
+	if (!batch)
+		return lose(qp, ADEV_LOSS_NO_PATH);
+	path.source_port = adev_path_port(path.flow_label, qp->qpn,
+					  message->dest_qpn);
+	payload = adev_batch_add(batch, &path, &packet);
+	qp->destinations->batch = batch;
+	if (adev_gather_read(&message->gather, 0, payload, message->bytes))
+		return adev_requester_succeed(qp);
+	adev_batch_cancel(batch);
+	adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
+	return ADEV_PROGRESS_ERROR;
+}
+
+void adev_datagram_rest(struct adev_qp *qp)
+{
+	if (!qp->destinations || !qp->destinations->batch)
+		return;
+	adev_batch_send(qp->destinations->batch);
+	qp->destinations->batch = NULL;
+}
+
 enum adev_progress adev_datagram_run(struct adev_qp *qp)
 {
 	/* A message that waited may have lost its regions meanwhile. */
@@ -216,9 +255,7 @@ enum adev_progress adev_datagram_run(struct adev_qp *qp)
 		adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
 		return ADEV_PROGRESS_ERROR;
 	}
-	if (!qp->message.ah->here)
-		return lose(qp, ADEV_LOSS_NO_PATH);
-	return deliver(qp);
+	return qp->message.ah->way.here ? deliver(qp) : send_packet(qp);
 }
 
 static void describe_arrival(const struct roce_packet *packet,
@@ -235,8 +272,7 @@ static void describe_arrival(const struct roce_packet *packet,
 	delivery->service_level = 0; /* no VLAN tag, no priority */
 	delivery->qkey = packet->qkey;
 	delivery->immediate = packet->immediate;
-	delivery->has_immediate = packet->opcode ==
-				  (ROCE_UD | ROCE_SEND_ONLY_IMM);
+	delivery->has_immediate = packet->opcode == UD_SEND_IMM;
 	delivery->solicited = packet->solicited;
 	delivery->payload = payload;
 }
@@ -245,7 +281,7 @@ void adev_datagram_arrive(struct adev_qp *qp,
 			  const struct adev_arrival *arrival)
 {
 	const struct roce_packet *packet = &arrival->packet;
-	bool immediate = packet->opcode == (ROCE_UD | ROCE_SEND_ONLY_IMM);
+	bool immediate = packet->opcode == UD_SEND_IMM;
 	struct adev_link *own = &qp->destinations->own;
 	enum adev_placed placed;
 	enum adev_loss why = ADEV_LOSS_REFUSED;
@@ -257,10 +293,11 @@ void adev_datagram_arrive(struct adev_qp *qp,
 		.flow_label = arrival->flow_label,
 		.traffic_class = arrival->traffic_class,
 		.hop_limit = arrival->hop_limit,
-		.udp_bytes = udp_bytes(packet->payload_bytes, immediate),
+		.udp_bytes = roce_packet_bytes(
+			packet->opcode, packet->payload_bytes),
 	};
 
-	if ((!immediate && packet->opcode != (ROCE_UD | ROCE_SEND_ONLY)) ||
+	if ((!immediate && packet->opcode != UD_SEND) ||
 	    packet->payload_bytes > ADEV_DATAGRAM_MAX_BYTES) {
 		adev_count_loss(qp->fn, qp->qpn, why);
 		return;

@@ -15,6 +15,8 @@
 #include "link/wire.h"
 #include "transport/requester.h"
 
+#define ADEV_DATAGRAM_MAX_BYTES 4096u
+
 /* For a QP of type UD: what it remembers of its destinations. ENOMEM. */
 int adev_datagram_create(struct adev_qp *qp) ARNICA_MUST_CHECK;
 /* Does nothing for other QPs. */
@@ -22,6 +24,9 @@ void adev_datagram_destroy(struct adev_qp *qp);
 
 /* Sends qp->message; `sq_lock` held. */
 enum adev_progress adev_datagram_run(struct adev_qp *qp) ARNICA_MUST_CHECK;
+
+/* The turn ends: packets leave the batch. Does nothing for other QPs. */
+void adev_datagram_rest(struct adev_qp *qp);
 
 /* A function ended: lets go of the links to its QPs. `sq_lock` held; does
  * nothing for QPs of other types. */

@@ -6,6 +6,7 @@
 
 #include "core/fault_point.h"
 #include "dma/dma.h"
+#include "transport/datagram.h"
 #include "transport/receive_entry.h"
 
 /* IBTA 9.8.4: state, type and Q_Key; there is one P_Key, which all have. */

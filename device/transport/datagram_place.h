@@ -11,8 +11,6 @@
 #include "transport/loss.h"
 #include "transport/responder.h"
 
-#define ADEV_DATAGRAM_MAX_BYTES 4096u
-
 struct adev_delivery {
 	uint32_t source_qpn;
 	uint32_t service_level;

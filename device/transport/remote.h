@@ -66,6 +66,10 @@ int adev_remote_path(const struct arnica_hw_qp_attributes *vector,
 bool adev_remote_is_here(const struct arnica_hw_qp_attributes *vector)
 	ARNICA_MUST_CHECK;
 
+/* Does the port have an address by which other hosts can reach it, or is the
+ * wire forced? */
+bool adev_remote_has_neighbours(void) ARNICA_MUST_CHECK;
+
 /* Do we tell senders of congestion, and slow down when told (ARNICA_ECN)? */
 bool adev_remote_ecn(void);
 

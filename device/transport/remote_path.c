@@ -40,6 +40,31 @@ bool adev_remote_is_here(const struct arnica_hw_qp_attributes *vector)
 	       adev_port_is_local(vector->dgid);
 }
 
+/* 127/8, or ::1. */
+static bool is_loopback(const uint8_t gid[16])
+{
+	static const uint8_t ipv6[16] = { [15] = 1 };
+
+	return !memcmp(gid, ipv6, sizeof(ipv6)) ||
+	       (!memcmp(gid, ipv4_prefix, sizeof(ipv4_prefix)) &&
+		gid[12] == 127);
+}
+
+bool adev_remote_has_neighbours(void)
+{
+	struct arnica_bus_port port;
+	uint32_t i;
+
+	if (switched_off("ARNICA_LOOPBACK"))
+		return true;
+	adev_port_read(&port);
+	for (i = 0; i < port.num_gids; i++)
+		if (port.gids[i].interface_index &&
+		    !is_loopback(port.gids[i].raw))
+			return true;
+	return false;
+}
+
 /* Without a GRH nobody says which address: one that packets can have. ENOENT:
  * there is none at present. */
 static int any_source(struct arnica_bus_gid *source)

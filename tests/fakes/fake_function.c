@@ -13,11 +13,15 @@
 #include "fixture.h"
 #include "front/command.h"
 #include "front/objects.h"
+#include "link/wire.h"
 
 int fake_quiesce_error;
 unsigned int fake_num_quiesces;
 
 #define HEAP_QUOTA_BYTES (8u << 20)
+
+int fake_wire_error;
+unsigned int fake_num_wires;
 
 static int wake_read_fd;
 
@@ -29,6 +33,13 @@ int adev_qp_lock_quiesce(struct adev_function *fn, uint32_t index,
 	(void)timeout_ms;
 	fake_num_quiesces++;
 	return fake_quiesce_error;
+}
+
+int adev_wire_open(struct adev_function *fn)
+{
+	(void)fn;
+	fake_num_wires++;
+	return fake_wire_error;
 }
 
 /* There are no queue pairs whose work could be waited for. */
@@ -83,6 +94,8 @@ int fake_function_setup(void **state)
 		return -1;
 	fake_quiesce_error = 0;
 	fake_num_quiesces = 0;
+	fake_wire_error = 0;
+	fake_num_wires = 0;
 	fn->segment_fd = fixture_device_file();
 	if (fn->segment_fd < 0 || lay_out(fn) ||
 	    adev_wake_create(&wake_read_fd, &fn->view.wake_fd) ||

@@ -20,6 +20,10 @@
 extern int fake_quiesce_error;
 extern unsigned int fake_num_quiesces;
 
+/* What adev_wire_open() returns next, and how often it was called. */
+extern int fake_wire_error;
+extern unsigned int fake_num_wires;
+
 /* cmocka setup and teardown: *state is the struct adev_function. */
 int fake_function_setup(void **state);
 int fake_function_teardown(void **state);

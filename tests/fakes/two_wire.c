@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "fixture.h"
+#include "domain/port.h"
 #include "transport/remote.h"
 
 #define START_NS 1000000000ull
@@ -361,13 +362,28 @@ void two_wire_expect_state(struct two_wire *wire, struct two_qp *qp,
 			fail_msg("the state is %u", two_state(qp));
 }
 
+/* The way that the other end's packets take: of its connection, or of its first
+ * GID to itself. */
+static struct adev_path path_of(const struct two_end *end)
+{
+	struct adev_qp *qp = two_qp_of(end == &end->wire->a ?
+					       &end->wire->two.qp_a :
+					       &end->wire->two.qp_b);
+	struct adev_path path = { 0 };
+	struct arnica_bus_gid own;
+
+	if (qp->remote_kept)
+		return qp->remote_kept->path;
+	assert_int_equal(adev_port_gid(0, &own), 0);
+	memcpy(path.source, own.raw, 16);
+	memcpy(path.destination, own.raw, 16);
+	return path;
+}
+
 static void write_from(struct two_end *held, const struct roce_packet *packet,
 		       const void *payload, uint8_t source_change)
 {
-	struct two_qp *qp = held->other == &held->wire->a ?
-				    &held->wire->two.qp_a :
-				    &held->wire->two.qp_b;
-	const struct adev_path *path = &two_qp_of(qp)->remote_kept->path;
+	const struct adev_path path = path_of(held->other);
 	struct two_wire_datagram datagram;
 	struct roce_envelope envelope = {
 		.source_port = 0xc000,
@@ -384,8 +400,8 @@ static void write_from(struct two_end *held, const struct roce_packet *packet,
 	if (packet->payload_bytes)
 		memcpy(datagram.bytes + header, payload,
 		       packet->payload_bytes);
-	memcpy(datagram.path.source, path->destination, 16);
-	memcpy(datagram.path.destination, path->source, 16);
+	memcpy(datagram.path.source, path.destination, 16);
+	memcpy(datagram.path.destination, path.source, 16);
 	datagram.path.source[15] ^= source_change;
 	datagram.path.traffic_class = held->traffic_class;
 	datagram.path.source_port = envelope.source_port;

@@ -364,8 +364,8 @@ static void each_service_has_its_operations(void **state)
 	(void)state;
 	fn->ahs = calloc(1, sizeof(*fn->ahs));
 	assert_non_null(adev_ah_make(fn->ahs, 0));
+	adev_ah_make(fn->ahs, 0)->way.mtu_bytes = 4096;
 	atomic_store(&adev_ah_make(fn->ahs, 0)->pd, PD + 1);
-	qp->path_mtu_bytes = 4096;
 	for (type = ARNICA_HW_QP_RC; type <= ARNICA_HW_QP_UD; type++)
 		for (opcode = 0; opcode < ARNICA_HW_OP_COUNT; opcode++) {
 			bool atomic = arnica_hw_opcode_is_atomic(opcode);
@@ -393,10 +393,10 @@ static void a_datagram_names_its_destination(void **state)
 
 	(void)state;
 	fn->ahs = calloc(1, sizeof(*fn->ahs));
+	adev_ah_make(fn->ahs, 300)->way.mtu_bytes = 1024;
 	atomic_store(&adev_ah_make(fn->ahs, 300)->pd, PD + 1);
 	atomic_store(&adev_ah_make(fn->ahs, 301)->pd, PD + 2);
 	qp->type = ARNICA_HW_QP_UD;
-	qp->path_mtu_bytes = 1024;
 	qp->attributes.qkey = arnica_to_le32(0x77);
 	control(ARNICA_HW_OP_SEND, 0, 1);
 	segment(0, 0, 1024, STAG);
