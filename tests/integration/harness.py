@@ -58,19 +58,20 @@ class Environment:
     identity of the device."""
 
     def __init__(self, arnica=None, as_user=None, part_id=None, wrap=(),
-                 variables=None):
+                 variables=None, options=()):
         self.arnica = pathlib.Path(arnica or default_arnica()).absolute()
         self.as_user = as_user
         self.part_id = part_id
         self.wrap = list(wrap)
         self.variables = dict(variables or {})
+        self.options = list(options)  # of `arnica run`
         if not self.arnica.exists():
             raise SystemExit(f"{self.arnica} is not built; build it first")
 
     def with_(self, **changes):
         fields = dict(arnica=self.arnica, as_user=self.as_user,
                       part_id=self.part_id, wrap=self.wrap,
-                      variables=self.variables)
+                      variables=self.variables, options=self.options)
         fields.update(changes)
         return Environment(**fields)
 
@@ -82,7 +83,7 @@ class Environment:
                      primary_group(self.as_user), "--clear-groups",
                      "--no-new-privs", "--"]
         line += self.wrap
-        line += [str(self.arnica), "run"]
+        line += [str(self.arnica), "run", *self.options]
         part_id = part_id or self.part_id
         if part_id:
             line += ["--part-id", str(part_id)]
