@@ -5,6 +5,16 @@
 #include "core/clock.h"
 #include "core/fault_point.h"
 
+/* The entry is lost, and with it the order of its ring: the CQ takes no others
+ * any more, and the QP cannot go on (IBTA 10.10.2.3, 11.6.3.2). */
+static bool overrun(const struct adev_ring *ring)
+{
+	arnica_store32(&ring->cq->record.state, ARNICA_HW_CQ_OVERRUN,
+		       memory_order_release);
+	adev_view_need(ring->view, ring->number / 2, ADEV_QP_NEEDS_END);
+	return false;
+}
+
 /* Accounts for one more entry of a CQ that its queues can overrun. */
 static bool reserve(const struct adev_ring *ring)
 {
@@ -13,16 +23,15 @@ static bool reserve(const struct adev_ring *ring)
 
 	if (!arnica_load32(&record->counted, memory_order_relaxed))
 		return true;
+	if (arnica_load32(&record->state, memory_order_relaxed))
+		return overrun(ring);
 	outstanding = arnica_load32(&record->outstanding,
 				    memory_order_relaxed);
 	do {
 		if ((int32_t)outstanding >=
 		    (int32_t)arnica_load32(&record->limit,
-					   memory_order_relaxed)) {
-			arnica_store32(&record->state, ARNICA_HW_CQ_OVERRUN,
-				       memory_order_release);
-			return false;
-		}
+					   memory_order_relaxed))
+			return overrun(ring);
 	} while (!arnica_compare_exchange32(&record->outstanding, &outstanding,
 					    outstanding + 1,
 					    memory_order_relaxed));

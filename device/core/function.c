@@ -252,6 +252,27 @@ static void serve_error(struct adev_qp *qp)
 		adev_qp_raise(qp, event);
 }
 
+static bool has_overrun(const struct adev_ring *ring)
+{
+	return arnica_load32(&ring->cq->record.state, memory_order_acquire);
+}
+
+/* Its completions cannot be told any more. */
+static void end_qp(struct adev_qp *qp)
+{
+	uint32_t state;
+
+	if (!has_overrun(&qp->send_ring) && !has_overrun(&qp->recv_ring))
+		return; /* a peer's mistake */
+	adev_qp_lock_send(qp);
+	state = atomic_load(&qp->shared->state);
+	if (state != ARNICA_HW_QPS_ERR && state != ARNICA_HW_QPS_RESET) {
+		adev_qp_enter_error(qp);
+		adev_qp_raise(qp, IBV_EVENT_QP_FATAL);
+	}
+	adev_exec_release(qp);
+}
+
 static void serve_qp(struct adev_function *fn, uint32_t index)
 {
 	struct adev_qp *qp;
@@ -267,6 +288,8 @@ static void serve_qp(struct adev_function *fn, uint32_t index)
 		adev_qp_raise(qp, IBV_EVENT_COMM_EST);
 	if (needs & ADEV_QP_NEEDS_RECOVERY)
 		adev_qp_recover(qp);
+	if (needs & ADEV_QP_NEEDS_END)
+		end_qp(qp);
 	if (needs & ADEV_QP_NEEDS_ERROR)
 		serve_error(qp);
 }

@@ -38,3 +38,16 @@ void adev_view_kick(const struct adev_view *view)
 					   &sleeping, ADEV_AGENT_AWAKE))
 		adev_wake_signal(view->wake_fd);
 }
+
+void adev_view_need(const struct adev_view *view, uint32_t qp, uint32_t needs)
+{
+	struct adev_shared *shared = view->shared;
+	uint32_t word = qp / 64;
+
+	atomic_fetch_or(&view->qps[qp].needs, needs);
+	atomic_fetch_or(&shared->qp_events[word], 1ull << qp % 64);
+	atomic_fetch_or(&shared->qp_events_summary[word / 64],
+			1ull << word % 64);
+	atomic_store(&shared->qp_attention, 1);
+	adev_view_kick(view);
+}

@@ -51,6 +51,9 @@ static inline void *adev_view_at(const struct adev_view *view, uint64_t offset,
 	return view->base + offset;
 }
 
+/* Sets needs (enum adev_qp_needs) of a QP, and has its owner look. */
+void adev_view_need(const struct adev_view *view, uint32_t qp, uint32_t needs);
+
 /* Makes the owner's poll_cq enter the adapter, and wakes its agent when it
  * sleeps. */
 void adev_view_kick(const struct adev_view *view);

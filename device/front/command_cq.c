@@ -5,9 +5,12 @@
  * and it can overrun only when its work queues together are deeper than it is;
  * only then are its entries counted.
  *
- * Counting begins at zero when a CQ becomes too small for its queues: entries
- * that nobody polled by then are not part of the count, so an overrun may be
- * found that much later. The host's count never goes below zero.
+ * Counting begins with what stands in the rings when a CQ becomes too small for
+ * its queues. What is written or polled at that moment may be missed, so an
+ * overrun may be found that much later. The host's count never goes below zero.
+ *
+ * A CQ that was overrun stays in error: it can be polled, for what it held, and
+ * destroyed.
  */
 #include <string.h>
 
@@ -15,6 +18,7 @@
 #include "domain/segment.h"
 #include "front/command.h"
 #include "front/objects.h"
+#include "transport/qp.h"
 
 #define CQ_FLAGS                                                               \
 	((uint32_t)ARNICA_HW_CQ_TIMESTAMP | ARNICA_HW_CQ_IGNORE_OVERRUN)
@@ -30,6 +34,35 @@ static uint64_t cq_offset(const struct adev_function *fn, uint32_t cq)
 	       (uint64_t)cq * sizeof(struct adev_cq_shared);
 }
 
+/* Entries of a ring that nobody has polled. */
+static uint32_t unpolled(const struct adev_ring *ring)
+{
+	uint32_t first, count = 0;
+
+	if (!ring->entries)
+		return 0;
+	first = arnica_load32(&ring->record->polled, memory_order_acquire);
+	while (count <= ring->mask &&
+	       adev_completion_published(ring, first + count))
+		count++;
+	return count;
+}
+
+static uint32_t count_unpolled(const struct adev_function *fn, uint32_t cq)
+{
+	uint32_t index, count = 0;
+
+	for (index = 0; index < fn->qp_scan_end; index++) {
+		const struct adev_qp *qp = fn->qps[index];
+
+		if (qp && qp->send_cq == cq)
+			count += unpolled(&qp->send_ring);
+		if (qp && qp->recv_cq == cq)
+			count += unpolled(&qp->recv_ring);
+	}
+	return count;
+}
+
 /* Counts entries from now on, or no more, as depths and limit demand. */
 static void update_counted(struct adev_function *fn, uint32_t cq)
 {
@@ -40,9 +73,12 @@ static void update_counted(struct adev_function *fn, uint32_t cq)
 		      !(shared->flags & ARNICA_HW_CQ_IGNORE_OVERRUN);
 	bool counted = arnica_load32(&record->counted, memory_order_relaxed);
 
-	if (wanted == counted)
+	if (wanted == counted ||
+	    arnica_load32(&record->state, memory_order_relaxed))
 		return;
-	arnica_store32(&record->outstanding, 0, memory_order_relaxed);
+	arnica_store32(&record->outstanding,
+		       wanted ? count_unpolled(fn, cq) : 0,
+		       memory_order_relaxed);
 	arnica_store32(&record->counted, wanted, memory_order_release);
 }
 
@@ -155,8 +191,8 @@ ADEV_COMMAND_HANDLER(resize_cq)
 	    arnica_from_le32(resize->reserved0))
 		return ARNICA_HW_COMMAND_INVALID;
 	record = &fn->view.cqs[cq].record;
-	if (arnica_load32(&record->counted, memory_order_relaxed) &&
-	    arnica_load32(&record->outstanding, memory_order_relaxed) > cqe)
+	if (arnica_load32(&record->state, memory_order_relaxed) ||
+	    count_unpolled(fn, cq) > cqe)
 		return ARNICA_HW_COMMAND_INVALID;
 	arnica_store32(&record->limit, cqe, memory_order_relaxed);
 	update_counted(fn, cq);

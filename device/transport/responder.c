@@ -22,15 +22,7 @@ bool adev_responder_lock(struct adev_qp_shared *responder, uint32_t function)
 void adev_responder_call_owner(struct adev_view *view, uint32_t index,
 			       uint32_t needs)
 {
-	struct adev_shared *shared = view->shared;
-	uint32_t word = index / 64;
-
-	atomic_fetch_or(&view->qps[index].needs, needs);
-	atomic_fetch_or(&shared->qp_events[word], 1ull << index % 64);
-	atomic_fetch_or(&shared->qp_events_summary[word / 64],
-			1ull << word % 64);
-	atomic_store(&shared->qp_attention, 1);
-	adev_view_kick(view);
+	adev_view_need(view, index, needs);
 }
 
 static uint32_t load_psn(struct adev_qp_shared *responder)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Completion queues: checks, references, and when entries are counted. */
+#include <string.h>
+
 #include <unistd.h>
 
 #include "fake_function.h"
 
 #include "comp/channel.h"
 #include "front/command.h"
+#include "transport/qp.h"
 
 static struct arnica_hw_command create_command(uint32_t cqe, uint32_t channel,
 					       uint32_t vector, uint32_t flags)
@@ -133,23 +136,73 @@ static uint32_t resize(struct adev_function *fn, uint32_t cq, uint32_t cqe)
 	return fake_command(fn, &command, NULL);
 }
 
+/* A queue pair whose receive queue completes to the CQ: 20 entries are written
+ * and 14 polled. */
+#define WRITTEN 20u
+#define POLLED 14u
+#define LEFT (WRITTEN - POLLED)
+
+static struct arnica_hw_cqe entries[32];
+static struct arnica_hw_queue_record queue;
+static struct adev_qp qp, *qps[1] = { &qp };
+
+static void enter_qp(struct adev_function *fn, uint32_t cq)
+{
+	memset(&qp, 0, sizeof(qp));
+	qp.send_cq = UINT32_MAX;
+	qp.recv_cq = cq;
+	qp.recv_ring.entries = entries;
+	qp.recv_ring.mask = 31;
+	qp.recv_ring.record = &queue;
+	for (uint32_t i = 0; i < WRITTEN; i++)
+		arnica_store32(&entries[i].sequence, i + 1,
+			       memory_order_relaxed);
+	arnica_store32(&queue.polled, POLLED, memory_order_relaxed);
+	fn->qps = qps;
+	fn->qp_scan_end = 1;
+	adev_cq_attach(fn, cq, 32);
+}
+
+static void leave_qp(struct adev_function *fn, uint32_t cq)
+{
+	adev_cq_detach(fn, cq, 32);
+	fn->qps = NULL;
+	fn->qp_scan_end = 0;
+}
+
 static void resizing_decides_anew(void **state)
 {
 	struct adev_function *fn = *state;
-	uint32_t cq = fake_create_cq(fn, 10, ARNICA_HW_NO_CHANNEL, 1);
+	uint32_t cq = fake_create_cq(fn, 32, ARNICA_HW_NO_CHANNEL, 1);
 	struct arnica_hw_cq_record *record = &fn->view.cqs[cq].record;
 
-	adev_cq_attach(fn, cq, 20);
+	enter_qp(fn, cq);
+	assert_int_equal(counted(fn, cq), 0);
+	assert_int_equal(resize(fn, cq, LEFT - 1), ARNICA_HW_COMMAND_INVALID);
+	assert_ok(resize(fn, cq, LEFT));
 	assert_int_equal(counted(fn, cq), 1);
-	arnica_store32(&record->outstanding, 6, memory_order_relaxed);
-	assert_int_equal(resize(fn, cq, 5), ARNICA_HW_COMMAND_INVALID);
-	assert_ok(resize(fn, cq, 6));
 	assert_int_equal(
-		arnica_load32(&record->outstanding, memory_order_relaxed), 6);
-	assert_ok(resize(fn, cq, 20));
+		arnica_load32(&record->outstanding, memory_order_relaxed),
+		LEFT);
+	assert_ok(resize(fn, cq, 32));
 	assert_int_equal(counted(fn, cq), 0);
 	assert_int_equal(resize(fn, cq, 0), ARNICA_HW_COMMAND_INVALID);
 	assert_int_equal(resize(fn, cq + 1, 5), ARNICA_HW_COMMAND_NO_OBJECT);
+	leave_qp(fn, cq);
+}
+
+static void an_overrun_queue_stays_in_error(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t cq = fake_create_cq(fn, 10, ARNICA_HW_NO_CHANNEL, 1);
+
+	enter_qp(fn, cq);
+	arnica_store32(&fn->view.cqs[cq].record.state, ARNICA_HW_CQ_OVERRUN,
+		       memory_order_relaxed);
+	assert_int_equal(resize(fn, cq, 1000), ARNICA_HW_COMMAND_INVALID);
+	leave_qp(fn, cq);
+	assert_int_equal(counted(fn, cq), 1);
+	assert_ok(fake_command_object(fn, ARNICA_HW_CMD_DESTROY_CQ, cq));
 }
 
 static void a_channel_is_kept_for_its_queues(void **state)
@@ -182,6 +235,7 @@ int main(void)
 		function_test(only_queues_that_can_overrun_are_counted),
 		function_test(overrun_can_be_ignored),
 		function_test(resizing_decides_anew),
+		function_test(an_overrun_queue_stays_in_error),
 		function_test(a_channel_is_kept_for_its_queues),
 	};
 
