@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-#include "domain/interfaces.h"
+#include "domain/interfaces_found.h"
 
-#include <ifaddrs.h>
-#include <net/if.h>
-/* After the other one: it adds what that lacks. */
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
-#include <netpacket/packet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,9 +28,9 @@ static struct adev_interface *find_interface(struct adev_interfaces *found,
 	return NULL;
 }
 
-static struct adev_interface *add_interface(struct adev_interfaces *found,
-					    int index, const char *name,
-					    unsigned int flags)
+struct adev_interface *adev_interfaces_add(struct adev_interfaces *found,
+					   int index, const char *name,
+					   unsigned int flags)
 {
 	struct adev_interface *added = find_interface(found, index);
 
@@ -51,8 +47,8 @@ static struct adev_interface *add_interface(struct adev_interfaces *found,
 	return added;
 }
 
-static void set_mac(struct adev_interface *interface, unsigned int type,
-		    const void *mac, size_t bytes)
+void adev_interface_set_mac(struct adev_interface *interface, unsigned int type,
+			    const void *mac, size_t bytes)
 {
 	static const uint8_t none[6];
 
@@ -63,8 +59,8 @@ static void set_mac(struct adev_interface *interface, unsigned int type,
 	memcpy(interface->mac, mac, sizeof(none));
 }
 
-static void add_address(struct adev_interfaces *found, int index, int family,
-			const void *address)
+void adev_interfaces_add_address(struct adev_interfaces *found, int index,
+				 int family, const void *address)
 {
 	struct adev_address *added;
 
@@ -96,14 +92,15 @@ static void take_link(struct nl_object *object, void *opaque)
 
 	if (rtnl_link_get_master(link) || !rtnl_link_get_name(link))
 		return;
-	added = add_interface(opaque, rtnl_link_get_ifindex(link),
-			      rtnl_link_get_name(link),
-			      rtnl_link_get_flags(link));
+	added = adev_interfaces_add(opaque, rtnl_link_get_ifindex(link),
+				    rtnl_link_get_name(link),
+				    rtnl_link_get_flags(link));
 	if (added)
 		added->mtu = rtnl_link_get_mtu(link);
 	if (added && mac)
-		set_mac(added, rtnl_link_get_arptype(link),
-			nl_addr_get_binary_addr(mac), nl_addr_get_len(mac));
+		adev_interface_set_mac(added, rtnl_link_get_arptype(link),
+				       nl_addr_get_binary_addr(mac),
+				       nl_addr_get_len(mac));
 }
 
 /* Temporary (privacy) addresses come and go, and a GID must not; one that
@@ -117,9 +114,9 @@ static void take_address(struct nl_object *object, void *opaque)
 		       (rtnl_addr_get_flags(address) &
 			(IFA_F_TEMPORARY | IFA_F_DADFAILED))))
 		return;
-	add_address(opaque, rtnl_addr_get_ifindex(address),
-		    rtnl_addr_get_family(address),
-		    nl_addr_get_binary_addr(local));
+	adev_interfaces_add_address(opaque, rtnl_addr_get_ifindex(address),
+				    rtnl_addr_get_family(address),
+				    nl_addr_get_binary_addr(local));
 }
 
 static bool read_caches(struct nl_sock *socket, struct adev_interfaces *found)
@@ -151,45 +148,6 @@ static bool read_netlink(struct adev_interfaces *found)
 		done = read_caches(socket, found);
 	nl_socket_free(socket);
 	return done;
-}
-
-static void take_ifaddr(struct adev_interfaces *found, const struct ifaddrs *at)
-{
-	int index = (int)if_nametoindex(at->ifa_name);
-	struct adev_interface *interface;
-
-	if (!index)
-		return;
-	interface = add_interface(found, index, at->ifa_name, at->ifa_flags);
-	if (!interface || !at->ifa_addr)
-		return;
-	if (at->ifa_addr->sa_family == AF_PACKET) {
-		const struct sockaddr_ll *link = (const void *)at->ifa_addr;
-
-		set_mac(interface, link->sll_hatype, link->sll_addr,
-			link->sll_halen);
-	} else if (at->ifa_addr->sa_family == AF_INET) {
-		const struct sockaddr_in *ipv4 = (const void *)at->ifa_addr;
-
-		add_address(found, index, AF_INET, &ipv4->sin_addr);
-	} else if (at->ifa_addr->sa_family == AF_INET6) {
-		const struct sockaddr_in6 *ipv6 = (const void *)at->ifa_addr;
-
-		add_address(found, index, AF_INET6, &ipv6->sin6_addr);
-	}
-}
-
-static bool read_getifaddrs(struct adev_interfaces *found)
-{
-	struct ifaddrs *list;
-	const struct ifaddrs *at;
-
-	if (getifaddrs(&list) != 0)
-		return false;
-	for (at = list; at; at = at->ifa_next)
-		take_ifaddr(found, at);
-	freeifaddrs(list);
-	return true;
 }
 
 static int compare_interfaces(const void *a, const void *b)
@@ -230,7 +188,7 @@ bool adev_interfaces_read(struct adev_interfaces *found)
 	known = read_netlink(found);
 	if (!known) {
 		memset(found, 0, sizeof(*found));
-		known = read_getifaddrs(found);
+		known = adev_interfaces_read_plainly(found);
 	}
 	qsort(found->interfaces, found->num_interfaces,
 	      sizeof(found->interfaces[0]), compare_interfaces);

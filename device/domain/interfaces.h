@@ -44,8 +44,8 @@ struct adev_interfaces {
 	struct adev_address addresses[ADEV_ADDRESSES_MAX];
 };
 
-/* By netlink, else by getifaddrs(). False: neither is permitted here, and there
- * are none. */
+/* By netlink; where it is refused, by what was there before it. False: neither
+ * is permitted here, and there are none. */
 bool adev_interfaces_read(struct adev_interfaces *found);
 
 /* The IPv4 address in IPv6 form. */

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,75 +18,7 @@
 
 #include "domain/gids.h"
 #include "domain/port.h"
-
-#define CANNOT 77
-
-/* For processes in which cmocka has no say. */
-#define check(condition)                                                       \
-	do {                                                                   \
-		if (!(condition)) {                                            \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__,     \
-				#condition);                                   \
-			_exit(1);                                              \
-		}                                                              \
-	} while (0)
-
-static void run(const char *commands)
-{
-	char line[1024];
-
-	snprintf(line, sizeof(line), "( set -e; %s ) 2>&1", commands);
-	check(system(line) == 0);
-}
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		_exit(CANNOT);
-	close(fd);
-}
-
-/* A veth pair p0 and p1: without link-local addresses of the kernel's, which
- * come a second later. */
-static void enter_namespace(void)
-{
-	char map[32];
-	uid_t uid = geteuid();
-
-	if (uid && unshare(CLONE_NEWUSER) != 0)
-		_exit(CANNOT);
-	if (uid) {
-		snprintf(map, sizeof(map), "0 %u 1", (unsigned int)uid);
-		write_file("/proc/self/uid_map", map);
-	}
-	if (unshare(CLONE_NEWNET) != 0 ||
-	    system("( ip link set lo up && ip link add p0 type veth peer name p1 "
-		   "&& ip link set p0 addrgenmode none "
-		   "&& ip link set p1 addrgenmode none ) >/dev/null 2>&1") != 0)
-		_exit(CANNOT);
-	run("ip link set p0 up; ip link set p1 up; "
-	    "ip addr add 10.9.0.1/24 dev p0");
-}
-
-static void in_namespace(void (*body)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		enter_namespace();
-		body();
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT) {
-		print_message("no network namespace can be made here\n");
-		skip();
-	}
-	assert_int_equal(status, 0);
-}
+#include "namespace.h"
 
 static void make_gid(uint8_t last, uint8_t raw[16])
 {
@@ -117,7 +48,7 @@ static void expect_news(const char *wanted)
 	char got[64] = "";
 	uint32_t i;
 
-	check(readable.fd >= 0);
+	child_check(readable.fd >= 0);
 	while (poll(&readable, 1, strlen(got) < strlen(wanted) ? 10000 : 0) >
 	       0) {
 		adev_port_follow(&news);
@@ -126,7 +57,7 @@ static void expect_news(const char *wanted)
 	}
 	if (strcmp(got, wanted))
 		fprintf(stderr, "news: \"%s\", not \"%s\"\n", got, wanted);
-	check(!strcmp(got, wanted));
+	child_check(!strcmp(got, wanted));
 }
 
 static void addresses_body(void)
@@ -136,25 +67,25 @@ static void addresses_body(void)
 
 	adev_port_follow_begin();
 	first = slot_of(1);
-	check(first >= 0);
-	check(adev_port_state() == ADEV_PORT_ACTIVE);
-	run("ip addr add 10.9.0.2/24 dev p0");
+	child_check(first >= 0);
+	child_check(adev_port_state() == ADEV_PORT_ACTIVE);
+	namespace_run("ip addr add 10.9.0.2/24 dev p0");
 	expect_news("g");
-	run("ip addr add 10.9.0.3/24 dev p1");
+	namespace_run("ip addr add 10.9.0.3/24 dev p1");
 	expect_news("g");
-	check(slot_of(2) > first && slot_of(3) > slot_of(2));
-	check(!adev_port_gid((uint32_t)slot_of(3), &gid));
-	check(!strcmp(gid.interface_name, "p1") && gid.interface_mtu == 1500);
-	run("ip addr del 10.9.0.2/24 dev p0");
+	child_check(slot_of(2) > first && slot_of(3) > slot_of(2));
+	child_check(!adev_port_gid((uint32_t)slot_of(3), &gid));
+	child_check(!strcmp(gid.interface_name, "p1") && gid.interface_mtu == 1500);
+	namespace_run("ip addr del 10.9.0.2/24 dev p0");
 	expect_news("g");
-	check(slot_of(2) < 0 && slot_of(1) == first);
-	check(!strcmp(gid.interface_name, "p1"));
+	child_check(slot_of(2) < 0 && slot_of(1) == first);
+	child_check(!strcmp(gid.interface_name, "p1"));
 }
 
 static void addresses_come_and_go(void **state)
 {
 	(void)state;
-	in_namespace(addresses_body);
+	namespace_test(addresses_body);
 }
 
 static void sync_body(void)
@@ -162,45 +93,45 @@ static void sync_body(void)
 	uint8_t raw[16];
 	uint64_t version = adev_port_version();
 
-	check(slot_of(4) < 0);
-	run("ip addr add 10.9.0.4/24 dev p0");
-	check(adev_port_version() == version);
+	child_check(slot_of(4) < 0);
+	namespace_run("ip addr add 10.9.0.4/24 dev p0");
+	child_check(adev_port_version() == version);
 	adev_port_sync();
-	check(adev_port_version() != version && slot_of(4) > 0);
+	child_check(adev_port_version() != version && slot_of(4) > 0);
 	make_gid(4, raw);
-	check(adev_port_is_local(raw));
+	child_check(adev_port_is_local(raw));
 	make_gid(5, raw);
-	check(!adev_port_is_local(raw));
+	child_check(!adev_port_is_local(raw));
 	memcpy(raw + 12, "\x7f\x00\x00\x09", 4);
-	check(adev_port_is_local(raw));
+	child_check(adev_port_is_local(raw));
 	/* Nothing new: nothing is read. */
 	version = adev_port_version();
 	adev_port_sync();
-	check(adev_port_version() == version);
+	child_check(adev_port_version() == version);
 	/* A question is answered from the present, too. */
-	run("ip addr add 10.9.0.5/24 dev p0; ip addr del 10.9.0.4/24 dev p0");
-	check(slot_of(5) > 0 && slot_of(4) < 0);
+	namespace_run("ip addr add 10.9.0.5/24 dev p0; ip addr del 10.9.0.4/24 dev p0");
+	child_check(slot_of(5) > 0 && slot_of(4) < 0);
 }
 
 static void sync_sees_the_present_without_an_agent(void **state)
 {
 	(void)state;
-	in_namespace(sync_body);
+	namespace_test(sync_body);
 }
 
 static void both_body(void)
 {
 	adev_port_follow_begin();
-	run("ip addr add 10.9.0.4/24 dev p0");
+	namespace_run("ip addr add 10.9.0.4/24 dev p0");
 	adev_port_sync();
-	check(slot_of(4) > 0);
+	child_check(slot_of(4) > 0);
 	expect_news("g");
 }
 
 static void agent_is_told_what_others_saw_first(void **state)
 {
 	(void)state;
-	in_namespace(both_body);
+	namespace_test(both_body);
 }
 
 static void state_body(void)
@@ -209,29 +140,29 @@ static void state_body(void)
 
 	adev_port_follow_begin();
 	adev_port_read(&port);
-	check(!strcmp(port.interface_name, "p0") && port.active_mtu == 3);
+	child_check(!strcmp(port.interface_name, "p0") && port.active_mtu == 3);
 	/* p1 has its made-up GID, and would take the port over. */
-	run("ip link set p1 down");
+	namespace_run("ip link set p1 down");
 	expect_news("d");
-	check(adev_port_state() == ADEV_PORT_DOWN);
-	check(slot_of(1) >= 0);
-	run("ip link set p1 up");
+	child_check(adev_port_state() == ADEV_PORT_DOWN);
+	child_check(slot_of(1) >= 0);
+	namespace_run("ip link set p1 up");
 	expect_news("u");
 	/* One after the other before anybody looks: each is told. */
-	run("ip link set p0 down; ip link set p0 up; ip link set p0 down; "
+	namespace_run("ip link set p0 down; ip link set p0 up; ip link set p0 down; "
 	    "ip link set p0 up");
 	expect_news("dudu");
-	run("ip link set p0 mtu 9000; ip link set p0 name q0");
+	namespace_run("ip link set p0 mtu 9000; ip link set p0 name q0");
 	expect_news("");
 	adev_port_read(&port);
-	check(!strcmp(port.interface_name, "q0") && port.active_mtu == 5);
-	check(!strcmp(port.gids[slot_of(1)].interface_name, "q0"));
+	child_check(!strcmp(port.interface_name, "q0") && port.active_mtu == 5);
+	child_check(!strcmp(port.gids[slot_of(1)].interface_name, "q0"));
 }
 
 static void state_follows_the_interface(void **state)
 {
 	(void)state;
-	in_namespace(state_body);
+	namespace_test(state_body);
 }
 
 static void removal_body(void)
@@ -239,60 +170,60 @@ static void removal_body(void)
 	struct arnica_bus_port port;
 
 	adev_port_follow_begin();
-	run("ip link del p0");
+	namespace_run("ip link del p0");
 	expect_news("dg");
 	adev_port_read(&port);
-	check(port.state == ADEV_PORT_DOWN && slot_of(1) < 0);
-	check(!strcmp(port.interface_name, "p0"));
-	run("ip link add p0 type veth peer name p1; "
+	child_check(port.state == ADEV_PORT_DOWN && slot_of(1) < 0);
+	child_check(!strcmp(port.interface_name, "p0"));
+	namespace_run("ip link add p0 type veth peer name p1; "
 	    "ip link set p0 addrgenmode none; ip addr add 10.9.0.1/24 dev p0; "
 	    "ip link set p0 up");
 	adev_port_sync();
-	check(slot_of(1) >= 0 && adev_port_state() == ADEV_PORT_DOWN);
-	run("ip link set p1 addrgenmode none; ip link set p1 up");
+	child_check(slot_of(1) >= 0 && adev_port_state() == ADEV_PORT_DOWN);
+	namespace_run("ip link set p1 addrgenmode none; ip link set p1 up");
 	adev_port_sync();
-	check(adev_port_state() == ADEV_PORT_ACTIVE);
+	child_check(adev_port_state() == ADEV_PORT_ACTIVE);
 }
 
 static void removed_interface_takes_the_port_down(void **state)
 {
 	(void)state;
-	in_namespace(removal_body);
+	namespace_test(removal_body);
 }
 
 static void takeover_body(void)
 {
 	struct arnica_bus_port port;
 
-	run("ip link add q0 type veth peer name q1; "
+	namespace_run("ip link add q0 type veth peer name q1; "
 	    "ip link set q0 addrgenmode none; ip link set q1 addrgenmode none; "
 	    "ip link set q0 up; ip link set q1 up; "
 	    "ip addr add 10.9.0.7/24 dev q0");
 	adev_port_follow_begin();
-	run("ip link set p1 down");
+	namespace_run("ip link set p1 down");
 	expect_news("du");
 	adev_port_read(&port);
-	check(!strcmp(port.interface_name, "q0"));
-	run("ip link set p1 up");
+	child_check(!strcmp(port.interface_name, "q0"));
+	namespace_run("ip link set p1 up");
 	expect_news("");
 }
 
 static void another_interface_takes_the_port_over(void **state)
 {
 	(void)state;
-	in_namespace(takeover_body);
+	namespace_test(takeover_body);
 }
 
 static void replacement_body(void)
 {
 	struct arnica_bus_port port;
 
-	run("ip link del p0");
+	namespace_run("ip link del p0");
 	adev_port_follow_begin();
 	adev_port_read(&port);
-	check(!strcmp(port.interface_name, "lo") && port.num_gids == 1);
-	check(port.state == ADEV_PORT_ACTIVE && port.active_mtu == 5);
-	run("ip link add p0 type veth peer name p1; "
+	child_check(!strcmp(port.interface_name, "lo") && port.num_gids == 1);
+	child_check(port.state == ADEV_PORT_ACTIVE && port.active_mtu == 5);
+	namespace_run("ip link add p0 type veth peer name p1; "
 	    "ip link set p0 addrgenmode none; ip link set p1 addrgenmode none; "
 	    "ip link set p1 up; ip link set p0 up");
 	/* Two made-up GIDs, at once or one by one. */
@@ -302,15 +233,15 @@ static void replacement_body(void)
 		adev_port_follow(&news);
 		adev_port_read(&port);
 	} while (port.num_gids < 3);
-	check(port.gids[0].raw[12] == 127);
-	check(port.interface_name[0] == 'p' && port.active_mtu == 3);
-	check(port.state == ADEV_PORT_ACTIVE);
+	child_check(port.gids[0].raw[12] == 127);
+	child_check(port.interface_name[0] == 'p' && port.active_mtu == 3);
+	child_check(port.state == ADEV_PORT_ACTIVE);
 }
 
 static void loopback_makes_way_for_a_real_interface(void **state)
 {
 	(void)state;
-	in_namespace(replacement_body);
+	namespace_test(replacement_body);
 }
 
 static void fork_body(void)
@@ -319,25 +250,25 @@ static void fork_body(void)
 	pid_t pid;
 
 	adev_port_follow_begin();
-	run("ip addr add 10.9.0.4/24 dev p0");
+	namespace_run("ip addr add 10.9.0.4/24 dev p0");
 	pid = fork();
 	if (pid == 0) {
-		check(slot_of(4) > 0);
-		check(adev_port_fd() >= 0);
-		run("ip addr add 10.9.0.5/24 dev p0");
+		child_check(slot_of(4) > 0);
+		child_check(adev_port_fd() >= 0);
+		namespace_run("ip addr add 10.9.0.5/24 dev p0");
 		adev_port_follow_begin();
-		check(slot_of(5) > slot_of(4));
+		child_check(slot_of(5) > slot_of(4));
 		_exit(0);
 	}
-	check(waitpid(pid, &status, 0) == pid && status == 0);
+	child_check(waitpid(pid, &status, 0) == pid && status == 0);
 	expect_news("g");
-	check(slot_of(4) > 0 && slot_of(5) > slot_of(4));
+	child_check(slot_of(4) > 0 && slot_of(5) > slot_of(4));
 }
 
 static void forked_child_has_notifications_of_its_own(void **state)
 {
 	(void)state;
-	in_namespace(fork_body);
+	namespace_test(fork_body);
 }
 
 /* A program that closes all descriptors and opens others. */
@@ -348,22 +279,22 @@ static void stolen_body(void)
 
 	adev_port_sync();
 	fd = adev_port_fd();
-	check(pipe(ends) == 0 && write(ends[1], "x", 1) == 1);
-	check(dup2(ends[0], fd) == fd);
-	run("ip addr add 10.9.0.4/24 dev p0");
+	child_check(pipe(ends) == 0 && write(ends[1], "x", 1) == 1);
+	child_check(dup2(ends[0], fd) == fd);
+	namespace_run("ip addr add 10.9.0.4/24 dev p0");
 	adev_port_sync();
-	check(slot_of(4) > 0);
+	child_check(slot_of(4) > 0);
 	adev_port_follow_begin();
-	check(adev_port_fd() != fd);
-	check(read(ends[0], &byte, 1) == 1 && byte == 'x');
-	run("ip addr add 10.9.0.5/24 dev p0");
+	child_check(adev_port_fd() != fd);
+	child_check(read(ends[0], &byte, 1) == 1 && byte == 'x');
+	namespace_run("ip addr add 10.9.0.5/24 dev p0");
 	expect_news("g");
 }
 
 static void descriptor_of_the_program_is_left_alone(void **state)
 {
 	(void)state;
-	in_namespace(stolen_body);
+	namespace_test(stolen_body);
 }
 
 /* In another process of the domain: its slot of 10.9.0.last plus one; 0. */
@@ -374,7 +305,7 @@ static int slot_elsewhere(uint8_t last)
 
 	if (pid == 0)
 		_exit(slot_of(last) + 1);
-	check(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	child_check(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
 	return WEXITSTATUS(status);
 }
 
@@ -382,31 +313,31 @@ static void agreement_body(void)
 {
 	struct fixture_function function;
 
-	run("ip addr add 10.9.0.2/24 dev p0; ip addr add 10.9.0.3/24 dev p0");
+	namespace_run("ip addr add 10.9.0.2/24 dev p0; ip addr add 10.9.0.3/24 dev p0");
 	adev_port_sync();
-	run("ip addr del 10.9.0.2/24 dev p0");
+	namespace_run("ip addr del 10.9.0.2/24 dev p0");
 	adev_port_sync();
 	/* Nobody uses the table: a process that starts closes the gap. */
-	check(slot_elsewhere(3) == slot_of(3));
+	child_check(slot_elsewhere(3) == slot_of(3));
 	/* This one is told, too. */
-	run("ip addr add 10.9.0.4/24 dev p0");
+	namespace_run("ip addr add 10.9.0.4/24 dev p0");
 	adev_port_sync();
-	check(slot_elsewhere(3) == slot_of(3) + 1);
-	check(fixture_enter(&function));
-	run("ip addr add 10.9.0.5/24 dev p0");
+	child_check(slot_elsewhere(3) == slot_of(3) + 1);
+	child_check(fixture_enter(&function));
+	namespace_run("ip addr add 10.9.0.5/24 dev p0");
 	adev_port_sync();
-	run("ip addr del 10.9.0.4/24 dev p0");
+	namespace_run("ip addr del 10.9.0.4/24 dev p0");
 	adev_port_sync();
 	/* Somebody does: the gap stays. */
-	check(slot_elsewhere(5) == slot_of(5) + 1);
-	check(slot_of(5) == slot_of(3) + 2);
+	child_check(slot_elsewhere(5) == slot_of(5) + 1);
+	child_check(slot_of(5) == slot_of(3) + 2);
 	fixture_leave(&function);
 }
 
 static void processes_agree_on_the_slots(void **state)
 {
 	(void)state;
-	in_namespace(agreement_body);
+	namespace_test(agreement_body);
 }
 
 static _Atomic bool enough;
@@ -422,7 +353,7 @@ static void *read_tables(void *unused)
 		adev_port_read(&port);
 		for (i = 0; i < ARNICA_HW_GID_TABLE_LEN; i++) {
 			if (i >= port.num_gids || i + 1 == port.num_gids)
-				check(adev_gid_is_empty(&port.gids[i]) ==
+				child_check(adev_gid_is_empty(&port.gids[i]) ==
 				      (i >= port.num_gids));
 		}
 		usleep(10);
@@ -437,11 +368,11 @@ static void threads_body(void)
 
 	adev_port_sync();
 	for (i = 0; i < 2; i++)
-		check(!pthread_create(&readers[i], NULL, read_tables, NULL));
+		child_check(!pthread_create(&readers[i], NULL, read_tables, NULL));
 	for (i = 0; i < 20; i++) {
-		run("ip addr add 10.9.0.9/24 dev p0");
+		namespace_run("ip addr add 10.9.0.9/24 dev p0");
 		adev_port_sync();
-		run("ip addr del 10.9.0.9/24 dev p0");
+		namespace_run("ip addr del 10.9.0.9/24 dev p0");
 		adev_port_sync();
 	}
 	atomic_store(&enough, true);
@@ -452,7 +383,42 @@ static void threads_body(void)
 static void readers_see_whole_tables(void **state)
 {
 	(void)state;
-	in_namespace(threads_body);
+	namespace_test(threads_body);
+}
+
+/* What the parent of a process that may not is to do for it. */
+static void without_netlink_body(void)
+{
+	int ends[2];
+	pid_t helper;
+	char byte;
+
+	child_check(pipe(ends) == 0);
+	helper = fork();
+	if (helper == 0) {
+		child_check(read(ends[0], &byte, 1) == 1);
+		namespace_run("ip addr add 10.9.0.6/24 dev p0");
+		_exit(0);
+	}
+	namespace_deny_netlink();
+	adev_port_follow_begin();
+	child_check(adev_port_fd() == -1);
+	child_check(adev_port_deadline() != UINT64_MAX);
+	child_check(slot_of(1) >= 0 && slot_of(6) < 0);
+	child_check(adev_port_state() == ADEV_PORT_ACTIVE);
+	child_check(write(ends[1], "x", 1) == 1);
+	child_check(waitpid(helper, NULL, 0) == helper);
+	/* Looked at again after a while, and not each time. */
+	while (slot_of(6) < 0)
+		usleep(20000);
+	adev_port_follow_end();
+	child_check(adev_port_deadline() == UINT64_MAX);
+}
+
+static void without_netlink_it_follows_later(void **state)
+{
+	(void)state;
+	namespace_test(without_netlink_body);
 }
 
 static int count_fds(void)
@@ -471,18 +437,18 @@ static void many_body(void)
 	adev_port_follow_begin();
 	fds = count_fds();
 	for (i = 0; i < 50; i++) {
-		run("ip addr add 10.9.0.9/24 dev p0");
+		namespace_run("ip addr add 10.9.0.9/24 dev p0");
 		expect_news("g");
-		run("ip addr del 10.9.0.9/24 dev p0");
+		namespace_run("ip addr del 10.9.0.9/24 dev p0");
 		expect_news("g");
 	}
-	check(count_fds() == fds);
+	child_check(count_fds() == fds);
 }
 
 static void many_changes_leave_nothing_behind(void **state)
 {
 	(void)state;
-	in_namespace(many_body);
+	namespace_test(many_body);
 }
 
 int main(void)
@@ -498,6 +464,7 @@ int main(void)
 		domain_test(forked_child_has_notifications_of_its_own),
 		domain_test(descriptor_of_the_program_is_left_alone),
 		domain_test(processes_agree_on_the_slots),
+		domain_test(without_netlink_it_follows_later),
 		domain_test(readers_see_whole_tables),
 		domain_test(many_changes_leave_nothing_behind),
 	};
