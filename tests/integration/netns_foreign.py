@@ -23,6 +23,7 @@ PORT = 4791
 COUNT = 25  # of each kind of packet
 
 SEND_ONLY, WRITE_ONLY, READ_REQUEST, ACKNOWLEDGE, FETCH_ADD = 4, 10, 12, 17, 20
+READ_RESPONSE_ONLY = 16
 UC, UD, XRC = 0x20, 0x60, 0xa0
 IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
 
@@ -228,17 +229,18 @@ def answers_of_strangers(victim, network, stranger_address):
     pid, qpn, _ = victim.requester
     genuine = Attack(network.b, network.b.ipv4, network.a.ipv4)
     stranger = Attack(network.b, stranger_address, network.a.ipv4)
+    acknowledges, responses = [], []
     for ahead in (0, 5, 1 << 20, -1, -1000):
+        psn = victim.next_psn + ahead
+        # A NAK of what was acknowledged already is nobody's business either;
+        # those of the future name nothing that was sent.
         for syndrome in (0x1f, 0x60, 0x62, 0x21):
-            packet = bth(ACKNOWLEDGE, qpn, victim.next_psn + ahead,
-                         ack=False) + struct.pack("!I", syndrome << 24 | 9)
-            # A NAK of what was acknowledged already is none of its business
-            # either; those of the future name nothing that was sent.
-            stranger.send([packet] * 5)
-            genuine.send([packet] * 5)
-        packet = bth(16, qpn, victim.next_psn + ahead, ack=False) + \
-            struct.pack("!I", 0x1f000009) + b"y" * 200
-        genuine.send([packet] * 5)
+            acknowledges.append(bth(ACKNOWLEDGE, qpn, psn, ack=False) +
+                                struct.pack("!I", syndrome << 24 | 9))
+        responses.append(bth(READ_RESPONSE_ONLY, qpn, psn, ack=False) +
+                         struct.pack("!I", 0x1f000009) + b"y" * 200)
+    stranger.send(acknowledges * 5)
+    genuine.send((acknowledges + responses) * 5)
     deadline = time.monotonic() + 20
     while victim.counters(pid)["wire_source"] < 100:
         check(time.monotonic() < deadline, f"{victim.counters(pid)}")
