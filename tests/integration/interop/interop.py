@@ -146,11 +146,11 @@ class Lab:
 
 
 def pingpong_cases():
-    for tool, sizes in (("ibv_rc_pingpong", (1, 4096, 65536, 1000001)),
+    for tool, sizes in (("ibv_rc_pingpong", (1, 4096, 65536, 100001)),
                         ("ibv_uc_pingpong", (1, 4096, 65536)),
                         ("ibv_ud_pingpong", (1, 1023, 1024))):
         for size in sizes:
-            yield tool, ["-s", size, "-n", 200, *(
+            yield tool, ["-s", size, "-n", 100, *(
                 ["-c"] if tool == "ibv_rc_pingpong" else [])], False
     yield "ibv_rc_pingpong", ["-e", "-c", "-n", 100], False
     yield "ibv_rc_pingpong", ["-c", "-m", 256, "-n", 100], False
