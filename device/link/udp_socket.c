@@ -62,6 +62,8 @@ int adev_udp_socket_receive(int *fd, int *family)
 		wish(*fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
 		wish(*fd, SOL_IPV6, IPV6_RECVTCLASS, 1);
 		wish(*fd, SOL_IPV6, IPV6_RECVHOPLIMIT, 1);
+		/* Peers may leave the checksum to the ICRC, over IPv6 too. */
+		wish(*fd, SOL_UDP, UDP_NO_CHECK6_RX, 1);
 	} else {
 		wish(*fd, SOL_IP, IP_PKTINFO, 1);
 	}

@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,47 @@ static void packets_travel_over_ipv6(void **state)
 	path.hop_limit = 33;
 	wire_open_or_skip(two_function_of(&two->a));
 	sends_to_itself(two_function_of(&two->a), &path);
+}
+
+/* rdma_rxe leaves the UDP checksum zero, which the kernel would refuse. */
+static void packets_without_checksum_travel_over_ipv6(void **state)
+{
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->a);
+	const struct adev_path path = wire_path("::1", "::1");
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in6 name = { .sin6_family = AF_INET6,
+				     .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct roce_packet packet = { .opcode = write_middle,
+				      .pkey = ROCE_DEFAULT_PKEY };
+	struct roce_envelope envelope = { .destination_port = ROCE_UDP_PORT };
+	uint8_t bytes[64] = { 0 };
+	uint32_t length = roce_packet_bytes(write_middle, 0);
+	socklen_t size = sizeof(name);
+	const int on = 1;
+
+	if (fd < 0 || bind(fd, (const void *)&name, sizeof(name))) {
+		puts("there is no IPv6 here");
+		close(fd);
+		skip();
+	}
+	wire_open_or_skip(fn);
+	packet.dest_qpn = wire_qpn(fn);
+	(void)roce_emit(&packet, bytes);
+	assert_ok(getsockname(fd, (void *)&name, &size));
+	envelope.source_port = ntohs(name.sin6_port);
+	memcpy(envelope.source, path.source, 16);
+	memcpy(envelope.destination, path.destination, 16);
+	roce_icrc_seal(&envelope, bytes, length);
+	name.sin6_port = htons(ROCE_UDP_PORT);
+	assert_ok(setsockopt(fd, SOL_UDP, UDP_NO_CHECK6_TX, &on, sizeof(on)));
+	assert_int_equal(sendto(fd, bytes, length, 0, (const void *)&name,
+				sizeof(name)),
+			 length);
+	wire_wait(fn, NULL, 1);
+	assert_int_equal(wire_arrivals[0].arrival.packet.dest_qpn,
+			 packet.dest_qpn);
+	close(fd);
 }
 
 /* The source that is asked for, not the one that routing would choose. */
@@ -449,6 +491,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		udp_test(packets_travel_over_ipv4),
 		udp_test(packets_travel_over_ipv6),
+		udp_test(packets_without_checksum_travel_over_ipv6),
 		udp_test(the_source_address_is_the_paths),
 		udp_test(runs_arrive_with_exact_icrcs),
 		udp_test(without_segmentation_packets_travel_singly),
