@@ -358,21 +358,24 @@ err_free:
 	return ARNICA_HW_COMMAND_NO_MEMORY;
 }
 
-/* Nobody of this process looks at the QP any more after this. */
+/*
+ * Nobody of this process looks at the QP any more after this. Whoever serves or
+ * drains may put it on a list, so that ends first; then it leaves the lists.
+ */
 static void withdraw(struct adev_function *fn, struct adev_qp *qp)
 {
 	while (atomic_flag_test_and_set(&fn->serving))
 		sched_yield();
-	adev_qp_lock_send(qp);
 	__atomic_store_n(&fn->qps[qp->index], NULL, __ATOMIC_RELEASE);
+	adev_settle_never(qp);
+	adev_wire_quiesce(fn);
+	adev_qp_lock_send(qp);
 	adev_function_unwait(fn, qp);
 	adev_sched_remove(&fn->scheduler, qp);
 	adev_link_drop(qp);
 	adev_datagram_destroy(qp);
 	adev_qp_unlock_send(qp);
 	atomic_flag_clear(&fn->serving);
-	adev_settle_never(qp);
-	adev_wire_quiesce(fn);
 }
 
 /*
