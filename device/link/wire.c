@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/agent.h"
 #include "core/clock.h"
 #include "link/capture.h"
 #include "link/fault.h"
@@ -260,10 +261,28 @@ void adev_wire_leased(struct adev_function *fn)
 		wire->ops->leased(wire->lower);
 }
 
+/*
+ * Who polls busily first gets what has come, and acknowledges with the next
+ * poll: an acknowledgement is a system call, and on the way of a message that is
+ * waited for. Once only; and should the thread stop polling, the agent does it.
+ */
+static bool puts_off(struct adev_wire *wire, uint32_t taken)
+{
+	bool puts_off = taken && !wire->owes && !adev_agent_is_self() &&
+			atomic_load_explicit(&wire->polled_busily,
+					     memory_order_relaxed);
+
+	if (wire->owes != puts_off)
+		atomic_store_explicit(&wire->owes, puts_off,
+				      memory_order_relaxed);
+	return puts_off;
+}
+
 bool adev_wire_drain(struct adev_function *fn, uint32_t budget)
 {
 	struct adev_wire *wire = adev_wire_of(fn);
 	struct adev_datagram burst[BURST];
+	uint32_t taken = 0;
 	bool more = true;
 	int saved_errno = errno; /* a poll sets none */
 
@@ -282,9 +301,10 @@ bool adev_wire_drain(struct adev_function *fn, uint32_t budget)
 			adev_capture_received(fn->capture, burst, count);
 		for (i = 0; i < count; i++)
 			arrive(wire, &burst[i], now_ns);
+		taken += count;
 		budget -= count ? count : 1;
 	}
-	more |= adev_transport_settle(fn);
+	more |= adev_transport_settle(fn, puts_off(wire, taken));
 	unlock(wire);
 	errno = saved_errno;
 	return more;

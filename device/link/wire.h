@@ -102,9 +102,11 @@ void adev_wire_quiesce(struct adev_function *fn);
 void adev_transport_receive(struct adev_function *fn,
 			    const struct adev_arrival *arrival);
 /* At the end of each drain, also when nothing arrived: coalesced
- * acknowledgements, read responses under way, QPs that may send again. Sends
- * the thread's batch. True: work is left, drain again soon. */
-bool adev_transport_settle(struct adev_function *fn);
+ * acknowledgements, read responses under way, QPs that may send again. With
+ * `answers_only` only the last of these: the others wait for the next call,
+ * which is sure to come soon. Sends the thread's batch. True: work is left,
+ * drain again soon. */
+bool adev_transport_settle(struct adev_function *fn, bool answers_only);
 
 /* Packets on their way out: one batch for each thread. Adding may send what
  * is in it, when it is full. */

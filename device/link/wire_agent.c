@@ -64,7 +64,8 @@ static bool something_waits(struct adev_wire *wire)
 
 	for (i = 0; i < count; i++)
 		waiting[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
-	return count && poll(waiting, count, 0) > 0;
+	return atomic_load_explicit(&wire->owes, memory_order_relaxed) ||
+	       (count && poll(waiting, count, 0) > 0);
 }
 
 /* Something waits, and who polled busily does not any more. */
@@ -124,7 +125,8 @@ static void look(struct adev_wire *wire, uint64_t now_ns)
 					      memory_order_relaxed);
 	uint64_t elapsed_ns = now_ns - wire->looked_at_ns;
 
-	if (elapsed_ns < PAUSE_NS)
+	/* A simulation repeats only what does not depend on this thread. */
+	if (elapsed_ns < PAUSE_NS || adev_clock_is_simulated())
 		return;
 	wire->polled_busily = now_ns >= wire->watch_until_ns &&
 			      (polls - wire->polls_seen) * PAUSE_NS >=

@@ -21,13 +21,14 @@ struct adev_wire {
 
 	/* How often somebody polled; the agent keeps away while that grows. */
 	_Atomic uint64_t polls;
+	_Atomic bool polled_busily; /* as the agent sees it */
+	_Atomic bool owes;	    /* acknowledgements were put off */
 	/* The agent's own. */
 	uint64_t polls_seen;
 	uint64_t looked_at_ns;
 	uint64_t watch_until_ns; /* whoever polls */
 	uint64_t watch_ns;
 	uint32_t turn_seen;
-	bool polled_busily;
 };
 
 static inline struct adev_wire *adev_wire_of(const struct adev_function *fn)

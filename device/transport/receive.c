@@ -183,9 +183,9 @@ static struct adev_qp *next_to_settle(struct adev_function *fn)
 	return qp;
 }
 
-static void settle(struct adev_qp *qp)
+static void settle(struct adev_qp *qp, bool answers_only)
 {
-	if (adev_receiver_settle(qp))
+	if (answers_only || adev_receiver_settle(qp))
 		adev_settle_later(qp);
 	if (qp->remote_kept->answered) {
 		qp->remote_kept->answered = false;
@@ -193,7 +193,7 @@ static void settle(struct adev_qp *qp)
 	}
 }
 
-bool adev_transport_settle(struct adev_function *fn)
+bool adev_transport_settle(struct adev_function *fn, bool answers_only)
 {
 	struct adev_batch *batch;
 	struct adev_qp *last, *qp;
@@ -206,7 +206,7 @@ bool adev_transport_settle(struct adev_function *fn)
 	do {
 		qp = next_to_settle(fn);
 		if (qp)
-			settle(qp);
+			settle(qp, answers_only);
 	} while (qp && qp != last && ++turns < TURN_QPS);
 	batch = adev_wire_batch(fn);
 	if (batch)

@@ -20,7 +20,7 @@ _Atomic uint32_t wire_num_settles;
 
 void __wrap_adev_transport_receive(struct adev_function *fn,
 				   const struct adev_arrival *arrival);
-bool __wrap_adev_transport_settle(struct adev_function *fn);
+bool __wrap_adev_transport_settle(struct adev_function *fn, bool answers_only);
 
 void __wrap_adev_transport_receive(struct adev_function *fn,
 				   const struct adev_arrival *arrival)
@@ -38,9 +38,10 @@ void __wrap_adev_transport_receive(struct adev_function *fn,
 	wire_num_arrivals++;
 }
 
-bool __wrap_adev_transport_settle(struct adev_function *fn)
+bool __wrap_adev_transport_settle(struct adev_function *fn, bool answers_only)
 {
 	(void)fn;
+	(void)answers_only;
 	wire_num_settles++;
 	return false;
 }
