@@ -208,6 +208,10 @@ void adev_batch_cancel(struct adev_batch *batch)
 	struct adev_frame *last = &batch->frames[--batch->num_frames];
 
 	batch->used -= last->length;
+	/* Its path goes with it when no packet before has it: packets that are
+	 * cancelled again and again must not use the paths up. */
+	if (!batch->num_frames || last[-1].path != last->path)
+		batch->num_paths--;
 	/* It began a run of its own: the one before is not taken up again. */
 	batch->run_open = last->ip_id != 0;
 	batch->run_bytes -= last->length;

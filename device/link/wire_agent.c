@@ -36,6 +36,7 @@ bool adev_wire_serve(struct adev_function *fn)
 {
 	struct adev_wire *wire = adev_wire_of(fn);
 	uint32_t round;
+	bool left;
 
 	if (!adev_agent_is_self()) {
 		/* A count lost among threads does no harm. */
@@ -45,7 +46,12 @@ bool adev_wire_serve(struct adev_function *fn)
 					     memory_order_relaxed) +
 				1,
 			memory_order_relaxed);
-		return adev_wire_drain(fn, BUDGET);
+		left = adev_wire_drain(fn, BUDGET);
+		/* Its sockets may be empty by now, and whoever polls may not
+		 * come again. */
+		if (left)
+			adev_agent_expect(adev_now_ns());
+		return left;
 	}
 	if (wire->polled_busily)
 		return false;

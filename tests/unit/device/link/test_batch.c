@@ -288,6 +288,35 @@ static void a_cancelled_packet_is_not_sent(void **state)
 	}
 }
 
+/* More of them than there is room for paths. */
+static void cancelled_packets_use_nothing_up(void **state)
+{
+	struct adev_batch *batch = batch_of(state);
+	const struct adev_path paths[] = {
+		wire_path("10.1.2.3", "10.1.2.4"),
+		wire_path("10.1.2.3", "10.1.2.5"),
+	};
+	uint32_t i;
+
+	wire_add(batch, &paths[0], write_middle, 7, 0, 512);
+	for (i = 0; i < 5000; i++) {
+		wire_add(batch, &paths[i & 1], write_middle, 7, 99, 512);
+		adev_batch_cancel(batch);
+	}
+	adev_batch_send(batch);
+	for (i = 0; i < 5000; i++) {
+		wire_add(batch, &paths[i & 1], write_middle, 7, 99, 512);
+		adev_batch_cancel(batch);
+	}
+	wire_add(batch, &paths[1], write_middle, 7, 1, 512);
+	adev_batch_send(batch);
+	assert_int_equal(sent.count, 2);
+	assert_memory_equal(&sent.paths[0], &paths[0], sizeof(paths[0]));
+	assert_memory_equal(&sent.paths[1], &paths[1], sizeof(paths[1]));
+	expect_icrc(0);
+	expect_icrc(1);
+}
+
 static void asking_for_another_functions_batch_sends_the_first(void **state)
 {
 	struct two *two = *state;
@@ -358,6 +387,7 @@ int main(void)
 		batch_test(without_segmentation_each_has_identification_zero),
 		batch_test(a_full_batch_leaves_by_itself),
 		batch_test(a_cancelled_packet_is_not_sent),
+		batch_test(cancelled_packets_use_nothing_up),
 		batch_test(asking_for_another_functions_batch_sends_the_first),
 		batch_test(a_function_off_the_wire_has_no_batch),
 		batch_test(each_thread_has_its_own_batch),
