@@ -130,7 +130,7 @@ def main():
         user = case_of(report, "another user", another_user, host, environment)
         if user:
             both_ways(report, "two users", plain, user,
-                      ("same user", "belongs to a process of uid"))
+                      ("same user", "shares no adapter with this one"))
             report.case("two of the other user", must_meet, user, user, {})
         box = case_of(report, "a container", container, host, environment)
         if box:
