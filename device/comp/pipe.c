@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/cancel.h"
 #include "domain/wake.h"
 
 int adev_pipe_create(int *read_fd, int *write_fd)
@@ -72,22 +73,30 @@ static int write_and_take_signal(int write_fd, const void *record, size_t bytes,
 	return error;
 }
 
-int adev_pipe_write(int write_fd, const void *record, size_t bytes)
+static int write_unless_abandoned(int write_fd, const void *record,
+				  size_t bytes)
 {
-	int saved_errno = errno; /* called from poll_cq, which sets none */
 	sigset_t sigpipe, before;
 	int error;
 
-	if (adev_pipe_abandoned(write_fd)) {
-		errno = saved_errno;
+	if (adev_pipe_abandoned(write_fd))
 		return EPIPE;
-	}
 	/* The reader may still go away between the look and the write. */
 	sigemptyset(&sigpipe);
 	sigaddset(&sigpipe, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &sigpipe, &before);
 	error = write_and_take_signal(write_fd, record, bytes, &sigpipe);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+int adev_pipe_write(int write_fd, const void *record, size_t bytes)
+{
+	int saved_errno = errno; /* called from poll_cq, which sets none */
+	int cancel = adev_cancel_off();
+	int error = write_unless_abandoned(write_fd, record, bytes);
+
+	adev_cancel_restore(cancel);
 	errno = saved_errno;
 	return error;
 }

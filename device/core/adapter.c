@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/cancel.h"
 #include "core/clock.h"
 #include "dma/dma.h"
 #include "domain/directory.h"
@@ -77,8 +78,8 @@ err_free:
 int adev_adapter_attach(struct adev_function *fn, uint32_t function,
 			uint64_t generation, struct adev_view **view)
 {
+	int cancel = adev_cancel_off(), error = 0;
 	struct adev_peer_entry *entry;
-	int error = 0;
 	bool added = false;
 
 	pthread_mutex_lock(&adev_adapter.lock);
@@ -95,12 +96,14 @@ int adev_adapter_attach(struct adev_function *fn, uint32_t function,
 	/* The agent has one more process to watch. */
 	if (added)
 		adev_function_left_work(fn, 0);
+	adev_cancel_restore(cancel);
 	return error;
 }
 
 void adev_adapter_detach(struct adev_view *view)
 {
 	struct adev_peer_entry *entry = (void *)view, **link;
+	int cancel;
 
 	pthread_mutex_lock(&adev_adapter.lock);
 	if (--entry->references) {
@@ -113,7 +116,9 @@ void adev_adapter_detach(struct adev_view *view)
 	if (*link)
 		*link = entry->next;
 	pthread_mutex_unlock(&adev_adapter.lock);
+	cancel = adev_cancel_off();
 	adev_peer_detach(&entry->peer);
+	adev_cancel_restore(cancel);
 	free(entry);
 }
 

@@ -10,6 +10,7 @@
 
 #include <arnica/hw/wqe.h>
 
+#include "core/cancel.h"
 #include "core/clock.h"
 #include "core/function.h"
 #include "domain/directory.h"
@@ -43,10 +44,14 @@ static bool wait_turn(uint32_t *spins, uint64_t *until, uint32_t timeout_ms)
 		*until = adev_now_ns() + timeout_ms * ADEV_MS_NS;
 	if (adev_now_ns() > *until)
 		return false;
-	if (*spins < 2 * SPINS_BEFORE_SLEEP)
+	if (*spins < 2 * SPINS_BEFORE_SLEEP) {
 		sched_yield();
-	else
+	} else {
+		int cancel = adev_cancel_off();
+
 		usleep(100);
+		adev_cancel_restore(cancel);
+	}
 	return true;
 }
 

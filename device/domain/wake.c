@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/cancel.h"
+
 /* A pipe holds at most 64 KiB of knocks; more in one go is somebody's flood. */
 #define DRAIN_READS 16
 
@@ -61,10 +63,12 @@ void adev_wake_signal(int fd)
 {
 	static const char knock = 1;
 	int saved_errno = errno;
+	int cancel = adev_cancel_off();
 
 	/* EAGAIN: full, so the agent has enough to wake up for. */
 	while (write(fd, &knock, 1) < 0 && errno == EINTR)
 		;
+	adev_cancel_restore(cancel);
 	errno = saved_errno; /* called from poll_cq, which sets none */
 }
 

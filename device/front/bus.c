@@ -6,6 +6,7 @@
 
 #include "comp/channel.h"
 #include "core/attach.h"
+#include "core/cancel.h"
 #include "dma/guard.h"
 #include "domain/identity.h"
 #include "domain/port.h"
@@ -37,9 +38,11 @@ EXPORT bool arnica_bus_port_changed(struct arnica_bus_port *port)
 
 EXPORT int arnica_bus_attach(int device_fd, struct arnica_bus **bus)
 {
+	int cancel = adev_cancel_off();
 	struct adev_function *fn;
 	int error = adev_function_attach(device_fd, &fn);
 
+	adev_cancel_restore(cancel);
 	if (!error)
 		*bus = (struct arnica_bus *)fn;
 	return error;
@@ -47,7 +50,10 @@ EXPORT int arnica_bus_attach(int device_fd, struct arnica_bus **bus)
 
 EXPORT void arnica_bus_detach(struct arnica_bus *bus)
 {
+	int cancel = adev_cancel_off();
+
 	adev_function_detach(function_of(bus));
+	adev_cancel_restore(cancel);
 }
 
 EXPORT void *arnica_bus_map(struct arnica_bus *bus, uint64_t offset,
@@ -82,9 +88,11 @@ EXPORT void arnica_bus_area(struct arnica_bus *bus, uint32_t page,
 EXPORT void arnica_bus_poll(struct arnica_bus *bus)
 {
 	struct adev_function *fn = function_of(bus);
+	int cancel = adev_cancel_off();
 
 	if (adev_function_alive(fn))
 		(void)adev_function_serve(fn);
+	adev_cancel_restore(cancel);
 }
 
 EXPORT bool arnica_bus_place(void *to, const void *from, size_t bytes)

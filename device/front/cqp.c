@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/cancel.h"
 #include "core/counters.h"
 #include "front/command.h"
 #include "trace.h"
@@ -119,6 +120,7 @@ static bool run_one(struct adev_function *fn)
 
 void adev_cqp_run(struct adev_function *fn)
 {
+	int cancel = adev_cancel_off();
 	uint32_t i;
 
 	pthread_mutex_lock(&fn->command_lock);
@@ -126,4 +128,5 @@ void adev_cqp_run(struct adev_function *fn)
 	for (i = 0; i < ARNICA_HW_CQP_DEPTH && run_one(fn); i++)
 		;
 	pthread_mutex_unlock(&fn->command_lock);
+	adev_cancel_restore(cancel);
 }

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/cancel.h"
 #include "domain/log.h"
 #include "domain/proc.h"
 #include "domain/wake.h"
@@ -210,15 +211,18 @@ static bool too_large(const struct adev_capture *capture)
 static void flush(struct adev_capture *capture)
 {
 	ssize_t written = 0;
+	int cancel;
 
 	if (!capture->used || capture->stopped)
 		return;
+	cancel = adev_cancel_off();
 	if (too_large(capture))
 		stop(capture, 0, EFBIG);
 	else
 		written = write(capture->fd, capture->buffer, capture->used);
 	if (!capture->stopped && written != (ssize_t)capture->used)
 		stop(capture, written, written < 0 ? errno : ENOSPC);
+	adev_cancel_restore(cancel);
 	capture->used = 0;
 }
 

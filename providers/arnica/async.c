@@ -41,11 +41,15 @@ void arnica_async_drain_qp(struct arnica_qp *qp,
 			   const struct arnica_hw_res_events *read)
 {
 	struct ibv_qp *base = &qp->verbs.base;
+	int cancel;
 
+	/* The QP is gone in the adapter: now or never. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_mutex_lock(&base->mutex);
 	while (arnica_async_unacknowledged(base->events_completed,
 					   &qp->async_events,
 					   read->async_events))
 		pthread_cond_wait(&base->cond, &base->mutex);
 	pthread_mutex_unlock(&base->mutex);
+	pthread_setcancelstate(cancel, NULL);
 }

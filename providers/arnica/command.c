@@ -114,14 +114,17 @@ int arnica_command_execute(struct arnica_command_queue *queue,
 			   const struct arnica_hw_command *command,
 			   struct arnica_hw_completion *answer)
 {
-	int error;
+	int error, cancel;
 
 	/* A forked child must not touch the mutex: its owner may be gone. */
 	if (!arnica_bus_alive(queue->bus))
 		return EIO;
+	/* A thread that is cancelled finishes its command first. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_mutex_lock(&queue->mutex);
 	error = execute_locked(queue, command, answer);
 	pthread_mutex_unlock(&queue->mutex);
+	pthread_setcancelstate(cancel, NULL);
 	return error;
 }
 

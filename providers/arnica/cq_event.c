@@ -46,7 +46,10 @@ void arnica_cq_wait_for_acks(struct arnica_cq *cq,
 			     const struct arnica_hw_res_events *read)
 {
 	struct ibv_cq_ex *verbs = &cq->verbs;
+	int cancel;
 
+	/* The CQ is gone in the adapter: now or never. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_mutex_lock(&verbs->mutex);
 	while (arnica_async_unacknowledged(verbs->comp_events_completed,
 					   &cq->completion_events,
@@ -56,4 +59,5 @@ void arnica_cq_wait_for_acks(struct arnica_cq *cq,
 					   read->async_events))
 		pthread_cond_wait(&verbs->cond, &verbs->mutex);
 	pthread_mutex_unlock(&verbs->mutex);
+	pthread_setcancelstate(cancel, NULL);
 }

@@ -4,6 +4,7 @@
  * receives wait in them, buffers that are given back to the system, and the
  * order in which a broken queue returns its requests.
  */
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include "vt.h"
@@ -473,6 +474,58 @@ static void destroyed_peer_ends_the_requester(void)
 	vt_pair_close(&a, &b);
 }
 
+static int steps_done;
+
+/* It is to end, and does at the first cancellation point: inside a verb there
+ * must be none. */
+static void *cancelled(void *unused)
+{
+	struct vt_address to_a = vt_address_of(&a), to_b = vt_address_of(&b);
+	struct ibv_wc wc;
+
+	pthread_cancel(pthread_self());
+	vt_connect(&a, &to_b);
+	vt_connect(&b, &to_a);
+	steps_done++;
+	/* The peer sleeps for an event, so its agent has to be woken. */
+	VT_EQUAL(ibv_req_notify_cq(b.recv_cq, 0), 0);
+	vt_recv(&b, 1, 0, 64);
+	vt_send(&a, 1, 0, 64);
+	steps_done++;
+	while (!ibv_poll_cq(a.send_cq, 1, &wc))
+		;
+	while (!ibv_poll_cq(b.recv_cq, 1, &wc))
+		;
+	steps_done++;
+	VT_EQUAL(ibv_dereg_mr(a.mr), 0);
+	a.mr = ibv_reg_mr(a.pd, a.buffer, a.wish.buffer_bytes,
+			   VT_ALL_ACCESS);
+	VT_CHECK(a.mr);
+	steps_done++;
+	pthread_testcancel();
+	return unused;
+}
+
+static void cancelled_thread_leaves_no_lock(void)
+{
+	struct vt_wish wish = vt_defaults();
+	pthread_t thread;
+	void *result;
+
+	wish.channel = true;
+	vt_end_open(&a, &wish);
+	vt_end_open(&b, &wish);
+	VT_EQUAL(pthread_create(&thread, NULL, cancelled, NULL), 0);
+	VT_EQUAL(pthread_join(thread, &result), 0);
+	VT_CHECK(result == PTHREAD_CANCELED);
+	VT_EQUAL(steps_done, 4);
+	vt_recv(&b, 2, 0, 64);
+	vt_send(&a, 2, 0, 64);
+	vt_expect(a.send_cq, 2, IBV_WC_SUCCESS);
+	vt_expect(b.recv_cq, 2, IBV_WC_SUCCESS);
+	vt_pair_close(&a, &b);
+}
+
 static const struct vt_case cases[] = {
 	VT_CASE(objects_in_use_are_busy),
 	VT_CASE(address_handle_keeps_its_pd_busy),
@@ -499,6 +552,7 @@ static const struct vt_case cases[] = {
 	VT_CASE(error_of_one_queue_spares_its_neighbour_on_the_cq),
 	VT_CASE(destruction_removes_its_completions),
 	VT_CASE(destroyed_peer_ends_the_requester),
+	VT_CASE(cancelled_thread_leaves_no_lock),
 	{ NULL, NULL, 0 },
 };
 
