@@ -62,25 +62,31 @@ static bool advance_producer(struct adev_qp *qp, uint32_t low)
 	}
 }
 
-static void ring_send(struct adev_function *fn, uint64_t value,
-		      const void *area)
+/* The QP whose send queue a doorbell value is for; NULL when it is refused. */
+static struct adev_qp *send_queue_of(struct adev_function *fn, uint64_t value,
+				     uint32_t *producer)
 {
-	uint32_t queue, qpn, producer;
+	uint32_t queue, qpn;
 	struct adev_qp *qp;
 
-	arnica_hw_doorbell_decode(value, &queue, &qpn, &producer);
+	arnica_hw_doorbell_decode(value, &queue, &qpn, producer);
 	qp = find_qp(fn, queue, qpn);
-	if (!qp) {
+	if (!qp)
 		refuse_queue(fn, queue, qpn);
-		return;
-	}
+	return qp;
+}
+
+static void ring_send(struct adev_qp *qp, uint32_t producer, const void *area)
+{
+	struct adev_counters *counters = &qp->fn->counters;
+
 	if (!advance_producer(qp, producer)) {
-		adev_count(&fn->counters, refused_index);
-		arnica_trace_refused_index(qpn, producer);
+		adev_count(counters, refused_index);
+		arnica_trace_refused_index(qp->qpn, producer);
 		return;
 	}
-	adev_count(&fn->counters, doorbells);
-	arnica_trace_doorbell(qpn, producer);
+	adev_count(counters, doorbells);
+	arnica_trace_doorbell(qp->qpn, producer);
 	adev_exec_submit(qp, area);
 }
 
@@ -113,13 +119,18 @@ static void ring_receive(struct adev_function *fn, uint64_t value)
 void adev_doorbell_write(struct adev_function *fn, uint32_t page,
 			 uint32_t offset, uint64_t value)
 {
+	struct adev_qp *qp;
+	uint32_t producer;
+
 	if (page >= ARNICA_HW_DOORBELL_PAGES) {
 		refuse_offset(fn, page, offset);
 		return;
 	}
 	switch (offset) {
 	case ARNICA_HW_DB_SQ:
-		ring_send(fn, value, NULL);
+		qp = send_queue_of(fn, value, &producer);
+		if (qp)
+			ring_send(qp, producer, NULL);
 		break;
 	case ARNICA_HW_DB_RQ:
 		ring_receive(fn, value);
@@ -168,27 +179,23 @@ static uint64_t needed_bytes(const uint64_t *descriptor)
 }
 
 /* Was everything before this descriptor executed, so that it is the next? */
-static bool is_next(struct adev_function *fn, uint64_t value,
+static bool is_next(struct adev_qp *qp, uint32_t producer,
 		    const uint64_t *descriptor)
 {
 	const struct arnica_hw_wqe_control *control = (const void *)descriptor;
-	uint32_t queue, qpn, producer;
-	struct adev_qp *qp;
+	uint32_t index = arnica_from_le32(control->index);
 
-	arnica_hw_doorbell_decode(value, &queue, &qpn, &producer);
-	qp = find_qp(fn, queue, qpn);
-	if (!qp)
-		return false;
-	return ((arnica_from_le32(control->index) + 1) & 0xffffffu) ==
-		       producer &&
+	return ((index + 1) & 0xffffffu) == producer &&
 	       atomic_load_explicit(&qp->producer, memory_order_relaxed) ==
-		       arnica_from_le32(control->index);
+		       index;
 }
 
 void adev_doorbell_area(struct adev_function *fn, uint32_t page,
 			uint32_t offset, uint32_t length, uint64_t value)
 {
 	uint64_t copy[ARNICA_HW_AREA_BYTES / 8];
+	struct adev_qp *qp;
+	uint32_t producer;
 	bool whole;
 
 	if (page >= ARNICA_HW_DOORBELL_PAGES ||
@@ -196,14 +203,16 @@ void adev_doorbell_area(struct adev_function *fn, uint32_t page,
 		refuse_offset(fn, page, offset);
 		return;
 	}
+	qp = send_queue_of(fn, value, &producer);
+	if (!qp)
+		return;
 	whole = length >= ARNICA_HW_WQE_HEADER_BYTES && !(length & 15) &&
 		length <= ARNICA_HW_AREA_DESCRIPTOR_BYTES &&
 		take_area(fn, page, offset, length, value, copy) &&
-		needed_bytes(copy) <= length &&
-		is_next(fn, value, copy);
+		needed_bytes(copy) <= length && is_next(qp, producer, copy);
 	if (!whole) {
 		adev_count(&fn->counters, bf_fallback);
 		arnica_trace_bf_fallback(offset, length);
 	}
-	ring_send(fn, value, whole ? copy : NULL);
+	ring_send(qp, producer, whole ? copy : NULL);
 }

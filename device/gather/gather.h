@@ -31,8 +31,8 @@ struct adev_gather {
 /*
  * Checks `count` data segments against the table of `view` for a work queue in
  * protection domain `pd`, and collects their pieces. Segments of length zero
- * are skipped unchecked. Each segment is copied once. Returns SUCCESS,
- * LOC_PROT_ERR, or LOC_LEN_ERR when the sum exceeds a message.
+ * are skipped unchecked. Each segment is copied once. Returns SUCCESS or
+ * LOC_PROT_ERR; how long a message may be is the caller's business.
  */
 enum arnica_hw_status
 adev_gather_segments(const struct adev_view *view, uint32_t pd,
