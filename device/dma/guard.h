@@ -7,9 +7,13 @@
  * under a guard: a fault ends the copy, not the program.
  *
  * The guard needs the handler of SIGSEGV and SIGBUS. It is installed when the
- * first function is attached, and only where the program has none; a fault
- * outside a guarded copy gets the default treatment. A program (or sanitizer)
- * with a handler of its own keeps it and goes without the guard.
+ * first function is attached, in front of one that the program has by then: a
+ * fault outside a guarded copy, or on a page that is only protected, goes on to
+ * that one, or gets the default treatment. A program that sets its handler later
+ * goes without the guard from then on, unless it passes on what is not its own;
+ * for such a program memory must stay mapped as long as it is registered. (A copy
+ * by process_vm_writev() on oneself would not need a handler. It takes a
+ * microsecond, which is more than a message.)
  */
 #ifndef ADEV_DMA_GUARD_H
 #define ADEV_DMA_GUARD_H
