@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-"""perftest's RC programs with each option, as two processes on one device.
+"""perftest's programs with each option, as two processes on one device.
 
 A case passes when both processes exit with 0 and the client prints a row of
 numbers for each message size. An option that a program does not take must be
@@ -33,6 +33,9 @@ OPTIONS = {
     "-t 1": (["-t", "1"], 200),
     "-l 8": (["-l", "8"], 200),
     "--use_old_post_send": (["--use_old_post_send"], 200),
+    "-c UC": (["-c", "UC"], 200),
+    # A size that every MTU has room for.
+    "-c UD -s 256": (["-c", "UD", "-s", "256"], 200),
 }
 
 # The part id by which perftest takes the device for one that has inline data
@@ -45,6 +48,8 @@ ONE_QP = "Multiple QPs only available on bw tests"
 NO_EVENTS = "Events feature not available on WRITE verb"
 NO_INLINE = "Inline feature not available on READ/Atomic verbs"
 BW_LIST = "Post list is supported in BW tests only"
+NO_UC = "UC connection not possible in READ/ATOMIC verbs"
+SEND_UD = "UD connection only possible in SEND verb"
 
 
 def refusal(program, label):
@@ -62,6 +67,10 @@ def refusal(program, label):
         return NO_INLINE
     if label == "-l 8" and kind == "lat":
         return BW_LIST
+    if label == "-c UC" and verb in ("read", "atomic"):
+        return NO_UC
+    if label == "-c UD -s 256" and verb != "send":
+        return SEND_UD
     return None
 
 
@@ -71,6 +80,8 @@ def expected_sizes(program, label):
         return [2 ** power for power in range(1, 24)]
     if label == "-I 64 -s 64":
         return [64]
+    if label == "-c UD -s 256":
+        return [256]
     if verb == "atomic":
         return [8]
     return [65536] if kind == "bw" else [2]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 """ibverbs-utils and what goes around them: discovery, ibv_rc_pingpong with its
-options, several pairs at once, one server after another, sysfs paths that
+options, the same for UC and UD, several pairs at once, one server after another, sysfs paths that
 programs hard-code."""
 
 import re
@@ -53,8 +53,8 @@ def ibv_asyncwatch(environment):
         watch.end()
 
 
-def pingpong(environment, *options, timeout=60):
-    pair = Pair(environment, "ibv_rc_pingpong", list(options))
+def pingpong(environment, *options, timeout=60, program="ibv_rc_pingpong"):
+    pair = Pair(environment, program, list(options))
     pair.finish(timeout)
     for side in pair.sides():
         check(" iters in " in side.output(), f"no result\n{side.tail()}")
@@ -187,6 +187,15 @@ PINGPONGS = {
 }
 
 
+# ibv_ud_pingpong has no option for the data; its size must fit the MTU.
+OTHER_PINGPONGS = {
+    "ibv_uc_pingpong": (["-n", "10000"], ["-g", "0", "-e", "-n", "1000"],
+                        ["-m", "4096", "-s", "100000", "-n", "500"]),
+    "ibv_ud_pingpong": (["-n", "10000"], ["-g", "0", "-e", "-n", "1000"],
+                        ["-g", "0", "-s", "200", "-n", "5000"]),
+}
+
+
 def cases():
     """Name and function of every case, in order; functions take the
     environment."""
@@ -197,6 +206,12 @@ def cases():
         yield (f"ibv_rc_pingpong {name}",
                lambda environment, options=options:
                pingpong(environment, *options, timeout=120))
+    for program, variants in OTHER_PINGPONGS.items():
+        for options in variants:
+            yield (f"{program} {' '.join(options)}",
+                   lambda environment, options=options, program=program:
+                   pingpong(environment, *options, timeout=120,
+                            program=program))
     for option in REFUSALS:
         yield (f"ibv_rc_pingpong {option} works or is refused",
                lambda environment, option=option:

@@ -9,7 +9,7 @@
  * device; a failing peer fails the case.
  *
  * An "end" is what one side of a connection owns: context, PD, two CQs, a
- * registered buffer, and one RC QP.
+ * registered buffer, and one QP, of type RC unless another one is wished.
  */
 #ifndef VT_H
 #define VT_H
@@ -87,6 +87,8 @@ _Noreturn void vt_skip(const char *format, ...)
 
 /* What a test wants of an end; vt_defaults() is a good start. */
 struct vt_wish {
+	enum ibv_qp_type type;
+	uint32_t qkey; /* UD */
 	uint32_t send_depth, recv_depth, send_sge, recv_sge, inline_bytes;
 	uint32_t cqe;
 	size_t buffer_bytes;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * One side of an RC connection, made with public verbs: see vt.h.
+ * One side of a connection, made with public verbs: see vt.h.
  */
 #include <sched.h>
 #include <sys/mman.h>
@@ -21,6 +21,8 @@ static int gid_index(void)
 struct vt_wish vt_defaults(void)
 {
 	return (struct vt_wish){
+		.type = IBV_QPT_RC,
+		.qkey = 0x11111111,
 		.send_depth = 64,
 		.recv_depth = 64,
 		.send_sge = 4,
@@ -54,6 +56,20 @@ struct ibv_context *vt_open(void)
 	return context;
 }
 
+static uint64_t send_ops(enum ibv_qp_type type)
+{
+	uint64_t ops = IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM;
+
+	if (type != IBV_QPT_UD)
+		ops |= IBV_QP_EX_WITH_RDMA_WRITE |
+		       IBV_QP_EX_WITH_RDMA_WRITE_WITH_IMM;
+	if (type == IBV_QPT_RC)
+		ops |= IBV_QP_EX_WITH_RDMA_READ |
+		       IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP |
+		       IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD;
+	return ops;
+}
+
 static struct ibv_qp *create_qp(struct vt_end *end)
 {
 	const struct vt_wish *wish = &end->wish;
@@ -65,7 +81,7 @@ static struct ibv_qp *create_qp(struct vt_end *end)
 			 .max_send_sge = wish->send_sge,
 			 .max_recv_sge = wish->recv_sge,
 			 .max_inline_data = wish->inline_bytes },
-		.qp_type = IBV_QPT_RC,
+		.qp_type = wish->type,
 		.sq_sig_all = wish->all_signaled,
 		.pd = end->pd,
 		.comp_mask = IBV_QP_INIT_ATTR_PD,
@@ -74,13 +90,7 @@ static struct ibv_qp *create_qp(struct vt_end *end)
 
 	if (wish->extended) {
 		attr.comp_mask |= IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
-		attr.send_ops_flags =
-			IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM |
-			IBV_QP_EX_WITH_RDMA_WRITE |
-			IBV_QP_EX_WITH_RDMA_WRITE_WITH_IMM |
-			IBV_QP_EX_WITH_RDMA_READ |
-			IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP |
-			IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD;
+		attr.send_ops_flags = send_ops(wish->type);
 		qp = ibv_create_qp_ex(end->context, &attr);
 	} else {
 		/* The two structures begin alike by the library's promise. */
@@ -172,11 +182,14 @@ int vt_to_init(struct vt_end *end)
 		.qp_state = IBV_QPS_INIT,
 		.port_num = VT_PORT,
 		.qp_access_flags = (unsigned int)end->wish.qp_access,
+		.qkey = end->wish.qkey,
 	};
 
 	return ibv_modify_qp(end->qp, &attr,
 			     IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT |
-				     IBV_QP_ACCESS_FLAGS);
+				     (end->wish.type == IBV_QPT_UD ?
+					      IBV_QP_QKEY :
+					      IBV_QP_ACCESS_FLAGS));
 }
 
 int vt_to_rtr(struct vt_end *end, const struct vt_address *peer)
@@ -195,11 +208,14 @@ int vt_to_rtr(struct vt_end *end, const struct vt_address *peer)
 				      .hop_limit = 1 } },
 	};
 
-	return ibv_modify_qp(end->qp, &attr,
-			     IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU |
-				     IBV_QP_DEST_QPN | IBV_QP_RQ_PSN |
-				     IBV_QP_MAX_DEST_RD_ATOMIC |
-				     IBV_QP_MIN_RNR_TIMER);
+	int mask = IBV_QP_STATE;
+
+	if (end->wish.type != IBV_QPT_UD)
+		mask |= IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN |
+			IBV_QP_RQ_PSN;
+	if (end->wish.type == IBV_QPT_RC)
+		mask |= IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER;
+	return ibv_modify_qp(end->qp, &attr, mask);
 }
 
 int vt_to_rts(struct vt_end *end)
@@ -213,10 +229,12 @@ int vt_to_rts(struct vt_end *end)
 		.max_rd_atomic = end->wish.rd_atomic,
 	};
 
-	return ibv_modify_qp(end->qp, &attr,
-			     IBV_QP_STATE | IBV_QP_SQ_PSN | IBV_QP_TIMEOUT |
-				     IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
-				     IBV_QP_MAX_QP_RD_ATOMIC);
+	int mask = IBV_QP_STATE | IBV_QP_SQ_PSN;
+
+	if (end->wish.type == IBV_QPT_RC)
+		mask |= IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
+			IBV_QP_MAX_QP_RD_ATOMIC;
+	return ibv_modify_qp(end->qp, &attr, mask);
 }
 
 void vt_connect(struct vt_end *end, const struct vt_address *peer)
