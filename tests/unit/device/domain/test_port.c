@@ -13,11 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "domain/gids.h"
 #include "domain/port.h"
+#include "domain/proc.h"
 #include "namespace.h"
 
 static void make_gid(uint8_t last, uint8_t raw[16])
@@ -340,6 +343,78 @@ static void processes_agree_on_the_slots(void **state)
 	namespace_test(agreement_body);
 }
 
+static void open_port_file(int *fd, struct stat *status)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/port1-%llu",
+		 getenv("ARNICA_RUNTIME_DIR"),
+		 (unsigned long long)adev_proc_namespace("net"));
+	*fd = open(path, O_RDWR | O_CLOEXEC);
+	child_check(*fd >= 0 && fstat(*fd, status) == 0);
+}
+
+/* What others wrote is believed as far as it makes sense. */
+static void garbage_body(void)
+{
+	struct stat status;
+	uint8_t *content;
+	off_t at;
+	int fd;
+
+	adev_port_sync();
+	open_port_file(&fd, &status);
+	content = malloc((size_t)status.st_size);
+	child_check(content && pread(fd, content, (size_t)status.st_size, 0) ==
+				       status.st_size);
+	for (at = 0; at < status.st_size; at += 7) {
+		uint8_t wrong = (uint8_t)~content[at];
+
+		child_check(pwrite(fd, &wrong, 1, at) == 1);
+		child_check(slot_elsewhere(1) == slot_of(1) + 1);
+		/* It was made anew. */
+		child_check(pwrite(fd, content, (size_t)status.st_size, 0) ==
+			    status.st_size);
+	}
+	child_check(ftruncate(fd, 5) == 0);
+	child_check(slot_elsewhere(1) == slot_of(1) + 1);
+	child_check(fstat(fd, &status) == 0 && status.st_size > 5);
+	free(content);
+	close(fd);
+}
+
+static void damaged_file_is_made_anew(void **state)
+{
+	(void)state;
+	namespace_test(garbage_body);
+}
+
+/* As a process that was stopped would. */
+static void locked_body(void)
+{
+	struct stat status;
+	int fd;
+
+	adev_port_follow_begin();
+	open_port_file(&fd, &status);
+	child_check(flock(fd, LOCK_EX) == 0);
+	namespace_run("ip addr add 10.9.0.4/24 dev p0");
+	expect_news("g");
+	child_check(slot_of(4) == slot_of(1) + 1);
+	child_check(slot_elsewhere(4) == slot_of(4) + 1);
+	close(fd);
+	namespace_run("ip addr add 10.9.0.5/24 dev p0");
+	expect_news("g");
+	child_check(slot_of(5) == slot_of(4) + 1);
+	child_check(slot_elsewhere(5) == slot_of(5) + 1);
+}
+
+static void held_lock_stops_nobody(void **state)
+{
+	(void)state;
+	namespace_test(locked_body);
+}
+
 static _Atomic bool enough;
 
 /* A table of two times has a last slot that is empty, or one behind it. */
@@ -464,6 +539,8 @@ int main(void)
 		domain_test(forked_child_has_notifications_of_its_own),
 		domain_test(descriptor_of_the_program_is_left_alone),
 		domain_test(processes_agree_on_the_slots),
+		domain_test(damaged_file_is_made_anew),
+		domain_test(held_lock_stops_nobody),
 		domain_test(without_netlink_it_follows_later),
 		domain_test(readers_see_whole_tables),
 		domain_test(many_changes_leave_nothing_behind),
