@@ -46,6 +46,7 @@
 	X(peers_died, "peers that died")                                       \
 	X(wire_sent, "packets sent")                                           \
 	X(wire_received, "packets received whose ICRC is right")               \
+	X(wire_overflows, "datagrams that the socket had no room for")         \
 	X(wire_bad_packet, "datagrams that are no packets")                    \
 	X(wire_bad_opcode, "packets of no opcode that is spoken")              \
 	X(wire_bad_icrc, "packets whose ICRC is wrong")                        \

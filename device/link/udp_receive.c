@@ -18,6 +18,9 @@
 #include "link/steer.h"
 #include "trace.h"
 
+#ifndef IPV6_FLOWINFO
+#define IPV6_FLOWINFO 11
+#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
@@ -27,7 +30,7 @@
 /* The beginnings of the buffers, which is all that small packets use, must not
  * fall into the same set of the cache. */
 #define BUFFER_STRIDE (BUFFER_BYTES + 4096u + 192u)
-#define CONTROL_BYTES 160u
+#define CONTROL_BYTES 256u
 
 struct adev_udp_receiver {
 	struct mmsghdr messages[NUM_BUFFERS];
@@ -40,6 +43,7 @@ struct adev_udp_receiver {
 	uint32_t segment;      /* bytes; zero: `next` was not looked at */
 	uint32_t number;       /* of the segment */
 	bool drained;	       /* there was no more when it was taken */
+	uint32_t overflows;    /* as the kernel last counted them */
 	struct adev_path path; /* of the datagram `next` */
 	uint8_t buffers[];
 };
@@ -163,7 +167,18 @@ static void read_ipv6(const struct cmsghdr *control, struct adev_path *path)
 		path->traffic_class = (uint8_t)int_of(control);
 	} else if (control->cmsg_type == IPV6_HOPLIMIT) {
 		path->hop_limit = (uint8_t)int_of(control);
+	} else if (control->cmsg_type == IPV6_FLOWINFO) {
+		path->flow_label = ntohl((uint32_t)int_of(control)) & 0xfffffu;
 	}
+}
+
+/* The kernel's count of what the socket had no room for. */
+static void count_overflows(struct adev_udp *udp, uint32_t overflows)
+{
+	adev_count_add(udp->counters, wire_overflows,
+		       overflows - udp->receiver->overflows);
+	arnica_trace_wire_overflow(overflows, udp->receiver->overflows);
+	udp->receiver->overflows = overflows;
 }
 
 /* Reads what came with the datagram `next`; false: it is not whole. */
@@ -194,6 +209,10 @@ static bool open_next(struct adev_udp *udp)
 		else if (control->cmsg_level == SOL_UDP &&
 			 control->cmsg_type == UDP_GRO && int_of(control) > 0)
 			receiver->segment = (uint32_t)int_of(control);
+		else if (control->cmsg_level == SOL_SOCKET &&
+			 control->cmsg_type == SO_RXQ_OVFL &&
+			 (uint32_t)int_of(control) != receiver->overflows)
+			count_overflows(udp, (uint32_t)int_of(control));
 	}
 	return true;
 }

@@ -9,6 +9,13 @@
 #include "domain/proc.h"
 #include "domain/wake.h"
 
+/* linux/in6.h has them, and cannot be included beside netinet/in.h. */
+#ifndef IPV6_FLOWINFO
+#define IPV6_FLOWINFO 11
+#endif
+#ifndef IPV6_FLOWINFO_SEND
+#define IPV6_FLOWINFO_SEND 33
+#endif
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
@@ -62,6 +69,7 @@ int adev_udp_socket_receive(int *fd, int *family)
 		wish(*fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
 		wish(*fd, SOL_IPV6, IPV6_RECVTCLASS, 1);
 		wish(*fd, SOL_IPV6, IPV6_RECVHOPLIMIT, 1);
+		wish(*fd, SOL_IPV6, IPV6_FLOWINFO, 1);
 		/* Peers may leave the checksum to the ICRC, over IPv6 too. */
 		wish(*fd, SOL_UDP, UDP_NO_CHECK6_RX, 1);
 	} else {
@@ -71,6 +79,7 @@ int adev_udp_socket_receive(int *fd, int *family)
 	wish(*fd, SOL_IP, IP_RECVTOS, 1);
 	wish(*fd, SOL_IP, IP_RECVTTL, 1);
 	wish(*fd, SOL_UDP, UDP_GRO, 1);
+	wish(*fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
 	ask_for_buffer(*fd, SO_RCVBUFFORCE, SO_RCVBUF);
 	return 0;
 }
@@ -105,6 +114,7 @@ static int make_sender(int family, uint16_t port, int *fd)
 	if (family == AF_INET6) {
 		wish(*fd, SOL_IPV6, IPV6_V6ONLY, 1);
 		wish(*fd, SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO);
+		wish(*fd, SOL_IPV6, IPV6_FLOWINFO_SEND, 1);
 	} else {
 		wish(*fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
 	}

@@ -263,8 +263,9 @@ void adev_wire_leased(struct adev_function *fn)
 
 /*
  * Who polls busily first gets what has come, and acknowledges with the next
- * poll: an acknowledgement is a system call, and on the way of a message that is
- * waited for. Once only; and should the thread stop polling, the agent does it.
+ * poll: an acknowledgement is a system call, and on the way of a message that
+ * is waited for. Once only; and should the thread stop polling, the agent does
+ * it.
  */
 static bool puts_off(struct adev_wire *wire, uint32_t taken)
 {

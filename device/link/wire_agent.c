@@ -24,7 +24,7 @@
 /* How often the agent asks, and from how many polls on in that time somebody is
  * busy. A program that sleeps until each of its events polls less often. */
 #define PAUSE_NS ADEV_MS_NS
-#define BUSY_POLLS 256u
+#define BUSY_POLLS 128u
 
 /* Somebody who polls busily and has not done so for that long is not polling.
  */

@@ -54,6 +54,8 @@ static void sends_to_itself(struct adev_function *fn,
 		assert_memory_equal(arrival->destination, path->destination,
 				    16);
 		assert_int_equal(arrival->traffic_class, path->traffic_class);
+		if (path->flow_label)
+			assert_int_equal(arrival->flow_label, path->flow_label);
 		if (path->hop_limit)
 			assert_int_equal(arrival->hop_limit, path->hop_limit);
 		assert_true(arrival->now_ns != 0);
@@ -90,6 +92,7 @@ static void packets_travel_over_ipv6(void **state)
 		skip();
 	}
 	path.traffic_class = 0x03; /* congestion experienced */
+	path.flow_label = 0x54321;
 	path.hop_limit = 33;
 	wire_open_or_skip(two_function_of(&two->a));
 	sends_to_itself(two_function_of(&two->a), &path);
@@ -127,9 +130,9 @@ static void packets_without_checksum_travel_over_ipv6(void **state)
 	roce_icrc_seal(&envelope, bytes, length);
 	name.sin6_port = htons(ROCE_UDP_PORT);
 	assert_ok(setsockopt(fd, SOL_UDP, UDP_NO_CHECK6_TX, &on, sizeof(on)));
-	assert_int_equal(sendto(fd, bytes, length, 0, (const void *)&name,
-				sizeof(name)),
-			 length);
+	assert_int_equal(
+		sendto(fd, bytes, length, 0, (const void *)&name, sizeof(name)),
+		length);
 	wire_wait(fn, NULL, 1);
 	assert_int_equal(wire_arrivals[0].arrival.packet.dest_qpn,
 			 packet.dest_qpn);
@@ -447,6 +450,112 @@ static void the_agent_drains_when_nobody_polls(void **state)
 	assert_int_equal(wire_num_arrivals, 1);
 }
 
+/* Polls until the agent, which is woken by what comes, takes it for busy. On a
+ * machine with too much to do nobody is. */
+static void poll_busily(struct two *two, struct adev_wire *wire)
+{
+	const struct adev_path path = wire_path("127.0.0.1", "127.0.0.1");
+	struct adev_batch *batch = adev_wire_batch(wire->fn);
+	uint64_t until = adev_now_ns() + 5000 * ADEV_MS_NS;
+	uint32_t i;
+
+	while (!atomic_load(&wire->polled_busily)) {
+		wire_add(batch, &path, write_middle, 0, 0, 64);
+		adev_batch_send(batch);
+		for (i = 0; i < 1000; i++)
+			arnica_bus_poll(two->a.bus);
+		if (adev_now_ns() > until) {
+			puts("this thread gets too little time to be busy");
+			skip();
+		}
+	}
+}
+
+/* The agent stays away from who polls busily, and notices when it ends: what
+ * came then would otherwise wait for a poll that does not come. */
+static void who_stops_polling_is_noticed(void **state)
+{
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->a);
+	const struct adev_path path = wire_path("127.0.0.1", "127.0.0.1");
+	struct adev_batch *batch;
+	struct adev_wire *wire;
+	uint64_t until = 0;
+	uint32_t qpn, i;
+
+	wire_open_or_skip(fn);
+	wire = adev_wire_of(fn);
+	qpn = wire_qpn(fn);
+	poll_busily(two, wire);
+	batch = adev_wire_batch(fn);
+	for (i = 1; i <= 3; i++) {
+		wire_add(batch, &path, write_middle, qpn, i, 64);
+		adev_batch_send(batch);
+		while (wire_num_arrivals < i)
+			(void)two_patience(&until);
+	}
+}
+
+/* And acknowledgements that were put off are sent by then. */
+static void what_was_put_off_is_done_without_polls(void **state)
+{
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->a);
+	const struct adev_path path = wire_path("127.0.0.1", "127.0.0.1");
+	struct adev_wire *wire;
+	uint64_t until = 0;
+	uint32_t qpn;
+
+	wire_open_or_skip(fn);
+	wire = adev_wire_of(fn);
+	qpn = wire_qpn(fn);
+	while (!atomic_load(&wire->owes)) {
+		poll_busily(two, wire);
+		wire_forget_arrivals();
+		wire_add(adev_wire_batch(fn), &path, write_middle, qpn, 0, 64);
+		adev_batch_send(adev_wire_batch(fn));
+		while (!wire_num_arrivals)
+			arnica_bus_poll(two->a.bus);
+		(void)two_patience(&until);
+	}
+	while (atomic_load(&wire->owes))
+		(void)two_patience(&until);
+}
+
+/* What the socket has no room for is counted when something comes after it. */
+static void overflows_are_counted(void **state)
+{
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->a);
+	const struct adev_path path = wire_path("127.0.0.1", "127.0.0.1");
+	struct adev_udp *udp;
+	struct adev_wire *wire;
+	const int small = 1;
+	uint64_t until = 0;
+	uint32_t i;
+
+	wire_open_or_skip(fn);
+	wire = adev_wire_of(fn);
+	udp = wire->lower;
+	assert_ok(setsockopt(udp->receive_fd, SOL_SOCKET, SO_RCVBUF, &small,
+			     sizeof(small)));
+	/* Nobody drains. */
+	while (atomic_fetch_or(&wire->turn, 1) & 1)
+		(void)two_patience(&until);
+	for (i = 0; i < 50; i++) {
+		wire_add(adev_wire_batch(fn), &path, write_middle, 7, i, 2048);
+		adev_batch_send(adev_wire_batch(fn));
+	}
+	atomic_fetch_add(&wire->turn, 1);
+	for (i = 0; !counter(&fn->counters.wire_overflows); i++) {
+		wire_add(adev_wire_batch(fn), &path, write_middle, 7, i, 64);
+		adev_batch_send(adev_wire_batch(fn));
+		adev_wire_drain(fn, 64);
+		(void)two_patience(&until);
+	}
+	assert_true(counter(&fn->counters.wire_overflows) > 10);
+}
+
 /* The rest of the adapter has its polls entered as long as the wire is open. */
 static void polls_enter_the_adapter_while_the_wire_is_open(void **state)
 {
@@ -503,6 +612,9 @@ int main(void)
 		udp_test(packets_for_qp_0_and_1_are_counted),
 		udp_test(icmp_errors_do_not_break_the_sockets),
 		udp_test(the_agent_drains_when_nobody_polls),
+		udp_test(who_stops_polling_is_noticed),
+		udp_test(what_was_put_off_is_done_without_polls),
+		udp_test(overflows_are_counted),
 		udp_test(polls_enter_the_adapter_while_the_wire_is_open),
 		udp_test(a_port_that_is_taken_is_an_error),
 	};
