@@ -323,6 +323,7 @@ static void serve_qps(struct adev_function *fn)
 
 bool adev_function_serve(struct adev_function *fn)
 {
+	uint32_t none = ARNICA_HW_ATTENTION_NONE;
 	bool left = false;
 
 	if (atomic_flag_test_and_set(&fn->serving))
@@ -341,10 +342,15 @@ bool adev_function_serve(struct adev_function *fn)
 		left |= adev_exec_scheduled(fn);
 	if (adev_channels_deliver(fn))
 		adev_agent_expect(atomic_load(&fn->deliver_again_ns));
-	/* On the wire something may always have come. */
-	if (left || atomic_load(&fn->num_waiting) || adev_wire_is_open(fn))
-		arnica_store32(&fn->view.header->attention, 1,
-			       memory_order_seq_cst);
+	/* On the wire something may always have come; what a peer left
+	 * meanwhile says more. */
+	if (left || atomic_load(&fn->num_waiting))
+		arnica_store32(&fn->view.header->attention,
+			       ARNICA_HW_ATTENTION_WORK, memory_order_seq_cst);
+	else if (adev_wire_is_open(fn))
+		(void)arnica_compare_exchange32(&fn->view.header->attention,
+						&none, ARNICA_HW_ATTENTION_WIRE,
+						memory_order_seq_cst);
 	atomic_flag_clear(&fn->serving);
 	return left;
 }

@@ -31,6 +31,12 @@ enum arnica_hw_segment_state {
 	ARNICA_HW_SEGMENT_CLOSED = 3,  /* orderly closed; peers let go of it */
 };
 
+enum arnica_hw_attention {
+	ARNICA_HW_ATTENTION_NONE = 0,
+	ARNICA_HW_ATTENTION_WORK = 1, /* every poll enters the adapter */
+	ARNICA_HW_ATTENTION_WIRE = 2, /* some do: packets may have come */
+};
+
 struct arnica_hw_segment_header {
 	arnica_le64 magic;         /* ARNICA_HW_SEGMENT_MAGIC */
 	arnica_le32 version;       /* ARNICA_HW_VERSION */
@@ -44,7 +50,7 @@ struct arnica_hw_segment_header {
 	 * Own line. Non-zero when poll_cq must enter the adapter: work that
 	 * is left, or that a peer left here. Written by the device and peers.
 	 */
-	arnica_atomic_le32 attention;
+	arnica_atomic_le32 attention; /* enum arnica_hw_attention */
 	uint8_t reserved1[60]; /* zero */
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_segment_header, 128);

@@ -325,6 +325,27 @@ static void attention_enters_the_adapter_once_per_poll(void **state)
 	assert_int_equal(fixture->bus->num_polls, 1);
 }
 
+/* ... and with an open wire some polls do, as long as nothing else is left. */
+static void an_open_wire_is_looked_at_now_and_then(void **state)
+{
+	struct fixture *fixture = *state;
+	arnica_atomic_le32 *attention =
+		&fake_bus_header(fixture->bus)->attention;
+	struct ibv_wc wc;
+	uint32_t i;
+
+	arnica_store32(attention, ARNICA_HW_ATTENTION_WIRE,
+		       memory_order_release);
+	for (i = 0; i < 10 * ARNICA_CQ_WIRE_POLLS; i++)
+		assert_int_equal(poll_one(fixture, &wc), 0);
+	assert_int_equal(fixture->bus->num_polls, 10);
+	arnica_store32(attention, ARNICA_HW_ATTENTION_WORK,
+		       memory_order_release);
+	for (i = 0; i < 10; i++)
+		assert_int_equal(poll_one(fixture, &wc), 0);
+	assert_int_equal(fixture->bus->num_polls, 20);
+}
+
 static void counted_queue_gives_entries_back(void **state)
 {
 	struct fixture *fixture = *state;
@@ -449,6 +470,7 @@ int main(void)
 		WITH_RTS(rescan_finds_what_a_dead_writer_left),
 		WITH_RTS(destroyed_ring_does_not_hide_those_behind_it),
 		WITH_RTS(attention_enters_the_adapter_once_per_poll),
+		WITH_RTS(an_open_wire_is_looked_at_now_and_then),
 		WITH_RTS(counted_queue_gives_entries_back),
 		WITH_RTS(reset_discards_what_was_not_polled),
 		WITH_RTS(extended_polling_reads_the_same),
