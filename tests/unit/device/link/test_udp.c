@@ -566,7 +566,7 @@ static void polls_enter_the_adapter_while_the_wire_is_open(void **state)
 	two_work(&two->a);
 	assert_int_equal(arnica_load32(&fn->view.header->attention,
 				       memory_order_relaxed),
-			 1);
+			 ARNICA_HW_ATTENTION_WIRE);
 }
 
 /* A port that another socket of this process holds is just as taken. */
