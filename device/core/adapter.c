@@ -159,28 +159,63 @@ void adev_function_nudge_peer(struct adev_function *fn, uint32_t function)
 	pthread_mutex_unlock(&adev_adapter.lock);
 }
 
+/* The list is changed only by the agent's own process while the agent answers
+ * requests, so the agent may walk it without the lock: a function is unlinked
+ * before the agent is asked to leave it. */
+static struct adev_function *first_function(void)
+{
+	struct adev_function *fn;
+
+	pthread_mutex_lock(&adev_adapter.lock);
+	fn = adev_adapter.functions;
+	pthread_mutex_unlock(&adev_adapter.lock);
+	return fn;
+}
+
+static struct adev_function *next_function(const struct adev_function *fn)
+{
+	struct adev_function *next;
+
+	pthread_mutex_lock(&adev_adapter.lock);
+	next = fn->next;
+	pthread_mutex_unlock(&adev_adapter.lock);
+	return next;
+}
+
 bool adev_adapter_serve(void)
 {
 	struct adev_function *fn;
 	bool left = false;
 
-	/* The list is changed only by the agent's own process while the agent
-	 * answers requests, so it may be walked without the lock here: a
-	 * function is unlinked before the agent is asked to leave it. */
-	pthread_mutex_lock(&adev_adapter.lock);
-	fn = adev_adapter.functions;
-	pthread_mutex_unlock(&adev_adapter.lock);
-	while (fn) {
-		struct adev_function *next;
-
+	for (fn = first_function(); fn; fn = next_function(fn)) {
 		adev_wire_maintain(fn);
 		left |= adev_function_serve(fn);
-		pthread_mutex_lock(&adev_adapter.lock);
-		next = fn->next;
-		pthread_mutex_unlock(&adev_adapter.lock);
-		fn = next;
 	}
 	return left;
+}
+
+bool adev_adapter_is_lively(void)
+{
+	struct adev_function *fn;
+
+	for (fn = first_function(); fn; fn = next_function(fn))
+		if (adev_wire_is_lively(fn))
+			return true;
+	return false;
+}
+
+bool adev_adapter_follow(void)
+{
+	struct adev_function *fn;
+	bool any = false;
+
+	for (fn = first_function(); fn; fn = next_function(fn)) {
+		if (!adev_wire_is_lively(fn))
+			continue;
+		(void)adev_function_serve(fn);
+		any = true;
+	}
+	return any;
 }
 
 uint64_t adev_adapter_deadline(void)

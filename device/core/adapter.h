@@ -50,6 +50,11 @@ void adev_adapter_detach(struct adev_view *view);
 bool adev_adapter_serve(void);
 uint64_t adev_adapter_deadline(void);
 
+/* Did packets come a moment ago? And serves those functions to which they did;
+ * true when there were any. */
+bool adev_adapter_is_lively(void);
+bool adev_adapter_follow(void);
+
 /* Looks for peers that died since; tells all functions. */
 void adev_adapter_check_peers(void);
 

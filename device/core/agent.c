@@ -157,6 +157,17 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 	}
 }
 
+/* As long as packets come one after the other: for a while, as there is more to
+ * do than packets. */
+static void follow_packets(void)
+{
+	uint32_t round;
+
+	for (round = 0; round < 256 && !have_request(); round++)
+		if (!adev_adapter_follow())
+			return;
+}
+
 static void *run(void *unused)
 {
 	uint64_t next_check = 0;
@@ -171,6 +182,7 @@ static void *run(void *unused)
 
 		while (!stop && have_request())
 			stop = answer_request();
+		follow_packets();
 		/* C4: the sleep is announced before the last look for work.
 		 * What comes after that look knocks at the pipe. */
 		atomic_store(&agent.sleeps_until_ns, ADEV_NEVER_NS);
@@ -181,6 +193,9 @@ static void *run(void *unused)
 			   adev_clock_is_simulated() ?
 				  ADEV_NEVER_NS :
 				  adev_adapter_deadline();
+		/* A look at everything else, then at the packets again. */
+		if (adev_adapter_is_lively())
+			deadline = 0;
 		atomic_store(&agent.sleeps_until_ns, deadline);
 		if (!stop)
 			sleep_until(deadline, &next_check);

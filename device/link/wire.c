@@ -305,6 +305,7 @@ bool adev_wire_drain(struct adev_function *fn, uint32_t budget)
 		taken += count;
 		budget -= count ? count : 1;
 	}
+	atomic_store_explicit(&wire->took, taken, memory_order_relaxed);
 	more |= adev_transport_settle(fn, puts_off(wire, taken));
 	unlock(wire);
 	errno = saved_errno;

@@ -73,6 +73,10 @@ bool adev_wire_drain(struct adev_function *fn, uint32_t budget);
  * polls busily. True when there may be more. */
 bool adev_wire_serve(struct adev_function *fn);
 
+/* For the agent: did many packets come a moment ago, so that it had better look
+ * again than sleep? */
+bool adev_wire_is_lively(const struct adev_function *fn);
+
 /* For the agent, before it sleeps: which of the wire's descriptors it shall
  * watch; how many. If none, *deadline is brought forward to when it shall ask
  * again. */

@@ -21,6 +21,12 @@
 #define BUDGET 256u
 #define AGENT_ROUNDS 64u
 
+/* After so many packets in one go the agent looks so often again before it
+ * sleeps: to fall asleep and to be woken takes as long. After fewer, it had
+ * better leave the processor to the thread that waits for them. */
+#define LIVELY_PACKETS 4u
+#define LIVELY_LOOKS 12u
+
 /* How often the agent asks, and from how many polls on in that time somebody is
  * busy. A program that sleeps until each of its events polls less often. */
 #define PAUSE_NS ADEV_MS_NS
@@ -53,12 +59,25 @@ bool adev_wire_serve(struct adev_function *fn)
 			adev_agent_expect(adev_now_ns());
 		return left;
 	}
-	if (wire->polled_busily)
+	if (wire->polled_busily) {
+		wire->lively = 0;
 		return false;
-	for (round = 0; round < AGENT_ROUNDS; round++)
-		if (!adev_wire_drain(fn, BUDGET))
-			return false;
-	return true;
+	}
+	for (round = 0, left = true; left && round < AGENT_ROUNDS; round++) {
+		left = adev_wire_drain(fn, BUDGET);
+		if (atomic_load_explicit(&wire->took, memory_order_relaxed) >=
+		    LIVELY_PACKETS)
+			wire->lively = LIVELY_LOOKS;
+	}
+	wire->lively -= wire->lively != 0;
+	return left;
+}
+
+bool adev_wire_is_lively(const struct adev_function *fn)
+{
+	const struct adev_wire *wire = adev_wire_of(fn);
+
+	return wire && wire->lively;
 }
 
 static bool something_waits(struct adev_wire *wire)

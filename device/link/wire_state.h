@@ -22,6 +22,7 @@ struct adev_wire {
 	/* How often somebody polled; the agent keeps away while that grows. */
 	_Atomic uint64_t polls;
 	_Atomic bool polled_busily; /* as the agent sees it */
+	_Atomic uint32_t took;	    /* packets of the last drain */
 	_Atomic bool owes;	    /* acknowledgements were put off */
 	/* The agent's own. */
 	uint64_t polls_seen;
@@ -29,6 +30,7 @@ struct adev_wire {
 	uint64_t watch_until_ns; /* whoever polls */
 	uint64_t watch_ns;
 	uint32_t turn_seen;
+	uint32_t lively; /* looks before it sleeps */
 };
 
 static inline struct adev_wire *adev_wire_of(const struct adev_function *fn)
