@@ -169,7 +169,11 @@ struct ibv_async_event vt_event(struct ibv_context *context,
 				enum ibv_event_type type);
 bool vt_readable(int fd, unsigned int ms);
 
-/* Peers: vt_fork() gives each side one end of a socket pair. */
+/*
+ * Peers: vt_fork() gives each side one end of a socket pair. A peer may also be
+ * on another machine: there the program runs the same case with $VT_PEER_PORT
+ * set, and is the peer of the one that has $VT_PEER_HOST set, too.
+ */
 struct vt_peer {
 	pid_t pid;
 	int fd;

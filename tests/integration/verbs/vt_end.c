@@ -32,7 +32,7 @@ struct vt_wish vt_defaults(void)
 		.buffer_bytes = 1 << 20,
 		.mr_access = VT_ALL_ACCESS,
 		.qp_access = VT_ALL_ACCESS,
-		.timeout = 14,
+		.timeout = (uint8_t)vt_setting("VT_TIMEOUT", 14),
 		.retry_cnt = 7,
 		.rnr_retry = 7,
 		.min_rnr_timer = 1,
@@ -192,11 +192,21 @@ int vt_to_init(struct vt_end *end)
 					      IBV_QP_ACCESS_FLAGS));
 }
 
+/* What was wished, where the port lets it through. */
+static enum ibv_mtu path_mtu(const struct vt_end *end)
+{
+	struct ibv_port_attr port;
+
+	VT_EQUAL(ibv_query_port(end->context, VT_PORT, &port), 0);
+	return end->wish.mtu < port.active_mtu ? end->wish.mtu :
+						 port.active_mtu;
+}
+
 int vt_to_rtr(struct vt_end *end, const struct vt_address *peer)
 {
 	struct ibv_qp_attr attr = {
 		.qp_state = IBV_QPS_RTR,
-		.path_mtu = end->wish.mtu,
+		.path_mtu = path_mtu(end),
 		.dest_qp_num = peer->qpn,
 		.rq_psn = peer->psn,
 		.max_dest_rd_atomic = end->wish.rd_atomic,
