@@ -16,11 +16,17 @@ static struct adev_resource *numbered(struct adev_receiver *receiver,
 	return &receiver->resources[number % SLOTS];
 }
 
+/* Rounded up to a power of two, as peers round what they may have under way:
+ * rdma_rxe asked to keep to three has four. */
 static uint32_t limit(const struct adev_qp *qp)
 {
-	uint32_t limit = qp->shared->max_dest_rd_atomic;
+	uint32_t wanted = qp->shared->max_dest_rd_atomic, limit = 1;
 
-	return limit < SLOTS ? limit : SLOTS;
+	if (!wanted)
+		return 0;
+	while (limit < wanted && limit < SLOTS)
+		limit *= 2;
+	return limit;
 }
 
 /* Is it among those that the QP remembers? */

@@ -319,20 +319,20 @@ static void without_resources_reads_and_atomics_are_invalid(void **state)
 	}
 }
 
-/* Two resources, and a third read before the first is answered. */
-static void more_reads_than_resources_are_invalid(void **state)
+/* So many resources, and one read more before the first is answered. */
+static void one_read_more_than_resources(struct two_wire *wire,
+					 uint32_t resources, uint32_t wanted)
 {
 	struct two_wish wish = two_defaults();
-	struct two_wire *wire = *state;
 	struct two_packet answer;
 	uint32_t i;
 
 	wish.mtu = 1;
-	wish.rd_atomic = 2;
+	wish.rd_atomic = wanted;
 	wish.sq_psn = wish.rq_psn = SCRIPT_PSN;
 	two_wire_connect(wire, &wish);
 	wire->a.held = true;
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i <= resources; i++) {
 		struct roce_packet packet = script_request(
 			wire, ROCE_READ_REQUEST, SCRIPT_PSN + 200 * i, 0);
 
@@ -340,9 +340,20 @@ static void more_reads_than_resources_are_invalid(void **state)
 		script_send(wire, &packet, 0);
 	}
 	(void)two_wire_settle(wire, 1000000);
-	for (i = 0; i < 400; i++)
+	for (i = 0; i < 200 * resources; i++)
 		assert_true(two_wire_read(&wire->a, &answer));
-	expect_invalid(wire, SCRIPT_PSN + 400);
+	expect_invalid(wire, SCRIPT_PSN + 200 * resources);
+}
+
+static void more_reads_than_resources_are_invalid(void **state)
+{
+	one_read_more_than_resources(*state, 2, 2);
+}
+
+/* As peers round the number of what they have under way. */
+static void resources_are_rounded_up_to_a_power_of_two(void **state)
+{
+	one_read_more_than_resources(*state, 4, 3);
 }
 
 static void an_atomic_at_an_odd_address_is_invalid(void **state)
@@ -453,6 +464,7 @@ int main(void)
 		cmocka_unit_test(
 			without_resources_reads_and_atomics_are_invalid),
 		two_wire_test(more_reads_than_resources_are_invalid),
+		two_wire_test(resources_are_rounded_up_to_a_power_of_two),
 		script_test(an_atomic_at_an_odd_address_is_invalid),
 		script_test(an_operation_that_is_not_spoken_is_invalid),
 		script_test(a_message_that_is_too_long_fails_the_receive),
