@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Destruction of queue pairs whose peers are reached over the wire. */
 #include <pthread.h>
+#include <sched.h>
 
 #include "transport/remote.h"
 #include "two_wire.h"
@@ -10,7 +11,7 @@
 struct observer {
 	struct adev_function *fn;
 	uint32_t index; /* of the QP that is being destroyed */
-	_Atomic bool watching;
+	bool watching;  /* both change while nobody serves */
 	_Atomic bool stop;
 	_Atomic uint32_t times_seen;
 };
@@ -23,16 +24,25 @@ static void *serve(void *opaque)
 	struct adev_function *fn = observer->fn;
 
 	while (!atomic_load(&observer->stop)) {
-		if (!atomic_load(&observer->watching) ||
-		    atomic_flag_test_and_set(&fn->serving))
+		if (atomic_flag_test_and_set(&fn->serving))
 			continue;
-		if (!__atomic_load_n(&fn->qps[observer->index],
+		if (observer->watching &&
+		    !__atomic_load_n(&fn->qps[observer->index],
 				     __ATOMIC_ACQUIRE) &&
 		    atomic_load(&fn->settling))
 			atomic_fetch_add(&observer->times_seen, 1);
 		atomic_flag_clear(&fn->serving);
 	}
 	return NULL;
+}
+
+static void watch(struct observer *observer, bool watching, uint32_t index)
+{
+	while (atomic_flag_test_and_set(&observer->fn->serving))
+		sched_yield();
+	observer->watching = watching;
+	observer->index = index;
+	atomic_flag_clear(&observer->fn->serving);
 }
 
 static void a_qp_that_settles_is_on_no_list_once_withdrawn(void **state)
@@ -51,10 +61,9 @@ static void a_qp_that_settles_is_on_no_list_once_withdrawn(void **state)
 		qp = two_qp_of(&wire->two.qp_a);
 		adev_settle_later(qp);
 		assert_true(atomic_load(&observer.fn->settling) == qp);
-		observer.index = qp->index;
-		atomic_store(&observer.watching, true);
+		watch(&observer, true, qp->index);
 		assert_ok(two_destroy(&wire->two.qp_a));
-		atomic_store(&observer.watching, false);
+		watch(&observer, false, 0);
 		assert_null(atomic_load(&observer.fn->settling));
 		assert_null(observer.fn->timed);
 		assert_ok(two_destroy(&wire->two.qp_b));
