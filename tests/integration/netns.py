@@ -5,7 +5,8 @@ A Network makes two hosts with an IPv4 and an IPv6 address each, and starts
 unmodified programs on them, under `arnica run`, as one does on two machines.
 It needs the right to make network namespaces: root has it, and so has everybody
 in a user namespace of his own, where such are permitted. inside() sees to that
-by running the script again in one; where neither works, the test is skipped.
+by running the script again, with a network and a /dev/shm of its own; where
+neither works, the test is skipped.
 """
 
 import os
@@ -26,19 +27,28 @@ def permitted(command):
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
+# Nothing of the tests is left in /dev/shm, and nothing of others meets them: in
+# a user namespace everybody is root by number.
+PRIVATE = ("mount -t tmpfs -o mode=1777 tmpfs /dev/shm && "
+           "ip link add test0 type veth peer name test1 && "
+           "ip link del test0 && ip link set lo up && exec \"$@\"")
+
+
 def inside():
-    """Returns in a process that may make network namespaces."""
-    make = ["unshare", "-n", "sh", "-c",
-            "ip link add test0 type veth peer name test1"]
+    """Returns in a process that may make network namespaces, and has a /dev/shm
+    of its own."""
     harness.need_program("ip")
     harness.need_program("nsenter")
-    if permitted(make):
+    if os.environ.get(INSIDE):
         return
-    if os.environ.get(INSIDE) or not permitted(["unshare", "-Ur", *make]):
-        raise Skip("network namespaces with veth need root or user namespaces, "
-                   "and neither is permitted here")
-    os.execvpe("unshare", ["unshare", "-Ur", sys.executable, "-B", *sys.argv],
-               {**os.environ, INSIDE: "1"})
+    for kind in ([], ["-Ur"]):
+        enter = ["unshare", *kind, "-m", "-n", "--propagation", "private",
+                 "sh", "-c", PRIVATE, "sh"]
+        if permitted([*enter, "true"]):
+            os.execvpe("unshare", [*enter, sys.executable, "-B", *sys.argv],
+                       {**os.environ, INSIDE: "1"})
+    raise Skip("network namespaces with veth need root or user namespaces, "
+               "and neither is permitted here")
 
 
 class Host:
@@ -94,12 +104,9 @@ class Host:
         return self._gids[address]
 
     def end(self):
-        folder = re.search(r"^  domain\s+(\S+)$", self.devices(), re.M)
         self.holder.kill()
         self.holder.wait()
         self.holder.stdout.close()
-        if folder:
-            subprocess.run(["rm", "-rf", folder.group(1)])
 
 
 class Network:
