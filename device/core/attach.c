@@ -386,6 +386,7 @@ __attribute__((destructor)) static void leave_all(void)
 	while ((fn = adev_adapter.functions)) {
 		arnica_store32(&fn->view.header->state,
 			       ARNICA_HW_SEGMENT_CLOSED, memory_order_seq_cst);
+		(void)adev_wire_drain(fn, 0); /* acknowledgements put off */
 		adev_agent_leave(fn);
 		adev_adapter.functions = fn->next;
 	}
