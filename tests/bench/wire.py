@@ -49,11 +49,11 @@ class Udp:
         try:
             wait_bound(b)
             second = self.start(a, CPUS[0], sender, mode, b.ipv4, amount)
-            answer, _ = second.communicate(timeout=120)
+            answer, _ = second.communicate(timeout=300)
             check(second.returncode == 0, f"udp_floor {sender} failed")
             if receiver == "echo":
                 first.kill()
-            counted, _ = first.communicate(timeout=120)
+            counted, _ = first.communicate(timeout=300)
         finally:
             first.kill()
             first.wait()
@@ -85,7 +85,7 @@ def wait_bound(host):
 
 def perftest(network, program, size, iterations, *options):
     pair = network.run(program, ["-s", str(size), "-n", str(iterations),
-                                 *options], timeout=120)
+                                 *options], timeout=300)
     return bench.result_row(pair.client.output(), size)
 
 

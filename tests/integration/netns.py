@@ -141,7 +141,7 @@ class Network:
         """A stock tool as a server on b and as a client on a."""
         return Pair(self, tool, options, client_options, ipv6, variables)
 
-    def run(self, tool, options=(), timeout=60, **keywords):
+    def run(self, tool, options=(), timeout=300, **keywords):
         """Runs such a pair to its end; both must succeed."""
         return self.pair(tool, options, **keywords).finish(timeout)
 

@@ -54,7 +54,7 @@ def data_check(network, family, seed, faults, is_long=False, **variables):
         settings["ARNICA_FAULT"] = f"{faults},seed={seed}"
     done = host.environment.run(
         [harness.test_program("data_check"), "first_seed"],
-        variables=settings, timeout=LONG_LIMIT if is_long else 120)
+        variables=settings, timeout=LONG_LIMIT if is_long else 300)
     check(done.status == 0, f"status {done.status}\n{done.tail()}")
 
 
@@ -144,7 +144,7 @@ def loopback_capture(environment, folder):
                      variables={"ARNICA_PCAP": path}).finish()
     done = environment.run(
         [harness.test_program("data_check"), "first_seed"],
-        variables={"ARNICA_PCAP": path, "VT_BATCHES": "10"}, timeout=120)
+        variables={"ARNICA_PCAP": path, "VT_BATCHES": "10"}, timeout=300)
     check(done.status == 0, done.tail())
     count, _ = check_capture(path, False)
     check(count[OUTBOUND] > 200 and count[INBOUND] > 20, f"{dict(count)}")
@@ -156,7 +156,7 @@ def wire_on_one_host(environment, folder):
     faulty = environment.with_(options=["--fault", FAULTS + ",seed=5"])
     pair = harness.Pair(faulty, "ibv_rc_pingpong",
                         ["-n", "500", "-c", "-g", "0"])
-    pair.finish(120)
+    pair.finish(300)
     check("invalid data" not in pair.client.output(), pair.tail())
     done = environment.run(["true"], variables={"ARNICA_FAULT": "drop=2"})
     check(done.status == 0, "a program without RDMA does not care")
@@ -173,7 +173,7 @@ def full_disk(environment, folder):
     here = environment.with_(wrap=environment.wrap + wrap)
     done = here.run([harness.test_program("data_check"), "first_seed"],
                     variables={"ARNICA_PCAP": f"{folder}/x.pcapng",
-                               "VT_BATCHES": "10"}, timeout=120)
+                               "VT_BATCHES": "10"}, timeout=300)
     lines = [line for line in done.output().splitlines()
              if "the capture to" in line and "No space left" in line]
     check(done.status == 0 and 1 <= len(lines) <= 2, done.tail())

@@ -70,7 +70,7 @@ def meet(server, client, variables, words):
     pair = netns.Pair(Places(server, client), "ibv_rc_pingpong",
                       ["-n", "200", "-c"], None, False, variables)
     try:
-        pair.finish(60)
+        pair.finish(200)
         worked = True
     except Failure as failure:
         if "did not end" in str(failure):

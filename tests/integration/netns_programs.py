@@ -52,7 +52,8 @@ def sizes(program, connection, everything, mtu):
 def perftest(network, program, connection, ipv6, everything, extra=()):
     verb = program.split("_")[1]
     wanted = sizes(program, connection, everything, network.mtu)
-    options = ["-c", connection, "-n", "100" if everything else "300", *extra]
+    count = "100" if everything or program.endswith("lat") else "300"
+    options = ["-c", connection, "-n", count, *extra]
     if everything and verb != "atomic":
         options += ["-a"]
     elif connection == "UD" and len(wanted) == 1:
