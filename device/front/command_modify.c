@@ -238,6 +238,8 @@ change_state(struct adev_qp *qp, const struct arnica_hw_qp_attributes *new,
 {
 	struct adev_qp_shared *shared = qp->shared;
 
+	if (to == ARNICA_HW_QPS_ERR || to == ARNICA_HW_QPS_RESET)
+		adev_receiver_flush(qp);
 	if (to == ARNICA_HW_QPS_ERR) {
 		/* Also when it is in ERR already: nothing changes then. */
 		if (from != ARNICA_HW_QPS_ERR)

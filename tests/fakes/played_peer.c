@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "exec/exec.h"
 #include "link/wire_ops.h"
+#include "transport/receiver.h"
 #include "transport/remote.h"
 
 #define START_NS 1000000000ull
@@ -96,6 +97,7 @@ static void make_remote(struct adev_qp *qp)
 	adev_qp_lock_send(qp);
 	qp->remote_kept = remote;
 	qp->remote = remote;
+	assert_ok(adev_receiver_create(qp));
 	assert_ok(adev_sender_create(qp));
 	adev_exec_release(qp);
 }
@@ -127,6 +129,7 @@ void played_stop(struct played *played)
 	adev_qp_lock_send(qp);
 	adev_function_unwait(qp->fn, qp);
 	adev_sender_destroy(qp);
+	adev_receiver_destroy(qp);
 	free(qp->remote_kept);
 	qp->remote = NULL;
 	qp->remote_kept = NULL;

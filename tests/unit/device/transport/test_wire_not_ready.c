@@ -136,7 +136,7 @@ static void a_receive_in_the_same_burst_is_in_time(void **state)
 	wire->a.corked = true;
 	script_put(wire, ROCE_SEND_ONLY, SCRIPT_PSN, 8, 1);
 	(void)two_receive(&wire->two.qp_b, 0, 64);
-	(void)two_wire_step(wire);
+	(void)two_wire_settle(wire, 1000);
 	script_expect_ack(wire, SCRIPT_PSN, 1);
 	script_expect_silence(wire);
 }

@@ -320,6 +320,9 @@ static void without_resources_reads_and_atomics_are_invalid(void **state)
 }
 
 /* So many resources, and one read more before the first is answered. */
+/* Of each read: many turns. */
+#define READ_PACKETS 500u
+
 static void one_read_more_than_resources(struct two_wire *wire,
 					 uint32_t resources, uint32_t wanted)
 {
@@ -334,15 +337,15 @@ static void one_read_more_than_resources(struct two_wire *wire,
 	wire->a.held = true;
 	for (i = 0; i <= resources; i++) {
 		struct roce_packet packet = script_request(
-			wire, ROCE_READ_REQUEST, SCRIPT_PSN + 200 * i, 0);
+			wire, ROCE_READ_REQUEST, SCRIPT_PSN + READ_PACKETS * i, 0);
 
-		packet.dma_length = 200 * 256;
+		packet.dma_length = READ_PACKETS * 256;
 		script_send(wire, &packet, 0);
 	}
 	(void)two_wire_settle(wire, 1000000);
-	for (i = 0; i < 200 * resources; i++)
+	for (i = 0; i < READ_PACKETS * resources; i++)
 		assert_true(two_wire_read(&wire->a, &answer));
-	expect_invalid(wire, SCRIPT_PSN + 200 * resources);
+	expect_invalid(wire, SCRIPT_PSN + READ_PACKETS * resources);
 }
 
 static void more_reads_than_resources_are_invalid(void **state)
