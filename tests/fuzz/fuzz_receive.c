@@ -257,6 +257,12 @@ static void step_packet(struct input *input)
 	deliver(bytes, length, !(flags & 64), change);
 }
 
+/* Applications keep to the depth of a queue. All requests are signaled. */
+static bool has_room(const struct two_queue *queue)
+{
+	return queue->posted - queue->polled < queue->depth;
+}
+
 static void step_send(struct input *input)
 {
 	static const enum arnica_hw_opcode opcodes[] = {
@@ -279,14 +285,18 @@ static void step_send(struct input *input)
 			opcode, &function, 65536,
 			arnica_hw_opcode_is_atomic(opcode) ? 8 : length,
 			&function, 0);
-	two_send(qp, &request);
+	if (has_room(&qp->queue[TWO_SEND]))
+		two_send(qp, &request);
 }
 
 static void step_receive(struct input *input)
 {
 	struct two_qp *qp = &qps[take8(input) % NUM_QPS];
 
-	two_receive(qp, 131072 + take16(input), take16(input));
+	uint32_t offset = take16(input), length = take16(input);
+
+	if (has_room(&qp->queue[TWO_RECEIVE]))
+		two_receive(qp, 131072 + offset, length);
 }
 
 static void step_time(struct input *input)
