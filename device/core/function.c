@@ -169,6 +169,7 @@ static void serve_waiting(struct adev_function *fn)
 
 /* Some of the QPs whose timers are due. */
 #define TIMERS_AT_ONCE 32u
+#define PACKETS_BEFORE_TIMERS 256u
 
 /* Takes QPs whose time has come; *next is the earliest time of the others. */
 static uint32_t take_due(struct adev_function *fn, uint64_t now,
@@ -191,8 +192,12 @@ static uint32_t take_due(struct adev_function *fn, uint64_t now,
 	return count;
 }
 
-/* A look at the clock, as long as no timer is due. The QPs stay: destroying
- * one waits for the serving thread. */
+/*
+ * A look at the clock, as long as no timer is due. What a timer waits for may
+ * lie in the socket, when this thread had no processor for a while or the agent
+ * left the wire to who polls: so that is looked at first. The QPs stay:
+ * destroying one waits for the serving thread.
+ */
 static void serve_timers(struct adev_function *fn)
 {
 	struct adev_qp *due[TIMERS_AT_ONCE];
@@ -204,10 +209,13 @@ static void serve_timers(struct adev_function *fn)
 	now = adev_now_ns();
 	if (now < bound)
 		return;
+	(void)adev_wire_drain(fn, PACKETS_BEFORE_TIMERS);
 	atomic_store(&fn->timed_due_ns, ADEV_NEVER_NS); /* T1 */
 	count = take_due(fn, now, due, &next);
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count; i++) {
+		atomic_store(&due[i]->timer_due, true);
 		adev_exec_submit(due[i], NULL);
+	}
 	expect(fn, next);
 }
 

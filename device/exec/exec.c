@@ -64,8 +64,9 @@ static bool begin(struct adev_qp *qp, const void **area)
 	}
 	qp->active = true;
 	status = adev_exec_fetch(qp, qp->head, descriptor, &qp->message);
-	if (status && !(qp->remote && adev_sender_postpone(qp, status))) {
-		adev_requester_fail(qp, status, 0);
+	if (status) {
+		if (!qp->remote || !adev_sender_postpone(qp, status))
+			adev_requester_fail(qp, status, 0);
 		return false;
 	}
 	return true;

@@ -96,6 +96,7 @@ struct adev_qp {
 	bool on_waiting;
 	/* Timer of a QP on the wire; ADEV_NEVER_NS: none runs. */
 	_Atomic uint64_t timer_ns;
+	_Atomic bool timer_due; /* set by whoever found it due */
 	struct adev_qp *next_timed;
 	bool timed; /* is on the list */
 

@@ -74,6 +74,7 @@ void adev_sender_start(struct adev_qp *qp)
 	sender->round_trip_ns = 0;
 	sender->deviation_ns = 0;
 	sender->shortest_ns = 0;
+	sender->caution = 0;
 }
 
 void adev_sender_abort(struct adev_qp *qp)
@@ -110,6 +111,7 @@ bool adev_sender_postpone(struct adev_qp *qp, enum arnica_hw_status status)
 		return false;
 	sender->refusal = status;
 	sender->refused = sender->assigned;
+	qp->active = false;
 	return true;
 }
 
@@ -135,12 +137,16 @@ void adev_sender_service(struct adev_qp *qp)
 {
 	struct adev_sender *sender = qp->remote->sender;
 	uint64_t now = adev_now_ns();
+	bool due;
 
 	sender->turn++;
 	/* An answer may have brought a later time. */
 	if (sender->now_ns < now)
 		sender->now_ns = now;
-	if (sender->oldest < sender->assigned && adev_sender_expire(qp))
+	due = atomic_load_explicit(&qp->timer_due, memory_order_relaxed) &&
+	      atomic_exchange(&qp->timer_due, false);
+	if (sender->oldest < sender->assigned &&
+	    (!due || adev_sender_expire(qp)))
 		(void)!adev_sender_transmit(qp);
 }
 
@@ -178,7 +184,7 @@ static enum adev_progress run_rc(struct adev_qp *qp)
 {
 	struct adev_sender *sender = qp->remote->sender;
 
-	if (!sender->begun && !sender->refusal) {
+	if (!sender->begun) {
 		if (qp->message.flags & ARNICA_HW_WQE_FENCE &&
 		    sender->returning)
 			return ADEV_PROGRESS_WAIT;
@@ -186,7 +192,7 @@ static enum adev_progress run_rc(struct adev_qp *qp)
 	}
 	if (!adev_sender_transmit(qp))
 		return ADEV_PROGRESS_ERROR;
-	if (!sender->begun || sender->sent < sender->assigned)
+	if (sender->sent < sender->assigned)
 		return ADEV_PROGRESS_WAIT;
 	sender->begun = false;
 	qp->active = false;

@@ -22,8 +22,8 @@ void adev_sender_destroy(struct adev_qp *qp);
 /* To RTS: the first packet will be qp->send_psn. To RESET: all is forgotten. */
 void adev_sender_start(struct adev_qp *qp);
 
-/* A turn of the QP begins: due timers, and packets that are sent again. The QP
- * may be in ERR after it. */
+/* A turn of the QP begins: its timer, if qp->timer_due, and packets that are
+ * sent again. The QP may be in ERR after it. */
 void adev_sender_service(struct adev_qp *qp);
 
 /*
@@ -43,8 +43,9 @@ bool adev_sender_accepts(const struct adev_qp *qp) ARNICA_MUST_CHECK;
 
 /*
  * qp->message cannot be sent for a local reason. True: it fails when everything
- * before it is acknowledged, and stays qp->message until then. False: there is
- * nothing before it; fail it now.
+ * before it is acknowledged; until then nothing is fetched, or, should that fail
+ * first and then not, it is fetched again. False: there is nothing before it;
+ * fail it now.
  */
 bool adev_sender_postpone(struct adev_qp *qp, enum arnica_hw_status status)
 	ARNICA_MUST_CHECK;

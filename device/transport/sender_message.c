@@ -173,6 +173,8 @@ void adev_sender_fail(struct adev_qp *qp, enum arnica_hw_status status)
 	struct adev_ended ended;
 
 	if (sender->first_message == sender->end_message) {
+		/* The one that was postponed. */
+		qp->active = true;
 		adev_requester_fail(qp, status, 0);
 		return;
 	}

@@ -10,6 +10,7 @@
 
 /* What one call may send of a UC message, which no window holds back. */
 #define UC_PACKETS 64u
+#define READ_PACKETS 32u
 
 static bool is_write(uint32_t opcode)
 {
@@ -168,20 +169,27 @@ static bool send_data(struct adev_qp *qp, struct adev_sender *sender,
 }
 
 /* How many responses a new read request asks for: half a window, so that two
- * are on their way; all of it where only one may be. */
+ * are on their way; all of it where only one may be. Should one be lost, all
+ * that follow in the request come again. */
 static uint64_t read_size(const struct adev_qp *qp,
 			  const struct adev_sender *sender)
 {
-	uint32_t window = sender->window.packets;
+	uint32_t size = sender->window.packets;
 
-	return arnica_from_le32(qp->attributes.max_rd_atomic) > 1 &&
-			       window > 1 ?
-		       window / 2 :
-		       window;
+	if (arnica_from_le32(qp->attributes.max_rd_atomic) > 1 && size > 1)
+		size /= 2;
+	return size < READ_PACKETS ? size : READ_PACKETS;
 }
 
-/* The request that `next` belongs to: one that is repeated, or a new one of
- * `count` responses. NULL: it has to wait. */
+/*
+ * The request that `next` belongs to: one that is repeated, or a new one of
+ * `count` responses. NULL: it has to wait.
+ *
+ * What is repeated ends where it ended the first time, also when that is more
+ * than the window now takes. The responder knows a request by its packets, but
+ * whether it saw this one is not known here: parts of it could be several
+ * requests to it, and a later repetition across two of them none (IBTA 9.7.5.1.6).
+ */
 static struct adev_asked *asked_for(struct adev_qp *qp,
 				    struct adev_sender *sender, uint64_t count)
 {
@@ -190,9 +198,8 @@ static struct adev_asked *asked_for(struct adev_qp *qp,
 
 	asked = adev_sender_asked(sender, sender->next_asked);
 	if (sender->next_asked != sender->end_asked) {
-		/* Of one request a responder repeats one part at a time. */
-		if (sender->next != asked->first &&
-		    sender->next != sender->oldest)
+		if (sender->next != sender->oldest &&
+		    room(sender) < asked->last + 1 - sender->next)
 			return NULL;
 		asked->again = true;
 		return asked;
@@ -223,12 +230,7 @@ static bool send_read(struct adev_qp *qp, struct adev_sender *sender,
 	asked = room(sender) ? asked_for(qp, sender, count) : NULL;
 	if (!asked)
 		return false;
-	/* What is repeated may be less than what was asked for at first, the
-	 * window having become smaller: it lies within it. */
-	if (count > asked->last + 1 - sender->next)
-		count = asked->last + 1 - sender->next;
-	if (count > room(sender))
-		count = room(sender);
+	count = asked->last + 1 - sender->next;
 	bytes = count * qp->path_mtu_bytes;
 	if (bytes > message->bytes - offset)
 		bytes = message->bytes - offset;
@@ -240,8 +242,7 @@ static bool send_read(struct adev_qp *qp, struct adev_sender *sender,
 	packet.dma_length = (uint32_t)bytes;
 	(void)add(qp, sender, &packet, message, 0);
 	went(qp, sender, count, true);
-	if (sender->next > asked->last)
-		sender->next_asked++;
+	sender->next_asked++;
 	return true;
 }
 

@@ -33,9 +33,7 @@ struct adev_sent {
 	uint8_t flags;  /* enum arnica_hw_wqe_flags */
 };
 
-/* A read request or atomic operation on its way. A request that is repeated
- * ends where it ended the first time: the responder keeps its resources by
- * request. */
+/* A read request or atomic operation on its way. */
 struct adev_asked {
 	uint64_t first, last; /* its responses */
 	bool again; /* was repeated, perhaps from the middle */
@@ -84,6 +82,7 @@ struct adev_sender {
 	uint64_t returned_ns;
 	uint32_t retries;   /* since the last progress */
 	uint32_t probes;    /* since the last progress or retry */
+	uint32_t caution;   /* doublings of patience: silences that were none */
 	uint32_t not_ready; /* RNR NAKs since the last progress */
 	uint64_t ready_ns; /* the receiver may be ready; zero: it is */
 

@@ -19,6 +19,7 @@
 #define LEAST_PROBE_NS 500000u
 #define UNKNOWN_PROBE_NS (4 * ADEV_MS_NS)
 #define PROBE_TRIPS 16u
+#define MOST_CAUTION 4u
 /* A loss that is reported again sooner is the same one. */
 #define UNKNOWN_ECHO_NS 500000u
 
@@ -36,7 +37,7 @@ static uint64_t timeout_ns(const struct adev_qp *qp)
 static uint64_t probe_at(const struct adev_sender *sender)
 {
 	uint64_t patience = sender->round_trip_ns + 4 * sender->deviation_ns;
-	uint32_t doublings = sender->probes < 8 ? sender->probes : 8;
+	uint32_t doublings = sender->probes + sender->caution;
 
 	if (patience > PROBE_TRIPS * sender->shortest_ns)
 		patience = PROBE_TRIPS * sender->shortest_ns;
@@ -44,7 +45,8 @@ static uint64_t probe_at(const struct adev_sender *sender)
 		patience = UNKNOWN_PROBE_NS;
 	else if (patience < LEAST_PROBE_NS)
 		patience = LEAST_PROBE_NS;
-	return sender->tried_ns + (patience << doublings);
+	return sender->tried_ns +
+	       (patience << (doublings < 8 ? doublings : 8));
 }
 
 void adev_sender_go_back(struct adev_qp *qp, enum adev_back why)
@@ -147,8 +149,13 @@ void adev_sender_progress(struct adev_qp *qp, uint64_t before, uint64_t again)
 	struct adev_sender *sender = qp->remote->sender;
 	uint64_t answered = sender->oldest - before;
 
-	if (sender->was_silent && sender->oldest > again)
+	if (sender->was_silent && sender->oldest > again) {
 		sender->window = sender->before_silence;
+		if (sender->caution < MOST_CAUTION)
+			sender->caution++;
+	} else if (sender->was_silent && sender->caution) {
+		sender->caution--;
+	}
 	sender->was_silent = false;
 	sender->retries = 0;
 	sender->probes = 0;

@@ -294,7 +294,11 @@ void played_original(struct played *played, uint32_t psn, uint64_t original)
 
 void played_pass(struct played *played, uint64_t ns)
 {
-	atomic_fetch_add(&adev_clock_simulated_ns, ns);
+	struct adev_qp *qp = two_qp_of(played->qp);
+
+	if (atomic_fetch_add(&adev_clock_simulated_ns, ns) + ns >=
+	    atomic_load(&qp->timer_ns))
+		atomic_store(&qp->timer_due, true);
 	run(played);
 }
 

@@ -362,6 +362,33 @@ static void a_local_error_completes_in_its_turn(void **state)
 	played_stop(&played);
 }
 
+/* The failure of an earlier one, which then does not come about, does not make
+ * anybody forget it. */
+static void a_local_error_is_not_forgotten(void **state)
+{
+	struct played played;
+	struct two_request request;
+	struct arnica_hw_data_segment *segment;
+
+	start(&played, state);
+	(void)send_bytes(&played, 8);
+	(void)send_bytes(&played, 8);
+	request = played_request(&played, ARNICA_HW_OP_SEND, 0, 8);
+	request.sge[0].lkey = arnica_to_le32(0xdead00);
+	(void)played_post(&played, &request);
+	segment = (void *)((char *)two_entry(played.qp, TWO_SEND, 1) +
+			   ARNICA_HW_WQE_HEADER_BYTES);
+	segment->length = arnica_to_le32(9);
+	played_nak(&played, PSN, ROCE_NAK_SEQUENCE);
+	played_forget(&played);
+	played_ack(&played, at(1));
+	played_none(&played);
+	played_completed(&played, 0, ARNICA_HW_STATUS_SUCCESS);
+	played_completed(&played, 1, ARNICA_HW_STATUS_SUCCESS);
+	played_completed(&played, 2, ARNICA_HW_STATUS_LOC_PROT_ERR);
+	played_stop(&played);
+}
+
 /* Sixteen packets at first, with a request for an answer each half window. */
 static void the_window_holds_back(void **state)
 {
@@ -475,6 +502,7 @@ int main(void)
 		two_test(a_region_that_is_gone_meanwhile_fails),
 		two_test(an_acknowledgement_comes_before_the_failure),
 		two_test(a_local_error_completes_in_its_turn),
+		two_test(a_local_error_is_not_forgotten),
 		two_test(the_window_holds_back),
 		two_test(each_window_asks_for_an_answer),
 		two_test(more_messages_than_are_remembered_wait),

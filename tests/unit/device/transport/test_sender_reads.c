@@ -460,6 +460,36 @@ static void a_repeated_request_ends_where_it_ended(void **state)
 	played_stop(&played);
 }
 
+/* Also when the window has become smaller than the request: the responder,
+ * which perhaps never saw it, must not take its parts for requests. */
+static void a_small_window_does_not_cut_a_repeated_request(void **state)
+{
+	const uint32_t bytes = 12 * MTU;
+	struct played played;
+	const struct played_packet *packet;
+	uint32_t i;
+
+	start(&played, state);
+	(void)played_send(&played, ARNICA_HW_OP_READ, 0, bytes);
+	played_forget(&played);
+	played_pass(&played, 10 * PLAYED_MS); /* nothing came */
+	assert_true(played_sender(&played)->window.packets < 8);
+	packet = played_expect(&played, ROCE_READ_REQUEST, PSN);
+	assert_int_equal(packet->packet.dma_length, 8 * MTU);
+	played_none(&played);
+	respond(&played, PSN, 0, bytes, 0, 8);
+	played_pass(&played, 100 * PLAYED_MS);
+	played_forget(&played);
+	played_pass(&played, 100 * PLAYED_MS);
+	packet = played_expect(&played, ROCE_READ_REQUEST, at(1));
+	assert_int_equal(packet->packet.dma_length, 7 * MTU);
+	for (i = 1; i < 8; i++)
+		respond(&played, PSN, i, bytes, 1, 8);
+	packet = played_expect(&played, ROCE_READ_REQUEST, at(8));
+	assert_int_equal(packet->packet.dma_length, 4 * MTU);
+	played_stop(&played);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -478,6 +508,7 @@ int main(void)
 		two_test(a_read_response_to_an_atomic_is_bad),
 		two_test(a_key_that_is_gone_is_not_written_by),
 		two_test(a_repeated_request_ends_where_it_ended),
+		two_test(a_small_window_does_not_cut_a_repeated_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
