@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,7 @@ void fixture_leave(struct fixture_function *made)
 struct child {
 	enum fixture_end end;
 	int report_fd;
+	sem_t reported;
 };
 
 static void *run_agent(void *opaque)
@@ -118,6 +120,7 @@ static void *run_agent(void *opaque)
 		adev_directory_leave(function.directory, function.function);
 	if (write(child->report_fd, &function, sizeof(function)) < 0)
 		_exit(1);
+	sem_post(&child->reported);
 	/* Directly: ThreadSanitizer's _exit() sleeps for a second first. */
 	if (child->end == FIXTURE_EXIT)
 		syscall(SYS_exit_group, 0);
@@ -128,13 +131,16 @@ static void *run_agent(void *opaque)
 
 static void run_child(enum fixture_end end, int report_fd)
 {
-	struct child child = { end, report_fd };
+	struct child child = { .end = end, .report_fd = report_fd };
 	const struct timespec moment = { .tv_nsec = 50000000 };
 	pthread_t agent;
 
+	sem_init(&child.reported, 0, 0);
 	if (pthread_create(&agent, NULL, run_agent, &child) != 0)
 		_exit(1);
 	if (end == FIXTURE_EXEC) {
+		while (sem_wait(&child.reported) != 0)
+			;
 		nanosleep(&moment, NULL);
 		execlp("sleep", "sleep", "60", (char *)NULL);
 		_exit(1);
