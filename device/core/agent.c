@@ -190,9 +190,8 @@ static void *run(void *unused)
 		/* In a simulation the test alone says what happens when. */
 		left = !adev_clock_is_simulated() && adev_adapter_serve();
 		deadline = left ? adev_now_ns() + ADEV_MS_NS :
-			   adev_clock_is_simulated() ?
-				  ADEV_NEVER_NS :
-				  adev_adapter_deadline();
+			   adev_clock_is_simulated() ? ADEV_NEVER_NS :
+						       adev_adapter_deadline();
 		/* A look at everything else, then at the packets again. */
 		if (adev_adapter_is_lively())
 			deadline = 0;

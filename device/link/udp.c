@@ -14,6 +14,7 @@
 #include "link/group_lock.h"
 #include "link/hand_on.h"
 #include "link/udp_state.h"
+#include "link/witness.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -80,10 +81,14 @@ static int open_receiver(struct adev_udp *udp)
 	udp->receiver = adev_udp_receiver_create();
 	if (!udp->receiver)
 		return ENOMEM;
+	error = ENOMEM;
+	udp->witness = adev_witness_create();
+	if (!udp->witness)
+		goto err_receiver;
 	error = adev_hand_on_open(udp);
 	if (error) {
 		complain("cannot make a private socket", error);
-		goto err_receiver;
+		goto err_witness;
 	}
 	error = adev_group_join(udp);
 	if (error)
@@ -92,6 +97,8 @@ static int open_receiver(struct adev_udp *udp)
 
 err_private:
 	adev_hand_on_close(udp);
+err_witness:
+	adev_witness_destroy(udp->witness);
 err_receiver:
 	adev_udp_receiver_destroy(udp->receiver);
 	return error;
@@ -147,6 +154,7 @@ static void forget(void *lower)
 	if (udp->receive_fd >= 0)
 		close(udp->receive_fd);
 	adev_hand_on_close(udp);
+	adev_witness_destroy(udp->witness);
 	close_senders(udp);
 	adev_udp_receiver_destroy(udp->receiver);
 	free(udp);
@@ -162,6 +170,14 @@ static void close_udp(void *lower)
 {
 	adev_group_leave(lower);
 	forget(lower);
+}
+
+static bool agrees(void *lower, const struct adev_datagram *datagram,
+		   uint16_t ip_id)
+{
+	struct adev_udp *udp = lower;
+
+	return adev_witness_agrees(udp->witness, datagram, ip_id);
 }
 
 static void maintain(void *lower, uint64_t now_ns)
@@ -205,6 +221,7 @@ const struct adev_wire_ops adev_udp_ops = {
 	.receive = adev_udp_receive,
 	.descriptors = descriptors,
 	.close = close_udp,
+	.agrees = agrees,
 	.hand_on = adev_hand_on,
 	.maintain = maintain,
 	.deadline = deadline,

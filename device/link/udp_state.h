@@ -28,6 +28,7 @@ struct adev_udp_sender {
 };
 
 struct adev_udp_receiver; /* udp_receive.c */
+struct adev_witness;
 struct adev_handed_on;	  /* hand_on.c */
 
 struct adev_udp {
@@ -42,6 +43,7 @@ struct adev_udp {
 	struct adev_udp_receiver *receiver;
 	int private_fd; /* for what other members hand on */
 	struct adev_handed_on *handed_on;
+	struct adev_witness *witness;
 	uint32_t handed_seen;	 /* of the slot's count, when all was taken */
 	_Atomic bool look_there; /* the agent slept on private_fd too */
 	uint64_t stray_again_ns;

@@ -152,6 +152,9 @@ static bool has_good_icrc(struct adev_wire *wire,
 		ip_id = datagram->segment;
 		break;
 	case ROCE_ICRC_SOME_ID:
+		if (ip_id >= ADEV_TRUST_SEGMENTS && wire->ops->agrees &&
+		    !wire->ops->agrees(wire->lower, datagram, ip_id))
+			return false;
 		break;
 	case ROCE_ICRC_WRONG:
 		return false;

@@ -53,6 +53,10 @@ struct adev_wire_ops {
 
 	/* These may be NULL. */
 
+	/* The ICRC says that the datagram had this identification, which is
+	 * none of those that are expected. False: it is known not to. */
+	bool (*agrees)(void *lower, const struct adev_datagram *datagram,
+		       uint16_t ip_id);
 	/* Is this packet, which was checked, another function's? Then it is on
 	 * its way there. */
 	bool (*hand_on)(void *lower, const struct adev_datagram *datagram,

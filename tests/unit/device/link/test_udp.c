@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/ip.h>
 #include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -386,6 +387,69 @@ static void a_bit_that_flips_is_seen(void **state)
 	close(fd);
 }
 
+/* A packet with an IP header of its own: this identification, and an ICRC that
+ * counts on that one. */
+static void send_raw(int fd, uint32_t qpn, uint16_t id, uint16_t icrc_id)
+{
+	struct {
+		struct iphdr ip;
+		struct udphdr udp;
+		uint8_t payload[128];
+	} packet = { 0 };
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	uint32_t length = good_packet(packet.payload, qpn, 0xd000, icrc_id);
+	uint32_t bytes = (uint32_t)offsetof(typeof(packet), payload) + length;
+
+	packet.ip.version = 4;
+	packet.ip.ihl = 5;
+	packet.ip.id = htons(id);
+	packet.ip.frag_off = htons(0x4000);
+	packet.ip.ttl = 64;
+	packet.ip.protocol = IPPROTO_UDP;
+	packet.ip.saddr = htonl(INADDR_LOOPBACK);
+	packet.ip.daddr = htonl(INADDR_LOOPBACK);
+	packet.udp.source = htons(0xd000);
+	packet.udp.dest = htons(ROCE_UDP_PORT);
+	packet.udp.len = htons((uint16_t)(sizeof(packet.udp) + length));
+	assert_int_equal(
+		sendto(fd, &packet, bytes, 0, (const void *)&to, sizeof(to)),
+		bytes);
+}
+
+/* As rdma_rxe does it: the witness sees the identification. */
+static void where_permitted_every_identification_is_checked(void **state)
+{
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->a);
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	uint32_t qpn, i;
+
+	if (fd < 0) {
+		puts("raw sockets are not permitted");
+		skip();
+	}
+	wire_open_or_skip(fn);
+	qpn = wire_qpn(fn);
+	send_raw(fd, qpn, 0x4000, 0x4000);
+	wire_wait(fn, NULL, 1);
+	for (i = 1; i < 40; i++) {
+		send_raw(fd, qpn, (uint16_t)(0x4000 + i),
+			 (uint16_t)(0x4000 + i));
+		wire_wait(fn, NULL, i + 1);
+	}
+	wire_forget_arrivals();
+	/* Corrupted so that another identification would make it right. */
+	send_raw(fd, qpn, 0x5000, 0x5001);
+	expect_refused(fn, 1);
+	send_raw(fd, qpn, 0x5002, 0x5002);
+	wire_wait(fn, NULL, 1);
+	assert_int_equal(counter(&fn->counters.wire_bad_icrc), 1);
+	close(fd);
+}
+
 static void packets_for_qp_0_and_1_are_counted(void **state)
 {
 	struct two *two = *state;
@@ -609,6 +673,7 @@ int main(void)
 		udp_test(huge_datagrams_are_refused_and_counted),
 		udp_test(every_truncation_is_refused_and_counted),
 		udp_test(a_bit_that_flips_is_seen),
+		udp_test(where_permitted_every_identification_is_checked),
 		udp_test(packets_for_qp_0_and_1_are_counted),
 		udp_test(icmp_errors_do_not_break_the_sockets),
 		udp_test(the_agent_drains_when_nobody_polls),

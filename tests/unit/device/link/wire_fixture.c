@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,9 @@ struct wire_arrival wire_arrivals[WIRE_MAX_ARRIVALS];
 _Atomic uint32_t wire_num_arrivals;
 _Atomic uint32_t wire_num_settles;
 
+/* Of two functions one may be drained by the test and one by the agent. */
+static pthread_mutex_t arrivals_lock = PTHREAD_MUTEX_INITIALIZER;
+
 void __wrap_adev_transport_receive(struct adev_function *fn,
 				   const struct adev_arrival *arrival);
 bool __wrap_adev_transport_settle(struct adev_function *fn, bool answers_only);
@@ -26,16 +30,20 @@ void __wrap_adev_transport_receive(struct adev_function *fn,
 				   const struct adev_arrival *arrival)
 {
 	struct wire_arrival *kept;
+	uint32_t index;
 
-	assert_true(wire_num_arrivals < WIRE_MAX_ARRIVALS);
-	kept = &wire_arrivals[wire_num_arrivals];
+	pthread_mutex_lock(&arrivals_lock);
+	index = atomic_load(&wire_num_arrivals);
+	assert_true(index < WIRE_MAX_ARRIVALS);
+	kept = &wire_arrivals[index];
 	kept->fn = fn;
 	kept->arrival = *arrival;
 	if (arrival->packet.payload_bytes <= sizeof(kept->payload))
 		memcpy(kept->payload, arrival->packet.payload,
 		       arrival->packet.payload_bytes);
 	kept->arrival.packet.payload = kept->payload;
-	wire_num_arrivals++;
+	atomic_store(&wire_num_arrivals, index + 1);
+	pthread_mutex_unlock(&arrivals_lock);
 }
 
 bool __wrap_adev_transport_settle(struct adev_function *fn, bool answers_only)
@@ -157,6 +165,8 @@ uint32_t wire_qpn(struct adev_function *fn)
 
 void wire_forget_arrivals(void)
 {
-	wire_num_arrivals = 0;
-	wire_num_settles = 0;
+	pthread_mutex_lock(&arrivals_lock);
+	atomic_store(&wire_num_arrivals, 0);
+	atomic_store(&wire_num_settles, 0);
+	pthread_mutex_unlock(&arrivals_lock);
 }
