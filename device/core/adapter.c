@@ -209,12 +209,8 @@ bool adev_adapter_follow(void)
 	struct adev_function *fn;
 	bool any = false;
 
-	for (fn = first_function(); fn; fn = next_function(fn)) {
-		if (!adev_wire_is_lively(fn))
-			continue;
-		(void)adev_function_serve(fn);
-		any = true;
-	}
+	for (fn = first_function(); fn; fn = next_function(fn))
+		any |= adev_wire_follow(fn);
 	return any;
 }
 

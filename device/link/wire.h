@@ -77,6 +77,9 @@ bool adev_wire_serve(struct adev_function *fn);
  * again than sleep? */
 bool adev_wire_is_lively(const struct adev_function *fn);
 
+/* Then serves the function; if nothing comes, a few times only. */
+bool adev_wire_follow(struct adev_function *fn);
+
 /* For the agent, before it sleeps: which of the wire's descriptors it shall
  * watch; how many. If none, *deadline is brought forward to when it shall ask
  * again. */

@@ -69,7 +69,6 @@ bool adev_wire_serve(struct adev_function *fn)
 		    LIVELY_PACKETS)
 			wire->lively = LIVELY_LOOKS;
 	}
-	wire->lively -= wire->lively != 0;
 	return left;
 }
 
@@ -78,6 +77,17 @@ bool adev_wire_is_lively(const struct adev_function *fn)
 	const struct adev_wire *wire = adev_wire_of(fn);
 
 	return wire && wire->lively;
+}
+
+bool adev_wire_follow(struct adev_function *fn)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+
+	if (!wire || !wire->lively)
+		return false;
+	wire->lively--;
+	(void)adev_function_serve(fn);
+	return true;
 }
 
 static bool something_waits(struct adev_wire *wire)
@@ -167,14 +177,17 @@ uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
 	uint64_t now_ns = adev_now_ns();
 	uint32_t turn = atomic_load_explicit(&wire->turn, memory_order_relaxed);
 	bool kept_out = turn == wire->turn_seen;
+	bool watch;
 
 	look(wire, now_ns);
 	wire->turn_seen = turn;
 	/* Nobody has drained since: another thread is at it, or serves the
 	 * function. To watch what cannot be read would be to spin. */
-	if (max >= ADEV_WIRE_DESCRIPTORS && !wire->polled_busily && !kept_out)
-		return wire->ops->descriptors(wire->lower, fds);
-	if (*deadline > now_ns + PAUSE_NS)
+	watch = max >= ADEV_WIRE_DESCRIPTORS && !wire->polled_busily &&
+		!kept_out;
+	/* What was put off, or left, does not make the sockets readable. */
+	if ((!watch || wire->owes || atomic_load(&fn->settling)) &&
+	    *deadline > now_ns + PAUSE_NS)
 		*deadline = now_ns + PAUSE_NS;
-	return 0;
+	return watch ? wire->ops->descriptors(wire->lower, fds) : 0;
 }

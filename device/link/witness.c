@@ -19,6 +19,8 @@
 /* An IP header with options, UDP, BTH. */
 #define SNAP_BYTES (60u + 8u + ROCE_BTH_BYTES)
 #define BATCH 32u
+/* More than there is room for in the socket; in a flood some are not seen. */
+#define MAX_BATCHES 16u
 
 struct seen {
 	uint8_t source[4];
@@ -113,6 +115,7 @@ static void look(struct adev_witness *witness)
 	uint8_t bytes[BATCH][SNAP_BYTES];
 	struct iovec vectors[BATCH];
 	struct mmsghdr messages[BATCH];
+	uint32_t batches = 0;
 	long got, i;
 
 	do {
@@ -127,7 +130,7 @@ static void look(struct adev_witness *witness)
 			      MSG_DONTWAIT, NULL);
 		for (i = 0; i < got; i++)
 			keep(witness, bytes[i], messages[i].msg_len);
-	} while (got == (long)BATCH);
+	} while (got == (long)BATCH && ++batches < MAX_BATCHES);
 }
 
 static bool is_of(const struct seen *seen, const struct adev_datagram *datagram)
