@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Datagrams between queue pairs of two functions: what arrives, what is lost,
  * and what each loss costs. */
+#include <pthread.h>
 #include <string.h>
 
 #include "core/clock.h"
@@ -562,6 +563,70 @@ static void a_destroyed_queue_pair_leaks_nothing(void **state)
 	assert_ok(two_destroy(&two->qp_b));
 }
 
+#define THREADS 4u
+#define EACH 500u
+
+struct sender {
+	pthread_t thread;
+	struct two *two;
+	struct two_qp qp;
+	uint32_t num_done;
+};
+
+/* Without assertions, which belong to the main thread. */
+static void *send_many(void *argument)
+{
+	struct sender *sender = argument;
+	uint64_t until = adev_now_ns() + 20000 * ADEV_MS_NS;
+	uint32_t i;
+
+	for (i = 0; i < EACH; i++) {
+		const struct two_request request = two_datagram(
+			&sender->two->a, 0, 64, ah, &sender->two->qp_b, QKEY);
+		struct two_completion completion;
+
+		(void)two_send(&sender->qp, &request);
+		while (!two_poll(&sender->qp, TWO_SEND, &completion))
+			if (adev_now_ns() > until)
+				return NULL;
+		sender->num_done += completion.status ==
+				    ARNICA_HW_STATUS_SUCCESS;
+	}
+	return NULL;
+}
+
+/* All of them arrive, each in a receive of its own. */
+static void threads_send_to_one_receiver_at_once(void **state)
+{
+	struct two *two = *state;
+	struct two_wish wish = datagram_wish();
+	struct sender senders[THREADS];
+	uint32_t i;
+
+	assert_ok(two_destroy(&two->qp_b));
+	wish.recv_depth = THREADS * EACH;
+	make(&two->qp_b, &two->b, &wish);
+	for (i = 0; i < THREADS * EACH; i++)
+		(void)two_receive(&two->qp_b, i % 1000 * 128, 128);
+	for (i = 0; i < THREADS; i++) {
+		senders[i] = (struct sender){ .two = two };
+		make(&senders[i].qp, &two->a, &wish);
+	}
+	for (i = 0; i < THREADS; i++)
+		assert_ok(pthread_create(&senders[i].thread, NULL, send_many,
+					 &senders[i]));
+	for (i = 0; i < THREADS * EACH; i++)
+		assert_int_equal(two_expect(&two->qp_b, TWO_RECEIVE,
+					    ARNICA_HW_STATUS_SUCCESS)
+					 .wqe_index,
+				 i);
+	for (i = 0; i < THREADS; i++) {
+		assert_ok(pthread_join(senders[i].thread, NULL));
+		assert_int_equal(senders[i].num_done, EACH);
+	}
+	two_check(two->b.buffer + GRH, 64, 0);
+}
+
 #define datagram_test(function)                                                \
 	cmocka_unit_test_setup_teardown(function, setup, two_teardown)
 
@@ -592,6 +657,7 @@ int main(void)
 			a_sender_that_died_with_the_lock_holds_up_nobody),
 		datagram_test(what_a_dead_sender_delivered_is_not_overwritten),
 		datagram_test(a_sender_that_is_stopped_is_waited_for_once),
+		datagram_test(threads_send_to_one_receiver_at_once),
 		datagram_test(a_function_that_ended_is_let_go),
 		datagram_test(
 			a_destroyed_queue_pair_leaks_nothing),
