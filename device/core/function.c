@@ -372,9 +372,27 @@ static bool leads_to(struct adev_qp *qp, uint32_t function, uint64_t generation)
 		qp->link.view->generation == generation;
 	if (leads)
 		atomic_store(&qp->peer_died, true);
-	adev_datagram_forget(qp, function, generation);
 	adev_exec_release(qp);
 	return leads;
+}
+
+/* Datagrams end with nobody; what they have mapped of it is let go. */
+static void forget(struct adev_function *fn, uint32_t function,
+		   uint64_t generation)
+{
+	uint32_t index;
+
+	pthread_mutex_lock(&fn->command_lock);
+	for (index = 0; index < fn->qp_scan_end; index++) {
+		struct adev_qp *qp = fn->qps[index];
+
+		if (!qp || !qp->destinations)
+			continue;
+		adev_qp_lock_send(qp);
+		adev_datagram_forget(qp, function, generation);
+		adev_exec_release(qp);
+	}
+	pthread_mutex_unlock(&fn->command_lock);
 }
 
 void adev_function_peer_died(struct adev_function *fn, uint32_t function,
@@ -386,6 +404,7 @@ void adev_function_peer_died(struct adev_function *fn, uint32_t function,
 	adev_inbox_reclaim(fn, function, generation);
 	/* It may have fired a CQ and not said so. */
 	adev_channels_rescan(fn);
+	forget(fn, function, generation);
 	/* An orderly exit makes no error. */
 	if (adev_directory_life(fn->directory, function, generation) ==
 	    ADEV_LIFE_CLOSED)

@@ -55,6 +55,18 @@ static bool wait_turn(uint32_t *spins, uint64_t *until, uint32_t timeout_ms)
 	return true;
 }
 
+/* A holder that died may have marked its completion ring and put it on no
+ * list: the host looks at every ring of the CQ. */
+static void look_everywhere(struct adev_function *fn,
+			    const struct adev_qp_shared *qp)
+{
+	uint32_t cq = qp->recv_cq;
+
+	if (cq < fn->view.layout.max_cq)
+		arnica_store32(&fn->view.cqs[cq].record.rescan, 1,
+			       memory_order_seq_cst);
+}
+
 int adev_qp_lock_owner(struct adev_function *fn, struct adev_qp_shared *qp,
 		       uint32_t timeout_ms)
 {
@@ -68,8 +80,10 @@ int adev_qp_lock_owner(struct adev_function *fn, struct adev_qp_shared *qp,
 		if (ADEV_LOCK_HOLDER(word) && !adev_qp_holder_alive(fn, word) &&
 		    atomic_compare_exchange_strong(
 			    &qp->lock, &word,
-			    ((word >> 32) + 1) << 32 | (self + 1u)))
+			    ((word >> 32) + 1) << 32 | (self + 1u))) {
+			look_everywhere(fn, qp);
 			return 0;
+		}
 		if (!wait_turn(&spins, &until, timeout_ms))
 			return EBUSY;
 	}

@@ -158,7 +158,9 @@ static enum adev_placed place_payload(struct adev_function *fn,
  * the entry. */
 static void skip_used(struct adev_link *link)
 {
-	while (adev_receive_posted(link) &&
+	uint32_t left = link->rq_mask + 1; /* whatever the segment says */
+
+	while (left-- && adev_receive_posted(link) &&
 	       adev_completion_published(&link->ring, link->qp->rq_head))
 		link->qp->rq_head++;
 }

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "core/adapter.h"
 #include "core/clock.h"
 #include "core/qp_lock.h"
 #include "domain/port.h"
@@ -552,6 +553,47 @@ static void a_function_that_ended_is_let_go(void **state)
 	expect_arrival(two, &two->qp_b, 8, 1);
 }
 
+static bool is_attached(uint32_t function, uint64_t generation)
+{
+	struct adev_peer_entry *entry;
+	bool found = false;
+
+	pthread_mutex_lock(&adev_adapter.lock);
+	for (entry = adev_adapter.peers; entry; entry = entry->next)
+		if (entry->view.function == function &&
+		    entry->view.generation == generation)
+			found = true;
+	pthread_mutex_unlock(&adev_adapter.lock);
+	return found;
+}
+
+/* Also when it left in good order: its memory would stay in use. */
+static void a_function_that_left_is_let_go(void **state)
+{
+	struct two *two = *state;
+	const struct two_wish wish = datagram_wish();
+	struct two_function third;
+	struct two_qp guest;
+	uint32_t function;
+	uint64_t generation;
+
+	assert_ok(two_function_open(&third));
+	make(&guest, &third, &wish);
+	function = two_function_of(&third)->view.function;
+	generation = two_function_of(&third)->view.generation;
+	(void)two_receive(&guest, 0, 4096);
+	send_to(two, &guest, 8);
+	expect_arrival(two, &guest, 8, 0);
+	two_function_close(&third);
+	assert_true(is_attached(function, generation));
+	adev_function_peer_died(two_function_of(&two->a), function, generation);
+	assert_false(is_attached(function, generation));
+	send_to(two, &guest, 8);
+	(void)two_expect(&two->qp_a, TWO_SEND, ARNICA_HW_STATUS_SUCCESS);
+	assert_int_equal(counters(two)->lost_no_qp, 1);
+	assert_int_equal(counters(two)->peers_died, 0);
+}
+
 static void a_destroyed_queue_pair_leaks_nothing(void **state)
 {
 	struct two *two = *state;
@@ -659,6 +701,7 @@ int main(void)
 		datagram_test(a_sender_that_is_stopped_is_waited_for_once),
 		datagram_test(threads_send_to_one_receiver_at_once),
 		datagram_test(a_function_that_ended_is_let_go),
+		datagram_test(a_function_that_left_is_let_go),
 		datagram_test(
 			a_destroyed_queue_pair_leaks_nothing),
 	};

@@ -3,10 +3,12 @@
  * of packets. */
 #include <string.h>
 
+#include "core/qp_lock.h"
 #include "domain/port.h"
 #include "two_wire.h"
 
 #define QKEY 0x11111111u
+#define DEAD_FUNCTION 500u /* no slot that was ever used */
 #define GRH ARNICA_HW_GRH_BYTES
 #define UD_SEND ((uint8_t)ROCE_UD | (uint8_t)ROCE_SEND_ONLY)
 #define UD_SEND_IMM ((uint8_t)ROCE_UD | (uint8_t)ROCE_SEND_ONLY_IMM)
@@ -223,6 +225,23 @@ static void a_receiver_that_was_reset_takes_packets_again(void **state)
 	expect_arrival(wire);
 }
 
+/* It may have marked the ring and put it on no list; the host looks again. */
+static void a_local_sender_that_died_does_not_hide_what_comes(void **state)
+{
+	struct two_wire *wire = *state;
+	struct roce_packet packet = packet_for(wire);
+	struct arnica_hw_cq_record *cq = wire->two.b.cq_record[TWO_RECEIVE];
+
+	wire->a.held = true;
+	(void)two_receive(&wire->two.qp_b, 0, 4096);
+	assert_int_equal(arnica_load32(&cq->rescan, memory_order_relaxed), 0);
+	assert_true(adev_qp_try_lock(two_shared_of(&wire->two.qp_b),
+				     DEAD_FUNCTION));
+	put(wire, &packet);
+	expect_arrival(wire);
+	assert_int_equal(arnica_load32(&cq->rescan, memory_order_relaxed), 1);
+}
+
 /* Nothing is sent again and nothing stops. */
 static void a_wire_that_loses_costs_messages(void **state)
 {
@@ -257,6 +276,8 @@ int main(void)
 		datagram_test(what_does_not_fit_is_lost),
 		datagram_test(a_receive_that_is_too_short_costs_itself),
 		datagram_test(a_receiver_that_was_reset_takes_packets_again),
+		datagram_test(
+			a_local_sender_that_died_does_not_hide_what_comes),
 		datagram_test(a_wire_that_loses_costs_messages),
 	};
 
