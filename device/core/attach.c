@@ -384,8 +384,6 @@ __attribute__((destructor)) static void leave_all(void)
 	struct adev_function *fn;
 
 	while ((fn = adev_adapter.functions)) {
-		/* What the program has seen is acknowledged. */
-		(void)adev_wire_drain(fn, 0);
 		arnica_store32(&fn->view.header->state,
 			       ARNICA_HW_SEGMENT_CLOSED, memory_order_seq_cst);
 		(void)adev_wire_drain(fn, 0); /* acknowledgements put off */

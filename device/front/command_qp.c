@@ -15,7 +15,6 @@
 #include "front/objects.h"
 #include "link/wire.h"
 #include "transport/datagram.h"
-#include "transport/receiver.h"
 #include "transport/remote.h"
 
 #define EAGER_MIN_BYTES 8192u
@@ -376,7 +375,6 @@ static void withdraw(struct adev_function *fn, struct adev_qp *qp)
 	__atomic_store_n(&fn->qps[qp->index], NULL, __ATOMIC_RELEASE);
 	adev_settle_never(qp);
 	adev_wire_quiesce(fn);
-	adev_receiver_flush(qp);
 	adev_qp_lock_send(qp);
 	adev_function_unwait(fn, qp);
 	adev_sched_remove(&fn->scheduler, qp);

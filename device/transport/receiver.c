@@ -229,8 +229,6 @@ void adev_receiver_request(struct adev_qp *qp,
 		return;
 	}
 	take(qp, arrival, &after);
-	adev_receiver_of(qp)->num_since++;
-	adev_receiver_of(qp)->wakes |= after.completed;
 	adev_qp_unlock(qp->shared);
 	if (after.completed)
 		adev_completion_notify(&qp->recv_ring, &after.completion);

@@ -27,8 +27,8 @@ void adev_receiver_request(struct adev_qp *qp,
  * are under way. True: there is more to send, call again soon. */
 bool adev_receiver_settle(struct adev_qp *qp);
 
-/* Before the QP is destroyed or leaves its state: what was acknowledged to the
- * program is acknowledged to the peer. No responder lock held. */
+/* Before the QP goes to RESET or ERR: what the program has seen is acknowledged
+ * to the peer. No responder lock held. */
 void adev_receiver_flush(struct adev_qp *qp);
 
 #endif

@@ -8,7 +8,6 @@
 
 #include <infiniband/verbs.h>
 
-#include "core/agent.h"
 #include "core/qp_lock.h"
 #include "dma/guard.h"
 #include "tpt/tpt.h"
@@ -159,33 +158,15 @@ static void send_refusal(struct adev_qp *qp, struct adev_batch *batch,
 	after->failed = true;
 }
 
-/*
- * A single message came, and the program that polls now may have an answer to
- * it: that one goes first, and the acknowledgement with the next poll. The
- * agent's turn is not followed by another one so soon.
- */
-static bool may_wait(struct adev_receiver *receiver)
-{
-	bool waits = receiver->ack_due && receiver->wakes &&
-		     receiver->num_since == 1 && !receiver->held &&
-		     !receiver->refusal.due && !receiver->gap_due &&
-		     !adev_agent_is_self();
-
-	receiver->held = waits;
-	receiver->wakes = false;
-	receiver->num_since = 0;
-	return waits;
-}
-
 /* Everything that is due, in order; true when it was too much for one turn. */
-static bool respond(struct adev_qp *qp, struct adev_batch *batch, bool now,
+static bool respond(struct adev_qp *qp, struct adev_batch *batch,
 		    struct adev_aftermath *after)
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	uint32_t expected = qp->shared->expected_psn & ROCE_PSN_MASK;
 	bool gap;
 
-	if (!send_responses(qp, batch) || (may_wait(receiver) && !now))
+	if (!send_responses(qp, batch))
 		return true;
 	gap = receiver->gap_due &&
 	      roce_psn_distance(receiver->gap_newest, expected) >= 0;
@@ -206,27 +187,23 @@ static bool respond(struct adev_qp *qp, struct adev_batch *batch, bool now,
 	return false;
 }
 
-static bool settle(struct adev_qp *qp, struct adev_batch *batch, bool now)
+bool adev_receiver_settle(struct adev_qp *qp)
 {
+	struct adev_batch *batch = adev_wire_batch(qp->fn);
 	struct adev_aftermath after = { .failed = false };
 	bool more = false;
 
+	if (!batch)
+		return false;
 	if (!adev_receiver_lock(qp))
 		return true;
 	if (adev_receiver_listens(qp))
-		more = respond(qp, batch, now, &after);
+		more = respond(qp, batch, &after);
 	adev_qp_unlock(qp->shared);
 	if (after.failed)
 		adev_responder_call_owner(&qp->fn->view, qp->index,
 					  ADEV_QP_NEEDS_ERROR);
 	return more;
-}
-
-bool adev_receiver_settle(struct adev_qp *qp)
-{
-	struct adev_batch *batch = adev_wire_batch(qp->fn);
-
-	return batch && settle(qp, batch, false);
 }
 
 void adev_receiver_flush(struct adev_qp *qp)
@@ -235,11 +212,10 @@ void adev_receiver_flush(struct adev_qp *qp)
 
 	if (!atomic_load(&qp->remote))
 		return;
+	(void)adev_receiver_settle(qp);
 	batch = adev_wire_batch(qp->fn);
-	if (!batch)
-		return;
-	(void)settle(qp, batch, true);
-	adev_batch_send(batch);
+	if (batch)
+		adev_batch_send(batch);
 }
 
 void adev_receiver_congested(struct adev_qp *qp, uint64_t now_ns)

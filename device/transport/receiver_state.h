@@ -85,9 +85,6 @@ struct adev_receiver {
 	uint32_t gap_newest; /* the newest of them */
 
 	bool ack_due;
-	bool held;          /* it was put off once already */
-	bool wakes;         /* a receive completed since the last turn */
-	uint32_t num_since; /* packets since the last turn */
 	struct adev_refusal refusal;
 	uint64_t next_cnp_ns;
 

@@ -409,11 +409,8 @@ static void write_from(struct two_end *held, const struct roce_packet *packet,
 	memcpy(envelope.destination, datagram.path.destination, 16);
 	roce_icrc_seal(&envelope, datagram.bytes, datagram.length);
 	enqueue(held->other, &datagram, 0);
-	if (held->corked)
-		return;
-	/* Twice, as a program polls on: see receiver_respond.c. */
-	two_work(held->other->function);
-	two_work(held->other->function);
+	if (!held->corked)
+		two_work(held->other->function);
 }
 
 void two_wire_write(struct two_end *held, const struct roce_packet *packet,

@@ -289,50 +289,6 @@ static void the_first_message_in_rtr_raises_its_event(void **state)
 	assert_int_equal(two_async(&two->b, false), -1);
 }
 
-/* What the program answers goes first: it polls on when it has done so. */
-static void the_acknowledgement_of_a_lone_message_waits_for_a_poll(void **state)
-{
-	struct two_wire *wire = *state;
-
-	wire->a.corked = true;
-	(void)two_receive(qp_b(wire), 0, 64);
-	script_put(wire, ROCE_SEND_ONLY, SCRIPT_PSN, 8, 1);
-	two_work(&wire->two.b);
-	script_expect_silence(wire);
-	assert_int_equal(two_shared_of(qp_b(wire))->msn, 1);
-	two_work(&wire->two.b);
-	script_expect_ack(wire, SCRIPT_PSN, 1);
-	two_work(&wire->two.b);
-	script_expect_silence(wire);
-}
-
-/* Who has seen a message and ends, owes its sender the acknowledgement. */
-static void it_is_not_lost_when_the_qp_ends(void **state)
-{
-	uint32_t i;
-
-	for (i = 0; i < 3; i++) {
-		struct two_wire *wire;
-
-		assert_ok(script_setup(state));
-		wire = *state;
-		wire->a.corked = true;
-		(void)two_receive(qp_b(wire), 0, 64);
-		script_put(wire, ROCE_SEND_ONLY, SCRIPT_PSN, 8, 1);
-		two_work(&wire->two.b);
-		script_expect_silence(wire);
-		if (i == 0)
-			assert_ok(two_destroy(qp_b(wire)));
-		else
-			assert_ok(two_to_state(qp_b(wire),
-					       i == 1 ? ARNICA_HW_QPS_RESET :
-							ARNICA_HW_QPS_ERR));
-		script_expect_ack(wire, SCRIPT_PSN, 1);
-		script_expect_silence(wire);
-		assert_ok(two_wire_teardown(state));
-	}
-}
-
 /* Congestion on the way: the sender is told, at most once in 50 us. */
 static void without_marks_nobody_is_told_of_congestion(void **state)
 {
@@ -377,9 +333,6 @@ int main(void)
 		script_test(an_acknowledgement_waits_for_responses_before_it),
 		script_test(numbers_go_around),
 		two_wire_test(the_first_message_in_rtr_raises_its_event),
-		script_test(
-			the_acknowledgement_of_a_lone_message_waits_for_a_poll),
-		cmocka_unit_test(it_is_not_lost_when_the_qp_ends),
 		script_test(without_marks_nobody_is_told_of_congestion),
 		script_test(marked_packets_are_told_of_now_and_then),
 	};
