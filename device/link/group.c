@@ -191,17 +191,18 @@ void adev_group_refresh(struct adev_udp *udp, uint64_t now_ns)
 {
 	struct adev_directory *directory = udp->fn->directory;
 	uint32_t places;
-	int lock;
+	int lock, error;
 
 	if (now_ns < atomic_load(&udp->refresh_ns))
 		return;
 	atomic_store(&udp->refresh_ns, ADEV_NEVER_NS);
 	if (udp->receive_fd < 0)
 		return;
-	if (adev_group_lock(SHORT_PATIENCE_NS, &lock)) {
+	error = adev_group_lock(SHORT_PATIENCE_NS, &lock);
+	if (error == EBUSY)
 		adev_group_expect(udp, now_ns + FIRST_RETRY_NS);
+	if (error)
 		return;
-	}
 	if (adev_group_settled(directory, &places))
 		atomic_store(&udp->retry_ns, FIRST_RETRY_NS);
 	else if (now_ns >= udp->probe_again_ns)
