@@ -9,6 +9,8 @@
 #include "core/qp_lock.h"
 #include "domain/directory.h"
 #include "domain/log.h"
+#include "domain/port.h"
+#include "domain/port_interface.h"
 #include "exec/exec.h"
 #include "transport/receiver.h"
 #include "transport/sender.h"
@@ -68,6 +70,31 @@ static int set_path(struct adev_qp *qp, const struct adev_path *path)
 	return error;
 }
 
+/* Packets are not fragmented: what does not fit would never arrive. Within the
+ * host they take another way. */
+static int check_mtu(const struct adev_qp *qp, const struct adev_path *path,
+		     uint32_t code)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+	struct arnica_bus_gid source;
+	uint32_t index, largest;
+
+	if (adev_port_is_local(path->destination) ||
+	    adev_port_find(path->source, path->interface_index, &index) ||
+	    adev_port_gid(index, &source) || !source.interface_mtu)
+		return 0;
+	largest = adev_port_path_mtu(source.interface_mtu);
+	if (code <= largest)
+		return 0;
+	if (!atomic_flag_test_and_set(&said))
+		adev_log_error("qp 0x%x: packets of path MTU %u do not fit "
+			       "through %s, whose MTU is %u: ask for a path "
+			       "MTU of at most %u",
+			       qp->qpn, 128u << code, source.interface_name,
+			       source.interface_mtu, 128u << largest);
+	return EINVAL;
+}
+
 int adev_remote_connect(struct adev_qp *qp,
 			const struct arnica_hw_qp_attributes *attributes)
 {
@@ -82,6 +109,9 @@ int adev_remote_connect(struct adev_qp *qp,
 	path.source_port =
 		adev_path_port(path.flow_label, qp->qpn,
 			       arnica_from_le32(attributes->dest_qpn));
+	error = check_mtu(qp, &path, arnica_from_le32(attributes->path_mtu));
+	if (error)
+		return error;
 	error = adev_wire_open(qp->fn);
 	if (error)
 		return error == ENOMEM || error == EMFILE || error == ENFILE ?

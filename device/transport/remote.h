@@ -29,7 +29,8 @@ struct adev_remote {
 /*
  * INIT to RTR, before any lock is taken: where does the destination of these
  * attributes live? 0: qp->remote says it. Opens the wire when it is needed.
- * ENETUNREACH: other host, and no wire; EINVAL: no such source GID; ENOMEM.
+ * ENETUNREACH: other host, and no wire; EINVAL: no such source GID, or the path
+ * MTU does not fit its interface; ENOMEM.
  */
 int adev_remote_connect(struct adev_qp *qp,
 			const struct arnica_hw_qp_attributes *attributes)
