@@ -209,7 +209,9 @@ void adev_sender_schedule(struct adev_qp *qp)
 	uint64_t timeout = timeout_ns(qp), at = ADEV_NEVER_NS;
 
 	if (sender->ready_ns) {
+		/* This one will be needed, whoever polls or not. */
 		at = sender->ready_ns;
+		adev_function_left_work(qp->fn, at);
 	} else if (sender->oldest < sender->next && timeout != ADEV_NEVER_NS) {
 		at = probe_at(sender);
 		if (at > sender->heard_ns + timeout)
