@@ -228,6 +228,7 @@ static void take_segment(struct adev_udp_receiver *receiver,
 	datagram->bytes = bytes + receiver->offset;
 	datagram->length = left < receiver->segment ? left : receiver->segment;
 	datagram->segment = (uint16_t)receiver->number++;
+	datagram->handed_on = false;
 	datagram->path = receiver->path;
 	receiver->offset += datagram->length;
 	if (datagram->length == left) {
