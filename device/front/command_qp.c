@@ -384,11 +384,6 @@ static void withdraw(struct adev_function *fn, struct adev_qp *qp)
 	atomic_flag_clear(&fn->serving);
 }
 
-/*
- * Takes the QP out of its peer's reach. A live peer that was stopped in the
- * middle of a message still has the rings in its hands: they are then not used
- * again until the function ends, and the caller need not wait for it.
- */
 /* Entries that nobody will poll any more do not fill a CQ that counts. */
 static void uncount(const struct adev_ring *ring, uint32_t written)
 {
@@ -408,6 +403,11 @@ static void uncount(const struct adev_ring *ring, uint32_t written)
 					    memory_order_relaxed));
 }
 
+/*
+ * Takes the QP out of its peer's reach. A live peer that was stopped in the
+ * middle of a message still has the rings in its hands: they are then not used
+ * again until the function ends, and the caller need not wait for it.
+ */
 static bool make_unreachable(struct adev_function *fn, struct adev_qp *qp)
 {
 	struct adev_qp_shared *shared = qp->shared;

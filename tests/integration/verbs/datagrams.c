@@ -7,6 +7,7 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "vt.h"
@@ -644,6 +645,89 @@ static void senders_that_are_killed_harm_nobody(void)
 	vt_end_close(&b);
 }
 
+/* Where a delivery can be cut off, in its order. */
+static const char *const points[] = {
+	"datagram_locked", "datagram_admitted", "completion_before_publish",
+	"completion_published", "receive_consumed", "ready_queued",
+	"ready_linked", "ready_pushed", "event_fired", "event_marked",
+	"event_summarised", "datagram_unlocking",
+};
+
+/* Without fault points compiled in, it comes to its end. */
+static void send_until_the_point(int fd, void *argument)
+{
+	struct many many;
+
+	setenv("ARNICA_FAULT_POINT", argument, 1);
+	open_sender(fd, &many);
+	vt_sync(fd);
+	for (uint64_t i = 0; i < 300; i++)
+		send_number(&many, i, 8);
+	_exit(0);
+}
+
+/* The receiver sleeps between two messages, so that events are fired, too. */
+static void receive_some(unsigned int count)
+{
+	while (count--) {
+		struct ibv_wc wc;
+		int got;
+
+		VT_EQUAL(ibv_req_notify_cq(b.recv_cq, 0), 0);
+		got = ibv_poll_cq(b.recv_cq, 1, &wc);
+		while (!got) {
+			wait_for_a_datagram(b.channel);
+			got = ibv_poll_cq(b.recv_cq, 1, &wc);
+		}
+		VT_EQUAL(got, 1);
+		VT_STATUS(&wc, IBV_WC_SUCCESS);
+		vt_recv(&b, wc.wr_id, wc.wr_id * ROOM, ROOM);
+	}
+}
+
+/* True when it was killed there. */
+static bool dies_at(const char *point, int count, const struct many *many)
+{
+	char fault[64];
+	struct vt_peer victim;
+	int status;
+
+	snprintf(fault, sizeof(fault), "%s:%d:kill", point, count);
+	victim = vt_fork(send_until_the_point, fault);
+	vt_tell(victim.fd, many, sizeof(*many));
+	vt_sync(victim.fd);
+	while (waitpid(victim.pid, &status, WNOHANG) == 0)
+		receive_some(1);
+	close(victim.fd);
+	receive_some(40);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+static void a_sender_that_dies_at_a_point_harms_nobody(void)
+{
+	struct vt_wish wish = datagram_wish();
+	struct vt_peer lasting = vt_fork(send_for_ever, NULL);
+	struct many many = { .number = 0 };
+	unsigned int died = 0;
+
+	wish.channel = true;
+	vt_end_open(&b, &wish);
+	be_ready(&b);
+	many.receiver = vt_address_of(&b);
+	for (uint64_t i = 0; i < 64; i++)
+		vt_recv(&b, i, i * ROOM, ROOM);
+	vt_tell(lasting.fd, &many, sizeof(many));
+	vt_sync(lasting.fd);
+	for (size_t i = 0; i < sizeof(points) / sizeof(*points); i++)
+		for (int count = 1; count < 20; count += 7)
+			died += dies_at(points[i], count, &many);
+	kill(lasting.pid, SIGKILL);
+	if (!died)
+		vt_skip("this build has no fault points");
+	printf("      %u died\n", died);
+	vt_end_close(&b);
+}
+
 int main(int argc, char **argv)
 {
 	const struct vt_case cases[] = {
@@ -662,6 +746,8 @@ int main(int argc, char **argv)
 		  a_hundred_senders_reach_one_receiver, 120 },
 		{ "senders_that_are_killed_harm_nobody",
 		  senders_that_are_killed_harm_nobody, 120 },
+		{ "a_sender_that_dies_at_a_point_harms_nobody",
+		  a_sender_that_dies_at_a_point_harms_nobody, 120 },
 		{ NULL, NULL, 0 },
 	};
 
