@@ -119,9 +119,8 @@ struct adev_qp_shared {
 	uint32_t error_cause;            /* enum arnica_hw_status, at ERROR */
 	uint32_t async_event;            /* enum ibv_event_type at ERROR */
 	uint32_t established;            /* a message came: COMM_EST raised */
-	_Atomic uint32_t uses_receive;   /* with `uses`: receive entry's index */
+	_Atomic uint32_t uses_more[3]; /* with `uses`; up to the first zero */
 	_Atomic uint64_t uses; /* what the holder of `lock` is going to touch */
-	uint32_t reserved1[2];
 	/* line 3: set by peers at any time */
 	ADEV_LINE _Atomic uint32_t needs; /* enum adev_qp_needs */
 	_Atomic uint32_t waiter;          /* function + 1 that waits for receive */

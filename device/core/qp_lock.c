@@ -8,8 +8,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <arnica/hw/wqe.h>
-
 #include "core/cancel.h"
 #include "core/clock.h"
 #include "core/function.h"
@@ -99,53 +97,34 @@ struct quiesce {
 	bool fenced;    /* every thread of the machine has passed a barrier */
 };
 
-/* Does the receive entry name the region? It is the owner's own memory. */
-static bool entry_names(struct adev_function *fn,
-			const struct adev_qp_shared *qp, uint32_t receive,
-			uint32_t index)
-{
-	uint32_t slots = qp->rq_slots, stride = qp->rq_stride, i;
-	const struct arnica_hw_data_segment *segments = adev_view_at(
-		&fn->view, qp->rq_offset, (uint64_t)slots * stride);
-
-	if (!segments || !slots || stride < sizeof(*segments))
-		return true; /* not what this process laid out */
-	segments += (size_t)(receive & (slots - 1)) *
-		    (stride / sizeof(*segments));
-	for (i = 0; i < stride / sizeof(*segments); i++) {
-		uint32_t stag = arnica_from_le32(segments[i].lkey);
-
-		if (stag == ARNICA_HW_LKEY_END)
-			break;
-		if (adev_tpt_index(stag) == index)
-			return true;
-	}
-	return false;
-}
-
 enum use {
 	USE_UNKNOWN, /* nothing was announced */
 	USE_THIS,
 	USE_OTHER,
 };
 
+static bool is_this(const struct quiesce *quiesce, uint32_t stag)
+{
+	return stag == ADEV_USES_ANY || adev_tpt_index(stag) == quiesce->index;
+}
+
 static enum use announced(const struct quiesce *quiesce,
 			  struct adev_qp_shared *qp, uint64_t word)
 {
 	uint64_t uses = atomic_load_explicit(&qp->uses, memory_order_acquire);
-	uint32_t stag = (uint32_t)uses;
-	bool this;
+	uint32_t stag = (uint32_t)uses, i = 0;
 
 	if (uses >> 32 != word >> 32)
 		return USE_UNKNOWN;
-	if (stag == ADEV_USES_RECEIVE)
-		this = entry_names(quiesce->fn, qp,
-				   atomic_load_explicit(&qp->uses_receive,
-							memory_order_relaxed),
-				   quiesce->index);
-	else
-		this = adev_tpt_index(stag) == quiesce->index;
-	return this ? USE_THIS : USE_OTHER;
+	while (!is_this(quiesce, stag)) {
+		if (i == ADEV_USES_MAX - 1)
+			return USE_OTHER;
+		stag = atomic_load_explicit(&qp->uses_more[i++],
+					    memory_order_relaxed);
+		if (!stag)
+			return USE_OTHER;
+	}
+	return USE_THIS;
 }
 
 /*

@@ -29,10 +29,11 @@
 #define ADEV_LOCK_ANNOUNCES 0x80000000u
 #define ADEV_LOCK_HOLDER(word) ((uint32_t)(word) & ~ADEV_LOCK_ANNOUNCES)
 
-/* Word `uses`: the count of the lock word above, below it the STag of a region,
- * or this for the regions of the receive entry `uses_receive`. With the count of
- * another acquisition it says nothing. */
-#define ADEV_USES_RECEIVE 0u
+/* Word `uses`: the count of the lock word above, below it the STag of a region;
+ * more of them follow in `uses_more`. With the count of another acquisition it
+ * says nothing. */
+#define ADEV_USES_MAX 4u
+#define ADEV_USES_ANY UINT32_MAX /* more than there is room for */
 
 static inline void adev_pause(void)
 {
@@ -74,27 +75,31 @@ static inline bool adev_qp_try_lock_announcing(struct adev_qp_shared *qp,
 }
 
 /*
- * Announces the region `stag`, once for each acquisition and before the key is
- * checked. H2: no fence follows, for this is on the path of every message; who
- * deregisters makes up for it with membarrier() when it meets a holder that has
- * announced nothing yet.
+ * Announces `count` regions (1 to ADEV_USES_MAX), once for each acquisition and
+ * before their keys are checked. H2: no fence follows, for this is on the path of
+ * every message; who deregisters makes up for it with membarrier() when it meets
+ * a holder that has announced nothing yet.
  */
-static inline void adev_qp_announce(struct adev_qp_shared *qp, uint32_t stag)
+static inline void adev_qp_announce_list(struct adev_qp_shared *qp,
+					 const uint32_t *stags, uint32_t count)
 {
 	uint64_t word = atomic_load_explicit(&qp->lock, memory_order_relaxed);
+	uint32_t i;
 
-	atomic_store_explicit(&qp->uses, (word & ~0xffffffffull) | stag,
+	for (i = 1; i < count; i++)
+		atomic_store_explicit(&qp->uses_more[i - 1], stags[i],
+				      memory_order_relaxed);
+	if (count < ADEV_USES_MAX)
+		atomic_store_explicit(&qp->uses_more[count - 1], 0,
+				      memory_order_relaxed);
+	atomic_store_explicit(&qp->uses, (word & ~0xffffffffull) | stags[0],
 			      memory_order_release);
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-/* The same for all regions of the receive entry with index `receive`. */
-static inline void adev_qp_announce_receive(struct adev_qp_shared *qp,
-					    uint32_t receive)
+static inline void adev_qp_announce(struct adev_qp_shared *qp, uint32_t stag)
 {
-	atomic_store_explicit(&qp->uses_receive, receive,
-			      memory_order_relaxed);
-	adev_qp_announce(qp, ADEV_USES_RECEIVE);
+	adev_qp_announce_list(qp, &stag, 1);
 }
 
 /*

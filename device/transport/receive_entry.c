@@ -23,6 +23,27 @@ bool adev_receive_posted(struct adev_link *link)
 	return producer != responder->rq_head;
 }
 
+/* So that a holder that is stopped keeps the regions of this entry only. */
+static void announce(const struct adev_link *link,
+		     const struct arnica_hw_data_segment *segments)
+{
+	uint32_t stags[ADEV_USES_MAX], count = 0, i;
+
+	for (i = 0; i < link->rq_max_sge; i++) {
+		uint32_t stag = arnica_from_le32(segments[i].lkey);
+
+		if (stag == ARNICA_HW_LKEY_END)
+			break;
+		if (count == ADEV_USES_MAX) {
+			stags[0] = ADEV_USES_ANY;
+			break;
+		}
+		stags[count++] = stag;
+	}
+	if (count)
+		adev_qp_announce_list(link->qp, stags, count);
+}
+
 enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
 					  struct adev_gather *into)
 {
@@ -30,7 +51,7 @@ enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
 		link->rq +
 		(size_t)(link->qp->rq_head & link->rq_mask) * link->rq_stride;
 
-	adev_qp_announce_receive(link->qp, link->qp->rq_head);
+	announce(link, entry);
 	return adev_gather_segments(link->view, link->pd, entry,
 				    link->rq_max_sge,
 				    ARNICA_HW_ACCESS_LOCAL_WRITE, into);
