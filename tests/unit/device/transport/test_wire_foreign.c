@@ -188,7 +188,8 @@ static void a_qp_is_destroyed_while_it_answers(void **state)
 	(void)two_wire_settle(wire, 1000000);
 	while (two_wire_read(&wire->a, &answer))
 		sent++;
-	assert_in_range(sent, 1, 99);
+	/* All of them, if the agent was quicker than the command. */
+	assert_in_range(sent, 1, 100);
 }
 
 /* Local by addresses and not forced on the wire: no packets at all. */
