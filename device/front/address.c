@@ -33,8 +33,7 @@ static uint32_t mtu_bytes(const struct arnica_hw_qp_attributes *attributes,
 
 	if (here)
 		return LARGEST_MTU_BYTES;
-	if (arnica_from_le32(attributes->is_global) &&
-	    !adev_port_gid(arnica_from_le32(attributes->sgid_index), &source) &&
+	if (!adev_port_gid(arnica_from_le32(attributes->sgid_index), &source) &&
 	    source.interface_mtu)
 		return 128u << adev_port_path_mtu(source.interface_mtu);
 	adev_port_read(&port);
@@ -50,9 +49,8 @@ adev_address_resolve(uint32_t port,
 
 	if (port < 1 || port > ADEV_NUM_PORTS || !fields_fit(attributes))
 		return ARNICA_HW_COMMAND_INVALID;
-	if (arnica_from_le32(attributes->is_global) ?
-		    !memcmp(attributes->dgid, no_gid, sizeof(no_gid)) :
-		    arnica_from_le32(attributes->dlid) != 0)
+	if (!arnica_from_le32(attributes->is_global) ||
+	    !memcmp(attributes->dgid, no_gid, sizeof(no_gid)))
 		return ARNICA_HW_COMMAND_INVALID;
 	error = adev_remote_path(attributes, &way->path);
 	if (error)

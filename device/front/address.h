@@ -12,9 +12,9 @@
 #define ADEV_NUM_PORTS 1u
 
 /*
- * The way that an address vector describes. Without a GRH that is the own port,
- * of LID 0. INVALID: no such port, another LID, a field that is too large for
- * its header, no destination, or an empty entry of the GID table.
+ * The way that an address vector describes. INVALID: no such port, no GRH (RoCE
+ * has no other addresses), a field that is too large for its header, no
+ * destination, or an empty entry of the GID table.
  */
 enum arnica_hw_command_status
 adev_address_resolve(uint32_t port,

@@ -415,6 +415,9 @@ static void bad_requests_are_refused(void)
 	VT_EQUAL(vt_post_send(&a, &wr), EINVAL);
 	VT_CHECK(!ibv_create_ah(a.pd, &attr)); /* to nobody */
 	VT_EQUAL(errno, EINVAL);
+	attr = (struct ibv_ah_attr){ .port_num = 1 }; /* RoCE needs a GID */
+	VT_CHECK(!ibv_create_ah(a.pd, &attr));
+	VT_EQUAL(errno, EINVAL);
 	attr = address_of(&(union ibv_gid){ .raw = { 1 } });
 	attr.port_num = 2;
 	VT_CHECK(!ibv_create_ah(a.pd, &attr));
