@@ -30,7 +30,7 @@ static bool admit(const struct adev_link *link,
 static bool assemble(const struct adev_delivery *delivery, char *to)
 {
 	memcpy(to, delivery->grh, sizeof(delivery->grh));
-	return adev_gather_read(delivery->payload, 0, to + sizeof(delivery->grh),
+	return adev_gather_read(delivery->payload, 0, to + ARNICA_HW_GRH_BYTES,
 				delivery->payload->bytes);
 }
 

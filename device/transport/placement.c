@@ -105,7 +105,8 @@ static enum adev_verdict not_ready(struct adev_qp *qp)
 	}
 	/* The host stores its index and then looks at `waiting`, both
 	 * sequentially consistent: one of us sees the other. */
-	return adev_receive_posted(link) ? ADEV_VERDICT_LATER : ADEV_VERDICT_RNR;
+	return adev_receive_posted(link) ? ADEV_VERDICT_LATER :
+					   ADEV_VERDICT_RNR;
 }
 
 static enum adev_verdict of_dma(enum adev_dma_result result)

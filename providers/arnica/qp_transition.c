@@ -17,7 +17,8 @@
 #define RC_ALWAYS                                                              \
 	(IBV_QP_ALT_PATH | IBV_QP_ACCESS_FLAGS | IBV_QP_MIN_RNR_TIMER |        \
 	 IBV_QP_PATH_MIG_STATE)
-#define UC_ALWAYS (IBV_QP_ALT_PATH | IBV_QP_ACCESS_FLAGS | IBV_QP_PATH_MIG_STATE)
+#define UC_ALWAYS                                                              \
+	(IBV_QP_ALT_PATH | IBV_QP_ACCESS_FLAGS | IBV_QP_PATH_MIG_STATE)
 #define UD_ALWAYS IBV_QP_QKEY
 
 /* What a QP is made for, before it is connected. */

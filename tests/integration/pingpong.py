@@ -187,13 +187,14 @@ PINGPONGS = {
 }
 
 
-# ibv_ud_pingpong cannot check the data, its size must fit the MTU, and an address
-# handle needs a GID on every RoCE device.
+# The size of ibv_ud_pingpong must fit the MTU, and an address handle needs a GID
+# on every RoCE device.
 OTHER_PINGPONGS = {
     "ibv_uc_pingpong": (["-n", "10000"], ["-g", "0", "-e", "-n", "1000"],
                         ["-m", "4096", "-s", "100000", "-n", "500"]),
-    "ibv_ud_pingpong": (["-g", "0", "-n", "10000"], ["-g", "0", "-e", "-n", "1000"],
-                        ["-g", "0", "-s", "200", "-n", "5000"]),
+    "ibv_ud_pingpong": (["-g", "0", "-n", "10000"],
+                        ["-g", "0", "-e", "-n", "1000"],
+                        ["-g", "0", "-c", "-s", "200", "-n", "5000"]),
 }
 
 

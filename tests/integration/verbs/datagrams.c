@@ -608,7 +608,7 @@ static void send_for_ever(int fd, void *argument)
 		send_number(&many, i, 8);
 }
 
-/* Senders are killed in the middle, again and again; whoever is left goes on. */
+/* Senders are killed in the middle, again and again; who is left goes on. */
 static void senders_that_are_killed_harm_nobody(void)
 {
 	struct vt_wish wish = datagram_wish();

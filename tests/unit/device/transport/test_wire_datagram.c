@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Datagrams over the wire: the packet of each message, and what a receiver makes
- * of packets. */
+/* Datagrams over the wire: the packet of each message, and what a receiver
+ * makes of packets. */
 #include <string.h>
 
 #include "core/qp_lock.h"

@@ -199,7 +199,8 @@ static void wr_functions_of_other_types_are_not_supported(void **state)
 			 0);
 	assert_int_equal(create_error(IBV_QPT_UD, IBV_QP_EX_WITH_RDMA_WRITE),
 			 EOPNOTSUPP);
-	assert_int_equal(create_error(IBV_QPT_UC, IBV_QP_EX_WITH_RDMA_WRITE), 0);
+	assert_int_equal(create_error(IBV_QPT_UC, IBV_QP_EX_WITH_RDMA_WRITE),
+			 0);
 	assert_int_equal(create_error(IBV_QPT_UC, IBV_QP_EX_WITH_RDMA_READ),
 			 EOPNOTSUPP);
 	assert_int_equal(create_error(IBV_QPT_UC,
