@@ -12,12 +12,14 @@ a summary, and gives the exit status that ctest expects (77: all skipped).
 
 import argparse
 import ctypes
+import functools
 import itertools
 import os
 import pathlib
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -278,6 +280,16 @@ def wait_listening(process, port, timeout=30):
         time.sleep(0.002)
 
 
+@functools.lru_cache
+def loopback_host():
+    """A bare chroot has no /etc/hosts, and nobody there knows localhost."""
+    try:
+        socket.getaddrinfo("localhost", None, socket.AF_INET)
+        return "localhost"
+    except OSError:
+        return "127.0.0.1"
+
+
 class Pair:
     """A stock tool as a server and, once it listens, the same as a client."""
 
@@ -294,7 +306,7 @@ class Pair:
         try:
             wait_listening(self.server, self.port)
             self.client = (client_environment or environment).start(
-                line + list(client) + ["localhost"], "client",
+                line + list(client) + [loopback_host()], "client",
                 use_terminal=use_terminal, variables=variables)
         except BaseException:
             self.end()
