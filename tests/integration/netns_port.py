@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+"""Connections between two hosts whose network goes away and comes back."""
+
+import pathlib
+import time
+
+import harness
+import netns
+from harness import check
+
+
+def flap(host):
+    """The host's cable, out and in again."""
+    host.do(f"ip link set {host.link} down")
+    time.sleep(0.1)
+    host.do(f"ip link set {host.link} up")
+
+
+def on_the_wire(host):
+    """Has somebody there a socket on port 4791?"""
+    return any(":12B7 " in pathlib.Path(f"/proc/{host.pid}/net/{table}")
+               .read_text() for table in ("udp", "udp6"))
+
+
+def started(network, pair):
+    """Until both sides have connected their queue pairs."""
+    deadline = time.monotonic() + 60
+    while not (on_the_wire(network.a) and on_the_wire(network.b)):
+        check(all(side.running() for side in pair.sides()),
+              f"ended\n{pair.tail()}")
+        check(time.monotonic() < deadline, f"no connection\n{pair.tail()}")
+        time.sleep(0.01)
+    time.sleep(0.2)
+
+
+def pingpong(network, count):
+    """Its connections wait half a second for an answer, in seven times."""
+    return network.pair("ibv_rc_pingpong", ["-n", str(count), "-c"])
+
+
+def short_failures_are_bridged(network):
+    """The kernel takes a second to use the link again; the connections have
+    eight times one for an answer."""
+    pair = network.pair("ib_send_bw", ["-u", "18", "-D", "8", "-f", "1"])
+    try:
+        started(network, pair)
+        flap(network.a)
+        time.sleep(1.5)
+        flap(network.b)
+    finally:
+        pair.finish(120)
+
+
+def lasting_failure_ends_connections(network):
+    pair = pingpong(network, 100000000)
+    try:
+        started(network, pair)
+        network.a.do(f"ip link set {network.a.link} down")
+        for side in pair.sides():
+            check(side.wait(120) != 0, f"it went on\n{side.tail()}")
+            check("retry exceeded" in side.output() or
+                  "retry counter exceeded" in side.output(),
+                  f"another error\n{side.tail()}")
+    finally:
+        pair.end()
+        network.a.do(f"ip link set {network.a.link} up")
+
+
+def removed_address_ends_connections(network):
+    pair = pingpong(network, 100000000)
+    try:
+        started(network, pair)
+        network.a.do(f"ip addr del {network.a.ipv4}/24 dev {network.a.link}")
+        check(pair.client.wait(120) != 0, f"it went on\n{pair.tail()}")
+        check("retry exceeded" in pair.client.output() or
+              "retry counter exceeded" in pair.client.output(),
+              f"another error\n{pair.tail()}")
+    finally:
+        pair.end()
+        network.a.do(f"ip addr add {network.a.ipv4}/24 dev {network.a.link}")
+
+
+def everything_works_again(network):
+    network.run("ibv_rc_pingpong", ["-n", "300", "-c"])
+
+
+CASES = (
+    short_failures_are_bridged,
+    lasting_failure_ends_connections,
+    removed_address_ends_connections,
+    everything_works_again,
+)
+
+
+def main():
+    args = harness.arguments(__doc__.splitlines()[0])
+    harness.need_program("ibv_rc_pingpong")
+    harness.need_program("ib_send_bw")
+    netns.inside()
+    environment = harness.environment_of(args)
+    report = harness.Report("failing networks")
+    for case in CASES:
+        name = case.__name__.replace("_", " ")
+        if args.only and args.only not in name:
+            continue
+        with netns.Network(environment) as network:
+            report.case(name, case, network)
+    return report.finish()
+
+
+if __name__ == "__main__":
+    harness.main_guard(main)
