@@ -270,7 +270,7 @@ static uint64_t inode_of_file(void)
 static void without_descriptors_it_fails_and_leaves_the_file_alone(void **state)
 {
 	uint64_t inode;
-	char left[8];
+	char left[16];
 	int status;
 
 	(void)state;
