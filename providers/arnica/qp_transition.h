@@ -16,11 +16,11 @@ struct arnica_qp_transition {
 	int optional;
 };
 
-/* The row of a change between two states, both at most IBV_QPS_ERR, of a QP of
- * type RC, UC or UD. */
-const struct arnica_qp_transition *arnica_qp_transition(enum ibv_qp_type type,
-							enum ibv_qp_state from,
-							enum ibv_qp_state to);
+/* What a change between two states takes; not valid for types other than RC, UC
+ * and UD, and for numbers that are no state. */
+struct arnica_qp_transition arnica_qp_transition(enum ibv_qp_type type,
+						 enum ibv_qp_state from,
+						 enum ibv_qp_state to);
 
 /* True when `mask` is what the change from one state to the other permits. */
 bool arnica_qp_transition_check(enum ibv_qp_type type, enum ibv_qp_state from,

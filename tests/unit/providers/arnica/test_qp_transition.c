@@ -55,7 +55,7 @@ static void legal_changes_are_those_of_the_specification(void **state)
 		assert_int_equal(arnica_qp_transition(kind->type,
 						      (enum ibv_qp_state)from,
 						      (enum ibv_qp_state)to)
-					 ->valid,
+					 .valid,
 				 kind->legal[from][to] == 'y');
 }
 
@@ -75,23 +75,23 @@ static void what_is_out_of_range_is_refused(void **state)
 static void check_bits(enum ibv_qp_type type, enum ibv_qp_state from,
 		       enum ibv_qp_state to)
 {
-	const struct arnica_qp_transition *row =
+	const struct arnica_qp_transition row =
 		arnica_qp_transition(type, from, to);
 	int bit;
 
 	assert_true(arnica_qp_transition_check(type, from, to,
-					       row->required | IBV_QP_STATE));
+					       row.required | IBV_QP_STATE));
 	for (bit = 0; bit < HIGHEST_BIT; bit++) {
 		int flag = 1 << bit;
-		int mask = (row->required | IBV_QP_STATE) ^ flag;
+		int mask = (row.required | IBV_QP_STATE) ^ flag;
 		bool expected;
 
 		if (flag == IBV_QP_STATE)
 			expected = true;
-		else if (row->required & flag)
+		else if (row.required & flag)
 			expected = false;
 		else
-			expected = row->optional & flag;
+			expected = row.optional & flag;
 		assert_int_equal(
 			arnica_qp_transition_check(type, from, to, mask),
 			expected);
@@ -114,7 +114,7 @@ static void each_attribute_is_required_optional_or_refused(void **state)
 static int needed(enum ibv_qp_type type, enum ibv_qp_state from,
 		  enum ibv_qp_state to)
 {
-	return arnica_qp_transition(type, from, to)->required;
+	return arnica_qp_transition(type, from, to).required;
 }
 
 static void connecting_needs_what_the_man_page_lists(void **state)
