@@ -251,7 +251,7 @@ void adev_datagram_rest(struct adev_qp *qp)
 enum adev_progress adev_datagram_run(struct adev_qp *qp)
 {
 	/* A message that waited may have lost its regions meanwhile. */
-	if (qp->wait && !adev_requester_regions_hold(qp)) {
+	if (qp->wait && !adev_requester_regions_hold(qp, &qp->message)) {
 		adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
 		return ADEV_PROGRESS_ERROR;
 	}

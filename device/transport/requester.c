@@ -229,15 +229,14 @@ static enum adev_progress ignore(struct adev_qp *qp, enum adev_verdict verdict)
 	}
 }
 
-bool adev_requester_regions_hold(struct adev_qp *qp)
+bool adev_requester_regions_hold(struct adev_qp *qp,
+				 const struct adev_message *message)
 {
-	const struct adev_message *message = &qp->message;
-
 	if (adev_gather_holds(&qp->fn->view, qp->pd, &message->gather,
 			      message->local_access))
 		return true;
 	adev_count(&qp->fn->counters, local_protection);
-	arnica_trace_local_protection(qp->qpn, qp->head);
+	arnica_trace_local_protection(qp->qpn, message->index);
 	return false;
 }
 
@@ -246,7 +245,8 @@ enum adev_progress adev_requester_run(struct adev_qp *qp)
 	bool reliable = qp->type == ARNICA_HW_QP_RC;
 	enum adev_verdict verdict;
 
-	if ((qp->wait || qp->message.done) && !adev_requester_regions_hold(qp))
+	if ((qp->wait || qp->message.done) &&
+	    !adev_requester_regions_hold(qp, &qp->message))
 		return fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
 
 	switch (adev_link_resolve(qp)) {

@@ -36,9 +36,11 @@ enum adev_progress adev_requester_wait(struct adev_qp *qp, enum adev_wait why,
 				       uint64_t patience_ns, uint64_t again_ns);
 bool adev_requester_overdue(const struct adev_qp *qp, enum adev_wait why);
 
-/* A message that waited may have lost its regions meanwhile: false, and
- * counted. */
-bool adev_requester_regions_hold(struct adev_qp *qp) ARNICA_MUST_CHECK;
+/* A message that waited, or is sent again, may have lost its regions meanwhile:
+ * false, and counted. */
+bool adev_requester_regions_hold(struct adev_qp *qp,
+				 const struct adev_message *message)
+	ARNICA_MUST_CHECK;
 
 /* How long a message of an unreliable service waits for the destination's
  * lock: whoever has it was stopped, or wants a processor. */

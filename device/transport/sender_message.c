@@ -29,16 +29,6 @@ static enum arnica_hw_status read_again(struct adev_qp *qp,
 	return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
 }
 
-static bool keys_hold(struct adev_qp *qp, const struct adev_message *message)
-{
-	if (adev_gather_holds(&qp->fn->view, qp->pd, &message->gather,
-			      message->local_access))
-		return true;
-	adev_count(&qp->fn->counters, local_protection);
-	arnica_trace_local_protection(qp->qpn, message->index);
-	return false;
-}
-
 struct adev_message *adev_sender_content(struct adev_qp *qp,
 					 const struct adev_sent *sent,
 					 struct adev_reread *reread,
@@ -58,7 +48,8 @@ struct adev_message *adev_sender_content(struct adev_qp *qp,
 			return NULL;
 		*checked = sender->turn;
 	}
-	if (*checked != sender->turn && !keys_hold(qp, message)) {
+	if (*checked != sender->turn &&
+	    !adev_requester_regions_hold(qp, message)) {
 		*status = ARNICA_HW_STATUS_LOC_PROT_ERR;
 		return NULL;
 	}

@@ -315,7 +315,7 @@ enum adev_progress adev_sender_run_uc(struct adev_qp *qp)
 	uint64_t done = message->done / qp->path_mtu_bytes;
 	uint64_t first = qp->send_psn, packets;
 
-	if (message->done && !adev_requester_regions_hold(qp)) {
+	if (message->done && !adev_requester_regions_hold(qp, message)) {
 		adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
 		return ADEV_PROGRESS_ERROR;
 	}
