@@ -3,8 +3,6 @@
  * Advice about regions that page on demand: brings pages in before they are
  * needed. The statuses are those of ibv_advise_mr(3).
  */
-#include <errno.h>
-
 #include "front/command.h"
 #include "front/memory.h"
 #include "tpt/tpt.h"
@@ -23,17 +21,6 @@ static enum arnica_hw_command_status status_of(enum adev_tpt_verdict verdict)
 		break;
 	}
 	return ARNICA_HW_COMMAND_FAULT;
-}
-
-static enum arnica_hw_command_status bring_in(uint64_t address, uint64_t length,
-					      bool writable)
-{
-	int error = adev_memory_populate(address, length, writable);
-
-	if (!error)
-		return ARNICA_HW_COMMAND_OK;
-	return error == ENOMEM ? ARNICA_HW_COMMAND_NO_MEMORY :
-				 ARNICA_HW_COMMAND_FAULT;
 }
 
 ADEV_COMMAND_HANDLER(advise_mr)
@@ -65,5 +52,6 @@ ADEV_COMMAND_HANDLER(advise_mr)
 	 * present to the adapter. */
 	if (advice == ARNICA_HW_ADVICE_PREFETCH_NO_FAULT || !length)
 		return ARNICA_HW_COMMAND_OK;
-	return bring_in(address, length, writable);
+	return adev_command_status(
+		adev_memory_populate(address, length, writable));
 }

@@ -93,18 +93,12 @@ static enum arnica_hw_command_status check_region(
 
 static enum arnica_hw_command_status touch(const struct region *region)
 {
-	int error;
-
 	/* What pages on demand need not be there yet, nor ever. */
 	if (!region->length || region->access & ARNICA_HW_ACCESS_ON_DEMAND)
 		return ARNICA_HW_COMMAND_OK;
-	error = adev_memory_populate(region->address, region->length,
-				     region->access &
-					     ARNICA_HW_ACCESS_LOCAL_WRITE);
-	if (!error)
-		return ARNICA_HW_COMMAND_OK;
-	return error == ENOMEM ? ARNICA_HW_COMMAND_NO_MEMORY :
-				 ARNICA_HW_COMMAND_FAULT;
+	return adev_command_status(adev_memory_populate(
+		region->address, region->length,
+		region->access & ARNICA_HW_ACCESS_LOCAL_WRITE));
 }
 
 /* Numbers are handed out in order and permuted; entry zero is never used. */

@@ -55,6 +55,8 @@ enum arnica_hw_command_status adev_command_status(int error)
 	case EMFILE:
 	case ENFILE:
 		return ARNICA_HW_COMMAND_NO_FILES;
+	case EFAULT:
+		return ARNICA_HW_COMMAND_FAULT;
 	case EINVAL:
 		return ARNICA_HW_COMMAND_INVALID;
 	case EBUSY:
