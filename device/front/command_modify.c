@@ -96,22 +96,6 @@ static bool in_range(const struct arnica_hw_qp_attributes *attributes,
 	return true;
 }
 
-/* An address vector: without a GRH a packet can only go to the own port, whose
- * LID is zero. */
-static enum arnica_hw_command_status
-check_path(const struct arnica_hw_qp_attributes *attributes)
-{
-	struct adev_way way;
-
-	if (arnica_from_le32(attributes->sl) >= ADEV_CLASSES)
-		return ARNICA_HW_COMMAND_INVALID;
-	if (!arnica_from_le32(attributes->is_global))
-		return arnica_from_le32(attributes->dlid) ?
-			       ARNICA_HW_COMMAND_UNREACHABLE :
-			       ARNICA_HW_COMMAND_OK;
-	return adev_address_resolve(1, attributes, &way);
-}
-
 #define TAKE(bit, field)                                                       \
 	do {                                                                   \
 		if (mask & (bit))                                              \
@@ -298,20 +282,47 @@ static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
 		drain_remote(qp);
 }
 
+/* What an address vector comes to, for a QP in state `from`. Without a GRH a
+ * packet can only go to the own port, whose LID is zero; and where it takes no
+ * wire it needs no source address. */
+static enum arnica_hw_command_status find_way(
+	const struct adev_qp *qp, uint32_t from,
+	const struct arnica_hw_qp_attributes *attributes, struct adev_way *way)
+{
+	if (arnica_from_le32(attributes->sl) >= ADEV_CLASSES)
+		return ARNICA_HW_COMMAND_INVALID;
+	if (arnica_from_le32(attributes->is_global))
+		return adev_address_resolve(1, attributes, way);
+	if (arnica_from_le32(attributes->dlid))
+		return ARNICA_HW_COMMAND_UNREACHABLE;
+	way->here = adev_remote_is_here(attributes);
+	if (from == ARNICA_HW_QPS_INIT ? way->here : !qp->remote)
+		return ARNICA_HW_COMMAND_OK;
+	return adev_command_status(adev_remote_path(attributes, &way->path));
+}
+
 /* Where the peer is, and how it is reached; before the QP's locks are taken,
  * because interfaces are looked at and sockets opened. */
-static enum arnica_hw_command_status
-find_peer(struct adev_qp *qp, const struct arnica_hw_qp_attributes *new,
-	  uint32_t mask)
+static enum arnica_hw_command_status find_peer(
+	struct adev_qp *qp, const struct arnica_hw_qp_attributes *new)
 {
 	uint32_t from = atomic_load(&qp->shared->state);
+	bool connects = from == ARNICA_HW_QPS_INIT;
+	uint32_t peer = arnica_from_le32(connects ? new->dest_qpn :
+						    qp->attributes.dest_qpn);
+	struct adev_way way = { .here = false };
+	enum arnica_hw_command_status status = find_way(qp, from, new, &way);
 
-	if (!(mask & IBV_QP_AV) || qp->type == ARNICA_HW_QP_UD)
-		return ARNICA_HW_COMMAND_OK;
-	if (from == ARNICA_HW_QPS_INIT)
-		return adev_command_status(adev_remote_connect(qp, new));
-	return qp->remote ? adev_command_status(adev_remote_move(qp, new)) :
-			    ARNICA_HW_COMMAND_OK;
+	if (status || qp->type == ARNICA_HW_QP_UD)
+		return status;
+	way.path.source_port = adev_path_port(way.path.flow_label, qp->qpn,
+					      peer);
+	if (connects)
+		return adev_command_status(adev_remote_connect(
+			qp, &way, arnica_from_le32(new->path_mtu)));
+	return qp->remote ?
+		       adev_command_status(adev_remote_move(qp, &way.path)) :
+		       ARNICA_HW_COMMAND_OK;
 }
 
 ADEV_COMMAND_HANDLER(modify_qp)
@@ -330,9 +341,7 @@ ADEV_COMMAND_HANDLER(modify_qp)
 	if (!in_range(new, mask))
 		return ARNICA_HW_COMMAND_INVALID;
 	if (mask & IBV_QP_AV)
-		status = check_path(new);
-	if (!status)
-		status = find_peer(qp, new, mask);
+		status = find_peer(qp, new);
 	if (status)
 		return status;
 	adev_qp_lock_send(qp);

@@ -95,21 +95,14 @@ static int check_mtu(const struct adev_qp *qp, const struct adev_path *path,
 	return EINVAL;
 }
 
-int adev_remote_connect(struct adev_qp *qp,
-			const struct arnica_hw_qp_attributes *attributes)
+int adev_remote_connect(struct adev_qp *qp, const struct adev_way *way,
+			uint32_t path_mtu)
 {
-	struct adev_path path;
 	int error;
 
-	if (adev_remote_is_here(attributes))
+	if (way->here)
 		return set_path(qp, NULL);
-	error = adev_remote_path(attributes, &path);
-	if (error)
-		return error;
-	path.source_port =
-		adev_path_port(path.flow_label, qp->qpn,
-			       arnica_from_le32(attributes->dest_qpn));
-	error = check_mtu(qp, &path, arnica_from_le32(attributes->path_mtu));
+	error = check_mtu(qp, &way->path, path_mtu);
 	if (error)
 		return error;
 	error = adev_wire_open(qp->fn);
@@ -117,23 +110,17 @@ int adev_remote_connect(struct adev_qp *qp,
 		return error == ENOMEM || error == EMFILE || error == ENFILE ?
 			       error :
 			       ENETUNREACH;
-	return set_path(qp, &path);
+	return set_path(qp, &way->path);
 }
 
-int adev_remote_move(struct adev_qp *qp,
-		     const struct arnica_hw_qp_attributes *attributes)
+int adev_remote_move(struct adev_qp *qp, const struct adev_path *path)
 {
-	uint32_t peer = arnica_from_le32(qp->attributes.dest_qpn);
-	struct adev_path path;
-	int error = adev_remote_path(attributes, &path);
+	int error;
 
-	if (error)
-		return error;
-	path.source_port = adev_path_port(path.flow_label, qp->qpn, peer);
 	adev_qp_lock_send(qp);
 	error = adev_qp_lock_owner(qp->fn, qp->shared, MOVE_LOCK_MS);
 	if (!error) {
-		qp->remote_kept->path = path;
+		qp->remote_kept->path = *path;
 		adev_qp_unlock(qp->shared);
 	}
 	adev_exec_release(qp);

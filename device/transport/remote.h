@@ -9,6 +9,7 @@
 #define ADEV_TRANSPORT_REMOTE_H
 
 #include "link/wire.h"
+#include "transport/address_handle.h"
 #include "transport/qp.h"
 
 /* ECN bits of a traffic class, and congestion experienced (RFC 3168). */
@@ -27,20 +28,17 @@ struct adev_remote {
 };
 
 /*
- * INIT to RTR, before any lock is taken: where does the destination of these
- * attributes live? 0: qp->remote says it. Opens the wire when it is needed.
- * ENETUNREACH: other host, and no wire; EINVAL: no such source GID, or the path
- * MTU does not fit its interface; ENOMEM.
+ * INIT to RTR, before any lock is taken: the peer is where `way` leads to. 0:
+ * qp->remote says whether that is the wire, which is opened when it is needed.
+ * ENETUNREACH: other host, and no wire; EINVAL: the path MTU (enum ibv_mtu)
+ * does not fit the interface; ENOMEM.
  */
-int adev_remote_connect(struct adev_qp *qp,
-			const struct arnica_hw_qp_attributes *attributes)
-	ARNICA_MUST_CHECK;
+int adev_remote_connect(struct adev_qp *qp, const struct adev_way *way,
+			uint32_t path_mtu) ARNICA_MUST_CHECK;
 
-/* Another path for a QP with qp->remote (a drained one: SQD). EBUSY, or as
- * adev_remote_path(). */
+/* Another path for a QP with qp->remote (a drained one: SQD). EBUSY. */
 int adev_remote_move(struct adev_qp *qp,
-		     const struct arnica_hw_qp_attributes *attributes)
-	ARNICA_MUST_CHECK;
+		     const struct adev_path *path) ARNICA_MUST_CHECK;
 
 /* The QP is in no table any more, and nobody drains who saw it there. */
 void adev_remote_destroy(struct adev_qp *qp);
