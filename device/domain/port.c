@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "domain/gid.h"
 #include "domain/gids.h"
 #include "domain/interfaces.h"
 #include "domain/monitor.h"
@@ -308,21 +309,11 @@ int adev_port_find(const uint8_t gid[16], uint32_t interface_index,
 	return find_gid(gid, interface_index, index);
 }
 
-static bool is_mapped_127(const uint8_t gid[16])
-{
-	static const uint8_t mapped_127[13] = { [10] = 0xff, 0xff, 127 };
-
-	return memcmp(gid, mapped_127, sizeof(mapped_127)) == 0;
-}
-
 bool adev_port_is_local(const uint8_t gid[16])
 {
-	static const uint8_t loopback[16] = { [15] = 1 };
 	uint32_t index;
 
-	return is_mapped_127(gid) ||
-	       memcmp(gid, loopback, sizeof(loopback)) == 0 ||
-	       adev_port_find(gid, 0, &index) == 0;
+	return adev_gid_is_loopback(gid) || adev_port_find(gid, 0, &index) == 0;
 }
 
 enum adev_port_state adev_port_state(void)
@@ -395,7 +386,7 @@ static bool follows_loopback(const struct arnica_bus_port *at)
 
 	for (i = 0; i < at->num_gids; i++)
 		if (at->gids[i].interface_index == at->interface_index &&
-		    is_mapped_127(at->gids[i].raw))
+		    adev_gid_is_loopback(at->gids[i].raw))
 			return true;
 	return false;
 }

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "domain/gid.h"
 #include "domain/gids.h"
 #include "domain/port.h"
 
@@ -113,13 +114,6 @@ static uint32_t read_speed(const char *name)
 
 enum rank { NONE, LOOPBACK, REAL, REAL_IPV4 };
 
-static bool is_ipv4(const uint8_t raw[16])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	return memcmp(raw, mapped, sizeof(mapped)) == 0;
-}
-
 /* The best interface with a GID: the highest rank, then the first slot. */
 static const struct adev_interface *
 best_interface(const struct adev_interfaces *found,
@@ -138,9 +132,9 @@ best_interface(const struct adev_interfaces *found,
 		if (adev_gid_is_empty(gid) || !interface ||
 		    (running && !interface->running))
 			continue;
-		rank = interface->loopback  ? LOOPBACK :
-		       is_ipv4(gid->raw) ? REAL_IPV4 :
-					   REAL;
+		rank = interface->loopback	  ? LOOPBACK :
+		       adev_gid_is_ipv4(gid->raw) ? REAL_IPV4 :
+						    REAL;
 		if (rank > best_rank) {
 			best_rank = rank;
 			best = interface;

@@ -2,6 +2,7 @@
 /* Captures: the IP and UDP headers that a packet had, from its path. */
 #include <string.h>
 
+#include "domain/gid.h"
 #include "link/capture_state.h"
 
 #define IPV4_BYTES 20u
@@ -11,12 +12,10 @@
 #define PROTOCOL_UDP 17u
 #define DEFAULT_HOP_LIMIT 64u
 
-static const uint8_t mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
-
 static bool is_ipv4(const struct adev_path *path)
 {
-	return !memcmp(path->source, mapped_prefix, sizeof(mapped_prefix)) &&
-	       !memcmp(path->destination, mapped_prefix, sizeof(mapped_prefix));
+	return adev_gid_is_ipv4(path->source) &&
+	       adev_gid_is_ipv4(path->destination);
 }
 
 static void put16(uint8_t *at, uint32_t value)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/function.h"
+#include "domain/gid.h"
 #include "trace.h"
 
 #ifndef UDP_SEGMENT
@@ -135,7 +136,7 @@ static void compose(struct outgoing *out, uint32_t at, struct adev_frame *frame,
 		.msg_iovlen = 1,
 		.msg_control = out->controls[at],
 	};
-	if (adev_udp_is_ipv4(frame->path->destination))
+	if (adev_gid_is_ipv4(frame->path->destination))
 		address_ipv4(header, frame->path);
 	else
 		address_ipv6(header, frame->path);
@@ -277,7 +278,7 @@ void adev_udp_transmit(void *lower, struct adev_frame *frames, uint32_t count)
 	for (i = 0; i < count; i += run) {
 		const struct adev_path *path = frames[i].path;
 		struct adev_udp_sender *sender = sender_of(udp, path);
-		int fd = adev_udp_is_ipv4(path->destination) ? sender->fd4 :
+		int fd = adev_gid_is_ipv4(path->destination) ? sender->fd4 :
 							       sender->fd6;
 
 		run = run_length(frames + i, count - i);

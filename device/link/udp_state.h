@@ -79,11 +79,4 @@ void adev_udp_receiver_destroy(struct adev_udp_receiver *receiver);
 uint32_t adev_udp_receive(void *lower, struct adev_datagram *datagrams,
 			  uint32_t max, bool *more);
 
-static inline bool adev_udp_is_ipv4(const uint8_t address[16])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	return !__builtin_memcmp(address, mapped, sizeof(mapped));
-}
-
 #endif

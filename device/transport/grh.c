@@ -2,8 +2,9 @@
 /* IP headers in place of a GRH (IBTA annex A17.4.1; RFC 791, RFC 8200). */
 #include "transport/grh.h"
 
-#include <stdbool.h>
 #include <string.h>
+
+#include "domain/gid.h"
 
 #define IPV4_OFFSET 20u
 #define IPV4_BYTES 20u
@@ -13,13 +14,6 @@
 #define UDP_HEADER_BYTES 8u
 #define UDP_PROTOCOL 17u
 #define DEFAULT_HOP_LIMIT 64u /* of a system that was not told otherwise */
-
-static bool is_ipv4(const uint8_t gid[16])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	return !memcmp(gid, mapped, sizeof(mapped));
-}
 
 static void put16(uint8_t *bytes, uint32_t value)
 {
@@ -74,7 +68,7 @@ void adev_grh_emit(const struct adev_grh *grh,
 	uint8_t hop_limit = grh->hop_limit ? grh->hop_limit : DEFAULT_HOP_LIMIT;
 
 	memset(bytes, 0, ARNICA_HW_GRH_BYTES);
-	if (is_ipv4(grh->source) && is_ipv4(grh->destination))
+	if (adev_gid_is_ipv4(grh->source) && adev_gid_is_ipv4(grh->destination))
 		emit_ipv4(grh, hop_limit, bytes + IPV4_OFFSET);
 	else
 		emit_ipv6(grh, hop_limit, bytes);

@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "domain/gid.h"
 #include "domain/port.h"
 #include "transport/remote.h"
-
-static const uint8_t ipv4_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
 static bool switched_off(const char *name)
 {
@@ -40,16 +39,6 @@ bool adev_remote_is_here(const struct arnica_hw_qp_attributes *vector)
 	       adev_port_is_local(vector->dgid);
 }
 
-/* 127/8, or ::1. */
-static bool is_loopback(const uint8_t gid[16])
-{
-	static const uint8_t ipv6[16] = { [15] = 1 };
-
-	return !memcmp(gid, ipv6, sizeof(ipv6)) ||
-	       (!memcmp(gid, ipv4_prefix, sizeof(ipv4_prefix)) &&
-		gid[12] == 127);
-}
-
 bool adev_remote_has_neighbours(void)
 {
 	struct arnica_bus_port port;
@@ -60,7 +49,7 @@ bool adev_remote_has_neighbours(void)
 	adev_port_read(&port);
 	for (i = 0; i < port.num_gids; i++)
 		if (port.gids[i].interface_index &&
-		    !is_loopback(port.gids[i].raw))
+		    !adev_gid_is_loopback(port.gids[i].raw))
 			return true;
 	return false;
 }
@@ -77,8 +66,7 @@ static int any_source(struct arnica_bus_gid *source)
 	for (i = port.num_gids; i-- > 0;) {
 		/* The first of IPv4, or else the last of others. */
 		if (!port.gids[i].interface_index ||
-		    (!error && memcmp(port.gids[i].raw, ipv4_prefix,
-				      sizeof(ipv4_prefix)) != 0))
+		    (!error && !adev_gid_is_ipv4(port.gids[i].raw)))
 			continue;
 		*source = port.gids[i];
 		error = 0;
