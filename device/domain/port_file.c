@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 #include "domain/port_file.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "domain/file_lock.h"
 #include "domain/folder.h"
 #include "domain/proc.h"
 #include "domain/table.h"
 
 #define FILE_MAGIC 0x54524f50524e41ffull
-#define LOCK_ATTEMPTS 20
-#define LOCK_PAUSE_NS 1000000
+#define LOCK_PATIENCE_MS 20u
 
 /* Less than a page, and written by one call: a writer that is killed leaves
  * either the old content or the new one. */
@@ -96,21 +93,6 @@ static bool is_in_use(int folder_fd)
 	return used;
 }
 
-static bool lock(int fd)
-{
-	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
-	int i;
-
-	for (i = 0; i < LOCK_ATTEMPTS; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return true;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return false;
-		nanosleep(&pause, NULL);
-	}
-	return false;
-}
-
 /* What is used as a string ends, and what is counted is within its bounds. */
 static bool is_sound(const struct arnica_bus_port *port)
 {
@@ -155,7 +137,7 @@ bool adev_port_file_open(struct adev_port_file *file,
 				  O_NONBLOCK,
 			  0600);
 	if (file->fd >= 0) {
-		file->locked = lock(file->fd);
+		file->locked = !adev_file_lock(file->fd, LOCK_PATIENCE_MS);
 		file->in_use = is_in_use(folder);
 	}
 	close(folder);

@@ -5,20 +5,18 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "domain/file_lock.h"
 #include "domain/log.h"
 #include "domain/proc.h"
 
 static const char file_name[] = "directory";
 
 #define OPEN_ATTEMPTS 8
-#define LOCK_ATTEMPTS 200
-#define LOCK_PAUSE_NS 10000000
+#define LOCK_PATIENCE_MS 2000u
 
 /* Size, mode and header; the rest is zeros, which is an empty directory. */
 static int fill(int fd)
@@ -140,26 +138,11 @@ static enum verdict check(int fd)
 	return VERDICT_GOOD;
 }
 
-static int lock_folder(int folder_fd)
-{
-	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
-	int i;
-
-	for (i = 0; i < LOCK_ATTEMPTS; i++) {
-		if (flock(folder_fd, LOCK_EX | LOCK_NB) == 0)
-			return 0;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return errno;
-		nanosleep(&pause, NULL);
-	}
-	return EBUSY;
-}
-
 /* The lock keeps two processes from each removing a file of which the second
  * is the first one's new one. */
 static int remove_stale(int folder_fd)
 {
-	int error = lock_folder(folder_fd);
+	int error = adev_file_lock(folder_fd, LOCK_PATIENCE_MS);
 	int fd;
 
 	if (error)
@@ -169,7 +152,7 @@ static int remove_stale(int folder_fd)
 			unlinkat(folder_fd, file_name, 0);
 		close(fd);
 	}
-	flock(folder_fd, LOCK_UN);
+	adev_file_unlock(folder_fd);
 	return 0;
 }
 

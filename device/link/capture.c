@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/cancel.h"
+#include "domain/file_lock.h"
 #include "domain/log.h"
 #include "domain/proc.h"
 #include "domain/wake.h"
@@ -23,7 +23,7 @@
 
 #define BUFFER_BYTES (256u << 10)
 #define MAX_PACKET_BYTES 65000u /* IP cannot carry more than 65535 */
-#define LOCK_TRIES 1000u	/* of a millisecond each */
+#define LOCK_PATIENCE_MS 1000u
 
 struct adev_capture {
 	pthread_mutex_t lock; /* lock role `capture` */
@@ -57,20 +57,6 @@ static int expand(const char *name, char path[PATH_MAX])
 	}
 	path[used] = '\0';
 	return *name ? ENAMETOOLONG : 0;
-}
-
-/* A process that was stopped may hold the lock: not waited for forever. */
-static int lock_file(int fd)
-{
-	const struct timespec pause = { .tv_nsec = 1000000 };
-	uint32_t tries;
-
-	for (tries = 0; flock(fd, LOCK_EX | LOCK_NB); tries++) {
-		if (tries == LOCK_TRIES || errno != EWOULDBLOCK)
-			return errno;
-		nanosleep(&pause, NULL);
-	}
-	return 0;
 }
 
 /* Begins an empty file; one that has a head is continued, whoever wrote it. */
@@ -107,10 +93,10 @@ static int open_file(const char *path, bool own, int *result)
 	if (fd < 0)
 		return errno;
 	fd = adev_fd_high(fd);
-	error = lock_file(fd);
+	error = adev_file_lock(fd, LOCK_PATIENCE_MS);
 	if (!error)
 		error = begin_file(fd);
-	flock(fd, LOCK_UN);
+	adev_file_unlock(fd);
 	if (error)
 		close(fd);
 	else
