@@ -159,10 +159,7 @@ void adev_function_nudge_peer(struct adev_function *fn, uint32_t function)
 	pthread_mutex_unlock(&adev_adapter.lock);
 }
 
-/* The list is changed only by the agent's own process while the agent answers
- * requests, so the agent may walk it without the lock: a function is unlinked
- * before the agent is asked to leave it. */
-static struct adev_function *first_function(void)
+struct adev_function *adev_adapter_first(void)
 {
 	struct adev_function *fn;
 
@@ -172,7 +169,7 @@ static struct adev_function *first_function(void)
 	return fn;
 }
 
-static struct adev_function *next_function(const struct adev_function *fn)
+struct adev_function *adev_adapter_next(const struct adev_function *fn)
 {
 	struct adev_function *next;
 
@@ -187,7 +184,7 @@ bool adev_adapter_serve(void)
 	struct adev_function *fn;
 	bool left = false;
 
-	for (fn = first_function(); fn; fn = next_function(fn)) {
+	for (fn = adev_adapter_first(); fn; fn = adev_adapter_next(fn)) {
 		adev_wire_maintain(fn);
 		left |= adev_function_serve(fn);
 	}
@@ -198,7 +195,7 @@ bool adev_adapter_is_lively(void)
 {
 	struct adev_function *fn;
 
-	for (fn = first_function(); fn; fn = next_function(fn))
+	for (fn = adev_adapter_first(); fn; fn = adev_adapter_next(fn))
 		if (adev_wire_is_lively(fn))
 			return true;
 	return false;
@@ -209,7 +206,7 @@ bool adev_adapter_follow(void)
 	struct adev_function *fn;
 	bool any = false;
 
-	for (fn = first_function(); fn; fn = next_function(fn))
+	for (fn = adev_adapter_first(); fn; fn = adev_adapter_next(fn))
 		any |= adev_wire_follow(fn);
 	return any;
 }
@@ -334,11 +331,7 @@ void adev_adapter_check_peers(void)
 	uint64_t generation;
 
 	look_for_ended();
-	while (next_ended(&function, &generation)) {
-		pthread_mutex_lock(&adev_adapter.lock);
-		fn = adev_adapter.functions;
-		pthread_mutex_unlock(&adev_adapter.lock);
-		for (; fn; fn = fn->next)
+	while (next_ended(&function, &generation))
+		for (fn = adev_adapter_first(); fn; fn = adev_adapter_next(fn))
 			adev_function_peer_died(fn, function, generation);
-	}
 }

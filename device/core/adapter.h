@@ -46,6 +46,14 @@ int adev_adapter_attach(struct adev_function *fn, uint32_t function,
 	ARNICA_MUST_CHECK;
 void adev_adapter_detach(struct adev_view *view);
 
+/*
+ * The functions of the process, one after the other; NULL: no more. For the
+ * agent's thread: a function is taken from the list before the agent is asked
+ * to leave it, so one that it has found stays until it answers requests again.
+ */
+struct adev_function *adev_adapter_first(void);
+struct adev_function *adev_adapter_next(const struct adev_function *fn);
+
 /* For every function of the process. */
 bool adev_adapter_serve(void);
 uint64_t adev_adapter_deadline(void);

@@ -16,6 +16,7 @@
 #include "core/clock.h"
 #include "core/port_events.h"
 #include "domain/directory.h"
+#include "domain/port.h"
 #include "domain/wake.h"
 #include "link/wire.h"
 
@@ -129,12 +130,12 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 					       &deadline);
 	uint32_t count = wires + adev_adapter_end_fds(agent.watched + wires,
 						      MAX_WATCHED - wires);
-	uint64_t port_by_ns = adev_port_events_by_ns();
+	uint64_t port_by_ns = adev_port_deadline();
 	bool ended = false, port_changed = false;
 	uint32_t i;
 
 	fds[0].fd = agent.read_fd;
-	fds[1].fd = adev_port_events_fd();
+	fds[1].fd = adev_port_fd();
 	for (i = 0; i < count; i++)
 		others[i].fd = agent.watched[i];
 	for (i = 0; i < OWN_FDS + count; i++)
@@ -175,7 +176,7 @@ static void *run(void *unused)
 
 	(void)unused;
 	is_agent = true;
-	adev_port_events_begin();
+	adev_port_follow_begin();
 	while (!stop) {
 		uint64_t deadline;
 		bool left;
@@ -201,7 +202,7 @@ static void *run(void *unused)
 		atomic_store(&agent.sleeps_until_ns, 0);
 		set_state(ADEV_AGENT_AWAKE);
 	}
-	adev_port_events_end();
+	adev_port_follow_end();
 	return NULL;
 }
 

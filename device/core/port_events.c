@@ -10,41 +10,12 @@
 
 #define PORT 1u
 
-void adev_port_events_begin(void)
-{
-	adev_port_follow_begin();
-}
-
-void adev_port_events_end(void)
-{
-	adev_port_follow_end();
-}
-
-int adev_port_events_fd(void)
-{
-	return adev_port_fd();
-}
-
-uint64_t adev_port_events_by_ns(void)
-{
-	return adev_port_deadline();
-}
-
-/* Functions leave the list before they ask the agent's thread to end them, so
- * one that it has found stays while it is told. */
 static void raise_everywhere(uint32_t type)
 {
-	struct adev_function *fn, *next;
+	struct adev_function *fn;
 
-	pthread_mutex_lock(&adev_adapter.lock);
-	fn = adev_adapter.functions;
-	pthread_mutex_unlock(&adev_adapter.lock);
-	for (; fn; fn = next) {
+	for (fn = adev_adapter_first(); fn; fn = adev_adapter_next(fn))
 		adev_async_raise(fn, type, PORT);
-		pthread_mutex_lock(&adev_adapter.lock);
-		next = fn->next;
-		pthread_mutex_unlock(&adev_adapter.lock);
-	}
 }
 
 void adev_port_events_follow(void)
