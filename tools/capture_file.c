@@ -5,10 +5,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "pcapng.h"
+#include "pcapng_file.h"
 
 /* Each process makes a file of its own, in this folder. */
 static int check_folder(const char *path)
@@ -26,25 +25,6 @@ static int check_folder(const char *path)
 	return access(folder, W_OK | X_OK) ? errno : 0;
 }
 
-static int write_head(int fd)
-{
-	uint8_t head[ARNICA_PCAPNG_HEAD_BYTES];
-	struct stat status;
-	ssize_t written;
-
-	if (fstat(fd, &status))
-		return errno;
-	if (!S_ISREG(status.st_mode))
-		return EINVAL;
-	if (ftruncate(fd, 0))
-		return errno;
-	arnica_pcapng_head(head);
-	written = write(fd, head, sizeof(head));
-	if (written < 0)
-		return errno;
-	return written == sizeof(head) ? 0 : ENOSPC;
-}
-
 int tool_capture_begin(const char *path)
 {
 	int fd, error;
@@ -56,7 +36,7 @@ int tool_capture_begin(const char *path)
 		  0666);
 	if (fd < 0)
 		return errno;
-	error = write_head(fd);
+	error = ftruncate(fd, 0) ? errno : arnica_pcapng_file_begin(fd);
 	close(fd);
 	return error;
 }

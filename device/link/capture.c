@@ -20,6 +20,7 @@
 #include "domain/wake.h"
 #include "link/capture_state.h"
 #include "link/wire_ops.h"
+#include "pcapng_file.h"
 
 #define BUFFER_BYTES (256u << 10)
 #define MAX_PACKET_BYTES 65000u /* IP cannot carry more than 65535 */
@@ -59,30 +60,6 @@ static int expand(const char *name, char path[PATH_MAX])
 	return *name ? ENAMETOOLONG : 0;
 }
 
-/* Begins an empty file; one that has a head is continued, whoever wrote it. */
-static int begin_file(int fd)
-{
-	uint8_t head[ARNICA_PCAPNG_HEAD_BYTES];
-	struct stat status;
-	ssize_t done;
-
-	if (fstat(fd, &status))
-		return errno;
-	if (!S_ISREG(status.st_mode))
-		return EINVAL;
-	if (status.st_size) {
-		done = pread(fd, head, sizeof(head), 0);
-		return done == sizeof(head) && arnica_pcapng_is_head(head) ?
-			       0 :
-			       EEXIST;
-	}
-	arnica_pcapng_head(head);
-	done = write(fd, head, sizeof(head));
-	if (done < 0)
-		return errno;
-	return done == sizeof(head) ? 0 : ENOSPC;
-}
-
 static int open_file(const char *path, bool own, int *result)
 {
 	int flags = O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY |
@@ -95,7 +72,7 @@ static int open_file(const char *path, bool own, int *result)
 	fd = adev_fd_high(fd);
 	error = adev_file_lock(fd, LOCK_PATIENCE_MS);
 	if (!error)
-		error = begin_file(fd);
+		error = arnica_pcapng_file_begin(fd);
 	adev_file_unlock(fd);
 	if (error)
 		close(fd);
