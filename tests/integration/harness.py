@@ -146,6 +146,22 @@ def die_with_parent():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+class Patience:
+    """A limit of time. That the whole machine stands still for a while (a
+    virtual machine that is paused) counts as a second at most."""
+
+    def __init__(self, seconds):
+        self.left = seconds
+        self.last = time.monotonic()
+
+    def is_over(self):
+        """To be asked more than once a second."""
+        now = time.monotonic()
+        self.left -= min(now - self.last, 1)
+        self.last = now
+        return self.left < 0
+
+
 class Process:
     """One process group with captured output."""
 
@@ -179,11 +195,11 @@ class Process:
         return self.popen.poll() is None
 
     def wait(self, timeout):
-        deadline = time.monotonic() + timeout
+        patience = Patience(timeout)
         pause = 0.001
         while self.running():
             self._drain()
-            if time.monotonic() > deadline:
+            if patience.is_over():
                 where = self.describe_threads()
                 self.end()
                 raise Failure(f"{self.name} did not end within {timeout} s "
@@ -223,8 +239,12 @@ class Process:
         self._output.seek(0)
         return self._output.read().decode(errors="replace").replace("\r", "")
 
-    def tail(self, lines=12):
-        text = self.output().rstrip().splitlines()[-lines:]
+    def tail(self, lines=12, first=4):
+        """The last lines, and the first ones: what a program says on stderr
+        comes before all that stdio kept back until its end."""
+        text = self.output().rstrip().splitlines()
+        if len(text) > first + lines:
+            text[first:-lines] = ["..."]
         return "\n".join(f"      {self.name} | {line}" for line in text)
 
     def describe_threads(self):
