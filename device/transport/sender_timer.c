@@ -11,8 +11,11 @@
 #include "transport/sender_state.h"
 #include "trace.h"
 
-/* Timeouts below are taken for this one: peers are programs, which may have to
- * wait for a processor that long. */
+/* Peers are programs, which may have to wait for a processor: on a busy machine
+ * for longer than the timeouts that are usual for adapters. So the timer runs as
+ * long as the standard permits, four times what was asked for, and at least so
+ * long. What is lost does not wait for it. */
+#define TIMES_ASKED_FOR 4u
 #define LEAST_TIMEOUT_NS (8 * ADEV_MS_NS)
 /* When to send again without being told: at least, and as long as no round trip
  * was measured; at most so many times the shortest round trip. */
@@ -26,7 +29,7 @@
 static uint64_t timeout_ns(const struct adev_qp *qp)
 {
 	uint32_t code = arnica_from_le32(qp->attributes.timeout) & 31;
-	uint64_t timeout = 4096ull << code;
+	uint64_t timeout = TIMES_ASKED_FOR * 4096ull << code;
 
 	if (!code)
 		return ADEV_NEVER_NS;
