@@ -3,18 +3,17 @@
  * The network side: UDP port 4791 of RoCE v2, and RDMA in the kernel.
  */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "doctor.h"
+#include "port_owner.h"
 
 #define ROCE_PORT 4791
 
@@ -41,78 +40,26 @@ static int try_bind(void)
 	return err;
 }
 
-/* Inode of a socket on the port; zero: one of the kernel's own. */
-static bool find_socket(const char *table, unsigned long *inode)
+/* Who has the port, as far as this user can see. */
+static void name_holder(char *name, size_t bytes)
 {
-	FILE *file = fopen(table, "re");
-	char line[512];
-	bool found = false;
+	struct arnica_port_owner owner;
 
-	while (file && !found && fgets(line, sizeof(line), file)) {
-		unsigned port;
-
-		found = sscanf(line,
-			       " %*d: %*[0-9A-Fa-f]:%x %*s %*s %*s %*s %*s %*s %*s %lu",
-			       &port, inode) == 2 &&
-			port == ROCE_PORT;
-	}
-	if (file)
-		fclose(file);
-	return found;
-}
-
-static bool process_holds(const char *pid, unsigned long inode)
-{
-	char path[64];
-	char wanted[64];
-	char target[64];
-	struct dirent *entry;
-	bool found = false;
-	DIR *dir;
-
-	snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
-	snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
-	dir = opendir(path);
-	while (dir && !found && (entry = readdir(dir))) {
-		ssize_t length = readlinkat(dirfd(dir), entry->d_name, target,
-					    sizeof(target));
-
-		found = length == (ssize_t)strlen(wanted) &&
-			!memcmp(target, wanted, (size_t)length);
-	}
-	if (dir)
-		closedir(dir);
-	return found;
-}
-
-/* Who holds a socket, as far as this user can see. */
-static void name_holder(unsigned long inode, char *name, size_t bytes)
-{
-	struct dirent *entry;
-	DIR *proc;
-
-	if (!inode) {
+	arnica_port_owner_find(ROCE_PORT, &owner);
+	if (owner.is_kernel)
 		snprintf(name, bytes, "the kernel (rdma_rxe)");
-		return;
-	}
-	snprintf(name, bytes, "a process of another user");
-	proc = opendir("/proc");
-	while (proc && (entry = readdir(proc))) {
-		if (isdigit((unsigned char)entry->d_name[0]) &&
-		    process_holds(entry->d_name, inode)) {
-			snprintf(name, bytes, "process %.20s", entry->d_name);
-			break;
-		}
-	}
-	if (proc)
-		closedir(proc);
+	else if (owner.pid)
+		snprintf(name, bytes, "process %d", (int)owner.pid);
+	else if (owner.found)
+		snprintf(name, bytes, "a process of another user");
+	else
+		snprintf(name, bytes, "an unknown socket");
 }
 
 void doctor_check_port(struct doctor_finding *finding)
 {
 	int err = try_bind();
-	unsigned long inode = 0;
-	char holder[64] = "an unknown socket";
+	char holder[64];
 
 	if (!err) {
 		doctor_report(
@@ -120,9 +67,7 @@ void doctor_check_port(struct doctor_finding *finding)
 			"UDP port free; not used by this version, which connects processes of one machine");
 		return;
 	}
-	if (find_socket("/proc/net/udp", &inode) ||
-	    find_socket("/proc/net/udp6", &inode))
-		name_holder(inode, holder, sizeof(holder));
+	name_holder(holder, sizeof(holder));
 	doctor_report(
 		finding, DOCTOR_OK,
 		"UDP port taken by %s (%s); not used by this version, which connects processes of one machine",

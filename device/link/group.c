@@ -12,7 +12,7 @@
 #include "domain/directory.h"
 #include "link/group_lock.h"
 #include "link/group_members.h"
-#include "link/port_owner.h"
+#include "link/port_complaint.h"
 #include "link/steer.h"
 
 /* For the lock: when it matters, and when it can be tried again later. */
@@ -105,7 +105,7 @@ int adev_group_join(struct adev_udp *udp)
 		adev_group_unlock(lock);
 	}
 	if (error && !atomic_flag_test_and_set(&said))
-		adev_port_owner_complain(error);
+		adev_port_complain(error);
 	return error;
 }
 

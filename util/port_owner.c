@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-#include "link/port_owner.h"
+#include "port_owner.h"
 
 #include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include <roce/packet.h>
-
-#include "domain/log.h"
 
 /* Finds a socket that is bound to the port, of one family. */
 static bool find_socket(const char *table, uint16_t port, unsigned int *uid,
@@ -73,7 +67,7 @@ static void read_name(const char *pid, char *name, size_t bytes)
 		fclose(file);
 }
 
-static void find_process(unsigned long inode, struct adev_port_owner *owner)
+static void find_process(unsigned long inode, struct arnica_port_owner *owner)
 {
 	DIR *folder = opendir("/proc");
 	struct dirent *entry;
@@ -89,7 +83,7 @@ static void find_process(unsigned long inode, struct adev_port_owner *owner)
 		closedir(folder);
 }
 
-void adev_port_owner_find(uint16_t port, struct adev_port_owner *owner)
+void arnica_port_owner_find(uint16_t port, struct arnica_port_owner *owner)
 {
 	unsigned long inode = 0;
 
@@ -100,49 +94,4 @@ void adev_port_owner_find(uint16_t port, struct adev_port_owner *owner)
 	owner->is_kernel = owner->found && inode == 0;
 	if (owner->found && inode)
 		find_process(inode, owner);
-}
-
-static void describe(const struct adev_port_owner *owner, char *text,
-		     size_t bytes)
-{
-	if (owner->pid)
-		snprintf(text, bytes, "process %d (%s) of uid %u",
-			 (int)owner->pid, owner->name, owner->uid);
-	else if (owner->found)
-		snprintf(text, bytes, "a process of uid %u", owner->uid);
-	else
-		snprintf(text, bytes, "somebody who cannot be seen from here");
-}
-
-void adev_port_owner_complain(int error)
-{
-	struct adev_port_owner owner;
-	char text[80];
-
-	if (error == EBUSY) {
-		adev_log_error("other hosts cannot be reached: a process of "
-			       "this user holds the lock on UDP port %u and "
-			       "does not go on; continue or end it",
-			       ROCE_UDP_PORT);
-		return;
-	}
-	if (error != EADDRINUSE) {
-		adev_log_error("other hosts cannot be reached: cannot have UDP "
-			       "port %u: %s",
-			       ROCE_UDP_PORT, strerror(error));
-		return;
-	}
-	adev_port_owner_find(ROCE_UDP_PORT, &owner);
-	if (owner.is_kernel) {
-		adev_log_error("other hosts cannot be reached: UDP port %u is "
-			       "the kernel's (rdma_rxe); remove its devices "
-			       "with 'rdma link delete', or use them",
-			       ROCE_UDP_PORT);
-		return;
-	}
-	describe(&owner, text, sizeof(text));
-	adev_log_error("other hosts cannot be reached: UDP port %u belongs to "
-		       "%s, which shares no adapter with this one; end it, or "
-		       "run both as one user with one ARNICA_RUNTIME_DIR",
-		       ROCE_UDP_PORT, text);
 }
