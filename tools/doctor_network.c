@@ -40,38 +40,53 @@ static int try_bind(void)
 	return err;
 }
 
-/* Who has the port, as far as this user can see. */
-static void name_holder(char *name, size_t bytes)
+/* Only a process of this user can be one that shares the port. */
+static void report_owner(const struct arnica_port_owner *owner,
+			 struct doctor_finding *finding)
 {
-	struct arnica_port_owner owner;
+	char text[80];
 
-	arnica_port_owner_find(ROCE_PORT, &owner);
-	if (owner.is_kernel)
-		snprintf(name, bytes, "the kernel (rdma_rxe)");
-	else if (owner.pid)
-		snprintf(name, bytes, "process %d", (int)owner.pid);
-	else if (owner.found)
-		snprintf(name, bytes, "a process of another user");
-	else
-		snprintf(name, bytes, "an unknown socket");
+	if (owner->is_kernel) {
+		doctor_report(finding, DOCTOR_WARN,
+			      "UDP port is the kernel's (rdma_rxe); other "
+			      "hosts cannot be reached");
+		doctor_advise(finding, "remove its devices with 'rdma link "
+				       "delete', or use them");
+		return;
+	}
+	arnica_port_owner_describe(owner, text, sizeof(text));
+	if (owner->pid && owner->uid == getuid()) {
+		doctor_report(finding, DOCTOR_OK,
+			      "UDP port in use by %s; shared, if that runs "
+			      "under arnica",
+			      text);
+		return;
+	}
+	doctor_report(finding, DOCTOR_WARN,
+		      "UDP port taken by %s; other hosts cannot be reached",
+		      text);
+	doctor_advise(finding, "end it, or run both as one user with one "
+			       "ARNICA_RUNTIME_DIR");
 }
 
 void doctor_check_port(struct doctor_finding *finding)
 {
+	struct arnica_port_owner owner;
 	int err = try_bind();
-	char holder[64];
 
 	if (!err) {
-		doctor_report(
-			finding, DOCTOR_OK,
-			"UDP port free; not used by this version, which connects processes of one machine");
+		doctor_report(finding, DOCTOR_OK, "UDP port free");
 		return;
 	}
-	name_holder(holder, sizeof(holder));
-	doctor_report(
-		finding, DOCTOR_OK,
-		"UDP port taken by %s (%s); not used by this version, which connects processes of one machine",
-		holder, strerror(err));
+	if (err != EADDRINUSE) {
+		doctor_report(finding, DOCTOR_WARN,
+			      "UDP port cannot be had (%s); other hosts cannot "
+			      "be reached",
+			      strerror(err));
+		return;
+	}
+	arnica_port_owner_find(ROCE_PORT, &owner);
+	report_owner(&owner, finding);
 }
 
 static unsigned count_entries(const char *path)

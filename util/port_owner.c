@@ -95,3 +95,15 @@ void arnica_port_owner_find(uint16_t port, struct arnica_port_owner *owner)
 	if (owner->found && inode)
 		find_process(inode, owner);
 }
+
+void arnica_port_owner_describe(const struct arnica_port_owner *owner,
+				char *text, size_t bytes)
+{
+	if (owner->pid)
+		snprintf(text, bytes, "process %d (%s) of uid %u",
+			 (int)owner->pid, owner->name, owner->uid);
+	else if (owner->found)
+		snprintf(text, bytes, "a process of uid %u", owner->uid);
+	else
+		snprintf(text, bytes, "somebody who cannot be seen from here");
+}

@@ -7,6 +7,7 @@
 #define ARNICA_UTIL_PORT_OWNER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -19,5 +20,9 @@ struct arnica_port_owner {
 };
 
 void arnica_port_owner_find(uint16_t port, struct arnica_port_owner *owner);
+
+/* In words, for one that is not the kernel's: "process 5 (name) of uid 7". */
+void arnica_port_owner_describe(const struct arnica_port_owner *owner,
+				char *text, size_t bytes);
 
 #endif

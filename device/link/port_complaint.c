@@ -2,25 +2,12 @@
 #include "link/port_complaint.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <roce/packet.h>
 
 #include "domain/log.h"
 #include "port_owner.h"
-
-static void describe(const struct arnica_port_owner *owner, char *text,
-		     size_t bytes)
-{
-	if (owner->pid)
-		snprintf(text, bytes, "process %d (%s) of uid %u",
-			 (int)owner->pid, owner->name, owner->uid);
-	else if (owner->found)
-		snprintf(text, bytes, "a process of uid %u", owner->uid);
-	else
-		snprintf(text, bytes, "somebody who cannot be seen from here");
-}
 
 void adev_port_complain(int error)
 {
@@ -48,7 +35,7 @@ void adev_port_complain(int error)
 			       ROCE_UDP_PORT);
 		return;
 	}
-	describe(&owner, text, sizeof(text));
+	arnica_port_owner_describe(&owner, text, sizeof(text));
 	adev_log_error("other hosts cannot be reached: UDP port %u belongs to "
 		       "%s, which shares no adapter with this one; end it, or "
 		       "run both as one user with one ARNICA_RUNTIME_DIR",

@@ -43,6 +43,24 @@ static void own_port_is_found(void **state)
 	close(fd);
 }
 
+static void what_is_known_is_described(void **state)
+{
+	struct arnica_port_owner owner = {
+		.found = true, .uid = 7, .pid = 5, .name = "name"
+	};
+	char text[80];
+
+	(void)state;
+	arnica_port_owner_describe(&owner, text, sizeof(text));
+	assert_string_equal(text, "process 5 (name) of uid 7");
+	owner.pid = 0;
+	arnica_port_owner_describe(&owner, text, sizeof(text));
+	assert_string_equal(text, "a process of uid 7");
+	owner.found = false;
+	arnica_port_owner_describe(&owner, text, sizeof(text));
+	assert_string_equal(text, "somebody who cannot be seen from here");
+}
+
 static void free_port_is_nobodys(void **state)
 {
 	struct arnica_port_owner owner;
@@ -58,6 +76,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_port_is_found),
+		cmocka_unit_test(what_is_known_is_described),
 		cmocka_unit_test(free_port_is_nobodys),
 	};
 
