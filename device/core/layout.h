@@ -74,8 +74,8 @@ enum adev_qp_needs {
 	ADEV_QP_NEEDS_ERROR = 1,  /* go to ERR: flush, raise the async event */
 	ADEV_QP_NEEDS_RESUME = 2, /* a receive was posted: try again */
 	ADEV_QP_NEEDS_EVENT = 4,  /* COMM_EST: first message came in RTR */
-	ADEV_QP_NEEDS_END = 16, /* its CQ has overrun: ERR, IBV_EVENT_QP_FATAL */
 	ADEV_QP_NEEDS_RECOVERY = 8, /* a sender died with the lock in hand */
+	ADEV_QP_NEEDS_END = 16, /* its CQ has overrun: ERR, IBV_EVENT_QP_FATAL */
 };
 
 /*

@@ -3,9 +3,10 @@
  * The port, as this process sees it: a copy of the GID table and of the state,
  * read once and kept current by the kernel's notifications. Reading it costs
  * some loads; only before it says that there is no such GID does it look at the
- * present, by two system calls: an address may have come a moment ago. The agent takes the notifications while there is one; otherwise
- * adev_port_sync() does. Where notifications are refused the interfaces are
- * read anew from time to time.
+ * present, by two system calls: an address may have come a moment ago. The agent
+ * takes the notifications while there is one; otherwise adev_port_sync() does.
+ * Where notifications are refused the interfaces are read anew from time to
+ * time.
  *
  * Lock role `port`: bringing the copy up to date. Readers take no lock.
  */
