@@ -32,12 +32,19 @@ static bool is_inside(const struct arnica_dm *dm, uint64_t offset,
 	return offset <= dm->length && length <= dm->length - offset;
 }
 
+static int refuse(int error)
+{
+	errno = error;
+	return error;
+}
+
+/* May these bytes be copied? As the copies say it: errno is set. */
 static int check_copy(const struct arnica_dm *dm, uint64_t offset,
 		      size_t length)
 {
 	if (!is_inside(dm, offset, length))
-		return EFAULT;
-	return (offset | length) & WORD_MASK ? EINVAL : 0;
+		return refuse(EFAULT);
+	return (offset | length) & WORD_MASK ? refuse(EINVAL) : 0;
 }
 
 static int copy_to(struct ibv_dm *ibv_dm, uint64_t offset, const void *from,
@@ -46,12 +53,9 @@ static int copy_to(struct ibv_dm *ibv_dm, uint64_t offset, const void *from,
 	struct arnica_dm *dm = dm_of(ibv_dm);
 	int error = check_copy(dm, offset, length);
 
-	if (error) {
-		errno = error;
-		return error;
-	}
-	memcpy(dm->start + offset, from, length);
-	return 0;
+	if (!error)
+		memcpy(dm->start + offset, from, length);
+	return error;
 }
 
 static int copy_from(void *to, struct ibv_dm *ibv_dm, uint64_t offset,
@@ -60,12 +64,9 @@ static int copy_from(void *to, struct ibv_dm *ibv_dm, uint64_t offset,
 	struct arnica_dm *dm = dm_of(ibv_dm);
 	int error = check_copy(dm, offset, length);
 
-	if (error) {
-		errno = error;
-		return error;
-	}
-	memcpy(to, dm->start + offset, length);
-	return 0;
+	if (!error)
+		memcpy(to, dm->start + offset, length);
+	return error;
 }
 
 static int execute_alloc(struct arnica_dm *dm,
@@ -130,10 +131,8 @@ int arnica_dm_free(struct ibv_dm *ibv_dm)
 		&arnica_context_of(ibv_dm->context)->commands,
 		ARNICA_HW_CMD_FREE_DM, ibv_dm->handle);
 
-	if (error) {
-		errno = error;
-		return error;
-	}
+	if (error)
+		return refuse(error);
 	free(dm_of(ibv_dm));
 	return 0;
 }
