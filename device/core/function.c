@@ -246,15 +246,11 @@ uint64_t adev_function_deadline(struct adev_function *fn)
 
 static void serve_error(struct adev_qp *qp)
 {
-	struct adev_qp_shared *shared = qp->shared;
 	uint32_t event = 0;
 
 	adev_qp_lock_send(qp);
-	if (atomic_load(&shared->state) == ARNICA_HW_QPS_ERR) {
-		event = shared->async_event;
-		shared->async_event = 0;
-		adev_qp_enter_error(qp);
-	}
+	if (atomic_load(&qp->shared->state) == ARNICA_HW_QPS_ERR)
+		event = adev_qp_follow_error(qp);
 	adev_exec_release(qp);
 	if (event)
 		adev_qp_raise(qp, event);

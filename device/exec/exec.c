@@ -88,11 +88,7 @@ static bool end_dead_connection(struct adev_qp *qp)
 	if (state == ARNICA_HW_QPS_RESET || state == ARNICA_HW_QPS_INIT)
 		return false;
 	if (state == ARNICA_HW_QPS_ERR) {
-		/* Perhaps it was the dead peer who said so, and had no time to
-		 * call for what follows. */
-		event = qp->shared->async_event;
-		qp->shared->async_event = 0;
-		adev_qp_enter_error(qp);
+		event = adev_qp_follow_error(qp);
 	} else if (qp->type != ARNICA_HW_QP_RC) {
 		adev_link_drop(qp);
 		qp->message.done = 0;

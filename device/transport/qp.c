@@ -133,6 +133,15 @@ void adev_qp_enter_error(struct adev_qp *qp)
 	adev_completion_rescan(&qp->recv_ring);
 }
 
+uint32_t adev_qp_follow_error(struct adev_qp *qp)
+{
+	uint32_t event = qp->shared->async_event;
+
+	qp->shared->async_event = 0;
+	adev_qp_enter_error(qp);
+	return event;
+}
+
 void adev_qp_enter_sqe(struct adev_qp *qp)
 {
 	uint32_t state = atomic_load(&qp->shared->state);

@@ -144,6 +144,11 @@ static inline void adev_qp_raise(struct adev_qp *qp, uint32_t type)
  * `sq_lock` held. */
 void adev_qp_enter_error(struct adev_qp *qp);
 
+/* The same for a QP that somebody else has put into ERR, who may have had no
+ * time to call for it. Returns the event that is to be raised for that (enum
+ * ibv_event_type), or zero, as at the second call. */
+uint32_t adev_qp_follow_error(struct adev_qp *qp);
+
 /* Moves the send queue of a QP of an unreliable service to SQE and flushes it:
  * an error of its own (IBTA 10.3.1.6). The receive queue goes on. `sq_lock`
  * held. */
