@@ -196,6 +196,15 @@ void vt_check_fill(const void *data, size_t bytes, uint64_t seed,
 		   const char *what);
 
 uint64_t vt_now_ms(void);
+
+/* A limit of time for something that is tried again and again, at least once a
+ * second. That the whole machine stands still for a while (a virtual machine
+ * that is paused) counts as a second at most. */
+struct vt_patience {
+	uint64_t last_ms, left_ms;
+};
+struct vt_patience vt_patience(uint64_t ms);
+bool vt_patience_ends(struct vt_patience *patience);
 uint64_t vt_random(uint64_t *state);
 /* $name as a number, or the given one. */
 uint64_t vt_setting(const char *name, uint64_t otherwise);

@@ -294,10 +294,10 @@ enum ibv_qp_state vt_state(struct ibv_qp *qp)
 
 void vt_wait_state(struct ibv_qp *qp, enum ibv_qp_state state)
 {
-	uint64_t deadline = vt_now_ms() + VT_WAIT_MS;
+	struct vt_patience patience = vt_patience(VT_WAIT_MS);
 
 	while (vt_state(qp) != state) {
-		VT_CHECK(vt_now_ms() < deadline);
+		VT_CHECK(!vt_patience_ends(&patience));
 		usleep(1000);
 	}
 }
@@ -367,7 +367,7 @@ void vt_recv(struct vt_end *end, uint64_t id, size_t offset, size_t length)
 
 struct ibv_wc vt_poll_of(struct ibv_cq *cq, struct ibv_cq *other)
 {
-	uint64_t deadline = vt_now_ms() + VT_WAIT_MS;
+	struct vt_patience patience = vt_patience(VT_WAIT_MS);
 	struct ibv_wc wc;
 
 	for (uint32_t turn = 0;; turn++) {
@@ -381,7 +381,7 @@ struct ibv_wc vt_poll_of(struct ibv_cq *cq, struct ibv_cq *other)
 		/* There may be fewer processors than processes. */
 		if (turn % 64 == 63)
 			sched_yield();
-		if (turn % 1024 == 0 && vt_now_ms() > deadline)
+		if (turn % 1024 == 0 && vt_patience_ends(&patience))
 			vt_fail(__FILE__, __LINE__, "no completion came");
 	}
 }

@@ -57,13 +57,31 @@ uint64_t vt_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+struct vt_patience vt_patience(uint64_t ms)
+{
+	return (struct vt_patience){ vt_now_ms(), ms };
+}
+
+bool vt_patience_ends(struct vt_patience *patience)
+{
+	uint64_t now_ms = vt_now_ms(), passed_ms = now_ms - patience->last_ms;
+
+	if (passed_ms > 1000)
+		passed_ms = 1000;
+	patience->last_ms = now_ms;
+	if (passed_ms > patience->left_ms)
+		return true;
+	patience->left_ms -= passed_ms;
+	return false;
+}
+
 /* The child leads a process group, by which the runner kills it with all its
  * peers when it does not end. */
 static int run_case(const struct vt_case *one)
 {
 	uint64_t limit_ms = 1000 * vt_setting("VT_LIMIT", one->limit_s ?
 					      one->limit_s : VT_LIMIT_S);
-	uint64_t deadline;
+	struct vt_patience patience;
 	pid_t pid;
 	int status;
 
@@ -80,9 +98,9 @@ static int run_case(const struct vt_case *one)
 		exit(0);
 	}
 	setpgid(pid, pid);
-	deadline = vt_now_ms() + limit_ms;
+	patience = vt_patience(limit_ms);
 	while (waitpid(pid, &status, WNOHANG) == 0) {
-		if (vt_now_ms() > deadline) {
+		if (vt_patience_ends(&patience)) {
 			printf("      did not end within %llu s\n",
 			       (unsigned long long)(limit_ms / 1000));
 			kill(-pid, SIGKILL);
