@@ -36,6 +36,7 @@ static void forget(struct adev_qp *qp, struct adev_sender *sender)
 	sender->resending.valid = false;
 	sender->placing.valid = false;
 	sender->unasked = 0;
+	sender->run_left = 0;
 	sender->retries = 0;
 	sender->probes = 0;
 	sender->not_ready = 0;

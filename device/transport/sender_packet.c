@@ -12,6 +12,10 @@
 #define UC_PACKETS 64u
 #define READ_PACKETS 32u
 
+/* Packets of 4 KiB that leave together: the first of a message, and as many as
+ * one datagram holds that the kernel takes apart. */
+#define RUN_PACKETS 16u
+
 static bool is_write(uint32_t opcode)
 {
 	return opcode == ARNICA_HW_OP_WRITE || opcode == ARNICA_HW_OP_WRITE_IMM;
@@ -149,13 +153,35 @@ static bool asks(const struct adev_sender *sender, const struct adev_sent *sent)
 	       room(sender) <= 1;
 }
 
+/* Is it better to wait for more room? Packets leave together only as far as one
+ * turn finds them, so a window that opens in small steps would send them in
+ * small pieces. Only while half of the window is on its way, and an answer to
+ * some of that was asked for: it brings the room. */
+static bool waits_for_room(struct adev_sender *sender,
+			   const struct adev_sent *sent)
+{
+	uint64_t in_flight = sender->next - sender->oldest;
+	uint64_t run = sent->last + 1 - sender->next;
+
+	if (sender->run_left)
+		return false;
+	if (run > RUN_PACKETS)
+		run = RUN_PACKETS;
+	if (room(sender) < run && sender->next == sender->sent &&
+	    in_flight > sender->unasked &&
+	    in_flight * 2 >= sender->window.packets)
+		return true;
+	sender->run_left = (uint32_t)run;
+	return false;
+}
+
 static bool send_data(struct adev_qp *qp, struct adev_sender *sender,
 		      const struct adev_sent *sent,
 		      const struct adev_message *message)
 {
 	struct roce_packet packet;
 
-	if (!room(sender))
+	if (!room(sender) || waits_for_room(sender, sent))
 		return false;
 	set_data(qp, message, sender->next, sent->first, sent->last, &packet);
 	packet.ack_request = asks(sender, sent);
@@ -164,6 +190,7 @@ static bool send_data(struct adev_qp *qp, struct adev_sender *sender,
 		refuse(sender, sent, ARNICA_HW_STATUS_LOC_PROT_ERR);
 		return false;
 	}
+	sender->run_left--;
 	went(qp, sender, 1, packet.ack_request);
 	return true;
 }

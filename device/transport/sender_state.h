@@ -74,6 +74,7 @@ struct adev_sender {
 	struct adev_rate rate;
 	struct adev_batch *batch; /* of this turn; NULL: nothing added yet */
 	uint32_t unasked; /* packets since the last that asked for an answer */
+	uint32_t run_left; /* packets that leave together with the last one */
 
 	uint64_t heard_ns; /* of the last progress, or of the first packet */
 	uint64_t tried_ns; /* when it last began to send from `oldest` */

@@ -412,6 +412,25 @@ static void the_window_holds_back(void **state)
 	played_stop(&played);
 }
 
+/* Packets leave together: while half of the window is on its way, no less goes
+ * than fits into a datagram, or than the message has left. */
+static void a_window_that_opens_a_little_is_not_used(void **state)
+{
+	struct played played;
+
+	start(&played, state);
+	played_sender(&played)->window.packets = 40;
+	(void)send_bytes(&played, 20 * MTU);
+	(void)send_bytes(&played, 30 * MTU);
+	assert_int_equal(played_left(&played), 36);
+	played_ack(&played, at(9));
+	assert_int_equal(played_left(&played), 50);
+	played_ack(&played, at(49));
+	played_completed(&played, 0, ARNICA_HW_STATUS_SUCCESS);
+	played_completed(&played, 1, ARNICA_HW_STATUS_SUCCESS);
+	played_stop(&played);
+}
+
 /* Nothing is held back for ever: the last packet that fits asks. */
 static void each_window_asks_for_an_answer(void **state)
 {
@@ -506,6 +525,7 @@ int main(void)
 		two_test(a_local_error_completes_in_its_turn),
 		two_test(a_local_error_is_not_forgotten),
 		two_test(the_window_holds_back),
+		two_test(a_window_that_opens_a_little_is_not_used),
 		two_test(each_window_asks_for_an_answer),
 		two_test(more_messages_than_are_remembered_wait),
 		two_test(congestion_notifications_slow_it_down),
