@@ -44,6 +44,10 @@ static inline void adev_pause(void)
 #endif
 }
 
+/* After some of those: who holds the lock may be waiting for this processor. To
+ * yield it would be for a whole slice. */
+void adev_rest(void);
+
 static inline bool adev_qp_try_lock_as(struct adev_qp_shared *qp,
 				       uint32_t holder)
 {

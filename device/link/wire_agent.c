@@ -7,10 +7,10 @@
  *
  * Some programs poll busily for a while and then spin on memory that a peer
  * writes to (ib_write_lat). When the agent finds that something waits and
- * nobody polls, it watches for a time that grows with each such find.
+ * nobody polls, it watches for a time that grows with each such find that comes
+ * soon after the last: others are threads that did not get a processor.
  */
 #include <poll.h>
-#include <time.h>
 
 #include "core/agent.h"
 #include "core/clock.h"
@@ -21,22 +21,47 @@
 #define BUDGET 256u
 #define AGENT_ROUNDS 64u
 
-/* After so many packets in one go the agent looks so often again before it
- * sleeps: to fall asleep and to be woken takes as long. After fewer, it had
- * better leave the processor to the thread that waits for them. */
+/* After so many packets in one go the agent looks again for that long before it
+ * sleeps: to be woken takes as long, and costs the sender of each packet as
+ * much. After fewer, it had better leave the processor to the thread that waits
+ * for them. */
 #define LIVELY_PACKETS 4u
-#define LIVELY_LOOKS 12u
+#define LIVELY_NS 50000
 
-/* How often the agent asks, and from how many polls on in that time somebody is
- * busy. A program that sleeps until each of its events polls less often. */
+/* How often the agent asks, and after how many polls in a row somebody polls
+ * busily: between them is less time than it takes to sleep and be woken, so
+ * that a program that sleeps until each of its events does not count. */
 #define PAUSE_NS ADEV_MS_NS
-#define BUSY_POLLS 128u
+#define BUSY_POLLS 32u
+#define GAP_NS 20000
+
+/* For so long after a packet there will be more. */
+#define ACTIVE_NS (10 * ADEV_MS_NS)
 
 /* Somebody who polls busily and has not done so for that long is not polling.
  */
-#define STALL_NS 50000
-#define FIRST_WATCH_NS (16 * ADEV_MS_NS)
+#define STALL_NS 200000
+#define FIRST_WATCH_NS (2 * ADEV_MS_NS)
 #define LAST_WATCH_NS (1024 * ADEV_MS_NS)
+#define RECURS_NS (8 * ADEV_MS_NS)
+
+/* What is lost when several threads poll does no harm. */
+static void note_poll(struct adev_wire *wire, uint64_t now_ns)
+{
+	uint32_t row = atomic_load_explicit(&wire->polls_in_row,
+					    memory_order_relaxed);
+	uint64_t last_ns = atomic_load_explicit(&wire->polled_ns,
+						memory_order_relaxed);
+
+	atomic_store_explicit(&wire->polled_ns, now_ns, memory_order_relaxed);
+	if (now_ns > last_ns + GAP_NS)
+		row = 0;
+	else if (row < BUSY_POLLS)
+		row++;
+	else
+		return;
+	atomic_store_explicit(&wire->polls_in_row, row, memory_order_relaxed);
+}
 
 bool adev_wire_serve(struct adev_function *fn)
 {
@@ -45,13 +70,7 @@ bool adev_wire_serve(struct adev_function *fn)
 	bool left;
 
 	if (!adev_agent_is_self()) {
-		/* A count lost among threads does no harm. */
-		atomic_store_explicit(
-			&wire->polls,
-			atomic_load_explicit(&wire->polls,
-					     memory_order_relaxed) +
-				1,
-			memory_order_relaxed);
+		note_poll(wire, adev_now_ns());
 		left = adev_wire_drain(fn, BUDGET);
 		/* Its sockets may be empty by now, and whoever polls may not
 		 * come again. */
@@ -60,14 +79,14 @@ bool adev_wire_serve(struct adev_function *fn)
 		return left;
 	}
 	if (wire->polled_busily) {
-		wire->lively = 0;
+		wire->lively_until_ns = 0;
 		return false;
 	}
 	for (round = 0, left = true; left && round < AGENT_ROUNDS; round++) {
 		left = adev_wire_drain(fn, BUDGET);
 		if (atomic_load_explicit(&wire->took, memory_order_relaxed) >=
 		    LIVELY_PACKETS)
-			wire->lively = LIVELY_LOOKS;
+			wire->lively_until_ns = adev_now_ns() + LIVELY_NS;
 	}
 	return left;
 }
@@ -76,16 +95,19 @@ bool adev_wire_is_lively(const struct adev_function *fn)
 {
 	const struct adev_wire *wire = adev_wire_of(fn);
 
-	return wire && wire->lively;
+	return wire && wire->lively_until_ns;
 }
 
 bool adev_wire_follow(struct adev_function *fn)
 {
 	struct adev_wire *wire = adev_wire_of(fn);
 
-	if (!wire || !wire->lively)
+	if (!wire || !wire->lively_until_ns)
 		return false;
-	wire->lively--;
+	if (adev_now_ns() >= wire->lively_until_ns) {
+		wire->lively_until_ns = 0;
+		return false;
+	}
 	(void)adev_function_serve(fn);
 	return true;
 }
@@ -103,19 +125,12 @@ static bool something_waits(struct adev_wire *wire)
 	       (count && poll(waiting, count, 0) > 0);
 }
 
-/* Something waits, and who polled busily does not any more. */
-static bool is_stalled(struct adev_wire *wire)
+static bool polled_within(struct adev_wire *wire, uint64_t now_ns,
+			  uint64_t time_ns)
 {
-	const struct timespec moment = { .tv_nsec = STALL_NS };
-	uint64_t polls = atomic_load_explicit(&wire->polls,
-					      memory_order_relaxed);
-
-	if (!something_waits(wire))
-		return false;
-	nanosleep(&moment, NULL);
-	return polls == atomic_load_explicit(&wire->polls,
-					     memory_order_relaxed) &&
-	       something_waits(wire);
+	return now_ns <= atomic_load_explicit(&wire->polled_ns,
+					      memory_order_relaxed) +
+				 time_ns;
 }
 
 void adev_wire_maintain(struct adev_function *fn)
@@ -128,11 +143,12 @@ void adev_wire_maintain(struct adev_function *fn)
 	now_ns = adev_now_ns();
 	if (wire->ops->maintain)
 		wire->ops->maintain(wire->lower, now_ns);
-	if (!wire->polled_busily || !is_stalled(wire))
+	if (!wire->polled_busily || polled_within(wire, now_ns, STALL_NS) ||
+	    !something_waits(wire))
 		return;
+	/* Something waits, and who polled busily does not any more. */
 	wire->polled_busily = false;
-	if (now_ns > wire->watch_until_ns + LAST_WATCH_NS ||
-	    wire->watch_ns < FIRST_WATCH_NS)
+	if (now_ns > wire->watch_until_ns + RECURS_NS || !wire->watch_ns)
 		wire->watch_ns = FIRST_WATCH_NS;
 	wire->watch_until_ns = now_ns + wire->watch_ns;
 	if (wire->watch_ns < LAST_WATCH_NS)
@@ -153,21 +169,17 @@ uint64_t adev_wire_deadline(const struct adev_function *fn)
 	return own < deadline ? own : deadline;
 }
 
-/* Looks at the polls since the last look, when that is long enough ago. */
+/* Does somebody poll busily? */
 static void look(struct adev_wire *wire, uint64_t now_ns)
 {
-	uint64_t polls = atomic_load_explicit(&wire->polls,
-					      memory_order_relaxed);
-	uint64_t elapsed_ns = now_ns - wire->looked_at_ns;
-
 	/* A simulation repeats only what does not depend on this thread. */
-	if (elapsed_ns < PAUSE_NS || adev_clock_is_simulated())
+	if (adev_clock_is_simulated())
 		return;
 	wire->polled_busily = now_ns >= wire->watch_until_ns &&
-			      (polls - wire->polls_seen) * PAUSE_NS >=
-				      BUSY_POLLS * elapsed_ns;
-	wire->polls_seen = polls;
-	wire->looked_at_ns = now_ns;
+			      polled_within(wire, now_ns, PAUSE_NS) &&
+			      atomic_load_explicit(&wire->polls_in_row,
+						   memory_order_relaxed) >=
+				      BUSY_POLLS;
 }
 
 uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
@@ -185,8 +197,11 @@ uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
 	 * function. To watch what cannot be read would be to spin. */
 	watch = max >= ADEV_WIRE_DESCRIPTORS && !wire->polled_busily &&
 		!kept_out;
-	/* What was put off, or left, does not make the sockets readable. */
-	if ((!watch || wire->owes || atomic_load(&fn->settling)) &&
+	/* What was put off, or left, does not make the sockets readable. And
+	 * each message starts a timer: whoever sends one need not wake the agent
+	 * for that, which sleeps for less than the shortest. */
+	if ((!watch || wire->owes || atomic_load(&fn->settling) ||
+	     now_ns < wire->took_ns + ACTIVE_NS) &&
 	    *deadline > now_ns + PAUSE_NS)
 		*deadline = now_ns + PAUSE_NS;
 	return watch ? wire->ops->descriptors(wire->lower, fds) : 0;

@@ -19,18 +19,19 @@ struct adev_wire {
 	_Atomic uint32_t turn;
 	struct adev_trust trust; /* under wire_receive */
 
-	/* How often somebody polled; the agent keeps away while that grows. */
-	_Atomic uint64_t polls;
+	/* When somebody polled last, and how often without a pause: the agent
+	 * keeps away from who polls busily. */
+	_Atomic uint64_t polled_ns;
+	_Atomic uint32_t polls_in_row;
 	_Atomic bool polled_busily; /* as the agent sees it */
 	_Atomic uint32_t took;	    /* packets of the last drain */
+	_Atomic uint64_t took_ns;   /* when a drain took any */
 	_Atomic bool owes;	    /* acknowledgements were put off */
 	/* The agent's own. */
-	uint64_t polls_seen;
-	uint64_t looked_at_ns;
 	uint64_t watch_until_ns; /* whoever polls */
 	uint64_t watch_ns;
 	uint32_t turn_seen;
-	uint32_t lively; /* looks before it sleeps */
+	uint64_t lively_until_ns; /* it looks until then; zero: it sleeps */
 };
 
 static inline struct adev_wire *adev_wire_of(const struct adev_function *fn)

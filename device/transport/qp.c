@@ -2,7 +2,6 @@
 /* The end of a connection: state ERR and flushing both queues. */
 #include "transport/qp.h"
 
-#include <sched.h>
 #include <string.h>
 
 #include <infiniband/verbs.h>
@@ -19,15 +18,18 @@
 #define FLUSH_LOCK_MS 2u
 #define FLUSH_AGAIN_NS (10 * ADEV_MS_NS)
 
+/* More than it takes to send what a message needs. */
+#define SPINS 400u
+
 void adev_qp_lock_send(struct adev_qp *qp)
 {
 	uint32_t spins = 0;
 
 	while (!adev_qp_try_lock_send(qp)) {
-		if (++spins < 1000)
+		if (++spins < SPINS)
 			adev_pause();
 		else
-			sched_yield();
+			adev_rest();
 	}
 }
 

@@ -11,7 +11,8 @@
 #include "transport/receiver_state.h"
 #include "trace.h"
 
-#define LOCK_SPINS 20000u
+#define LOCK_SPINS 1000u
+#define LOCK_RESTS 50u
 
 int adev_receiver_create(struct adev_qp *qp)
 {
@@ -41,12 +42,15 @@ void adev_receiver_start(struct adev_qp *qp)
 
 bool adev_receiver_lock(struct adev_qp *qp)
 {
-	uint32_t spins;
+	uint32_t tries;
 
-	for (spins = 0; spins < LOCK_SPINS; spins++) {
+	for (tries = 0; tries < LOCK_SPINS + LOCK_RESTS; tries++) {
 		if (adev_qp_try_lock(qp->shared, qp->fn->view.function))
 			return true;
-		adev_pause();
+		if (tries < LOCK_SPINS)
+			adev_pause();
+		else
+			adev_rest();
 	}
 	return false;
 }
