@@ -264,11 +264,18 @@ void adev_wire_leased(struct adev_function *fn)
 		wire->ops->leased(wire->lower);
 }
 
+bool adev_wire_owes(const struct adev_function *fn)
+{
+	const struct adev_wire *wire = adev_wire_of(fn);
+
+	return wire && atomic_load_explicit(&wire->owes, memory_order_relaxed);
+}
+
 /*
  * Who polls busily first gets what has come, and acknowledges with the next
- * poll: an acknowledgement is a system call, and on the way of a message that
- * is waited for. Once only; and should the thread stop polling, the agent does
- * it.
+ * poll, or with the packets that it sends before: an acknowledgement is a
+ * system call, and on the way of a message that is waited for. Once only; and
+ * should the thread stop polling, the agent does it.
  */
 static bool puts_off(struct adev_wire *wire, uint32_t taken)
 {
@@ -305,6 +312,9 @@ bool adev_wire_drain(struct adev_function *fn, uint32_t budget)
 			adev_capture_received(fn->capture, burst, count);
 		for (i = 0; i < count; i++)
 			arrive(wire, &burst[i], now_ns);
+		if (count)
+			atomic_store_explicit(&wire->took_ns, now_ns,
+					      memory_order_relaxed);
 		taken += count;
 		budget -= count ? count : 1;
 	}

@@ -69,6 +69,9 @@ bool adev_wire_is_open(const struct adev_function *fn);
  */
 bool adev_wire_drain(struct adev_function *fn, uint32_t budget);
 
+/* Has a drain put acknowledgements off, and the next one not come yet? */
+bool adev_wire_owes(const struct adev_function *fn);
+
 /* For adev_function_serve(): drains. The agent does it only while nobody else
  * polls busily. True when there may be more. */
 bool adev_wire_serve(struct adev_function *fn);

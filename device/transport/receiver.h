@@ -27,6 +27,11 @@ void adev_receiver_request(struct adev_qp *qp,
  * are under way. True: there is more to send, call again soon. */
 bool adev_receiver_settle(struct adev_qp *qp);
 
+/* An acknowledgement that was put off leaves with the QP's own packets, which are
+ * in the batch: in one datagram with the last of them where the kernel takes it
+ * apart. With send_queue held; no responder lock. */
+void adev_receiver_accompany(struct adev_qp *qp, struct adev_batch *batch);
+
 /* Before the QP goes to RESET or ERR: what the program has seen is acknowledged
  * to the peer. No responder lock held. */
 void adev_receiver_flush(struct adev_qp *qp);

@@ -158,6 +158,15 @@ static void send_refusal(struct adev_qp *qp, struct adev_batch *batch,
 	after->failed = true;
 }
 
+static void send_acknowledgement(struct adev_qp *qp, struct adev_batch *batch)
+{
+	uint32_t expected = qp->shared->expected_psn & ROCE_PSN_MASK;
+
+	send_syndrome(qp, batch, roce_psn_add(expected, ROCE_PSN_MASK),
+		      ROCE_SYNDROME_ACK | ROCE_CREDITS_UNLIMITED);
+	adev_receiver_of(qp)->ack_due = false;
+}
+
 /* Everything that is due, in order; true when it was too much for one turn. */
 static bool respond(struct adev_qp *qp, struct adev_batch *batch,
 		    struct adev_aftermath *after)
@@ -179,8 +188,7 @@ static bool respond(struct adev_qp *qp, struct adev_batch *batch,
 			      ROCE_SYNDROME_NAK | ROCE_NAK_SEQUENCE);
 		receiver->told = true;
 	} else if (receiver->ack_due) {
-		send_syndrome(qp, batch, roce_psn_add(expected, ROCE_PSN_MASK),
-			      ROCE_SYNDROME_ACK | ROCE_CREDITS_UNLIMITED);
+		send_acknowledgement(qp, batch);
 	}
 	receiver->gap_due = false;
 	receiver->ack_due = false;
@@ -204,6 +212,24 @@ bool adev_receiver_settle(struct adev_qp *qp)
 		adev_responder_call_owner(&qp->fn->view, qp->index,
 					  ADEV_QP_NEEDS_ERROR);
 	return more;
+}
+
+static bool owes_acknowledgement_only(const struct adev_receiver *receiver)
+{
+	return receiver->ack_due && !receiver->gap_due &&
+	       !receiver->refusal.due &&
+	       receiver->first_response == receiver->end_response;
+}
+
+void adev_receiver_accompany(struct adev_qp *qp, struct adev_batch *batch)
+{
+	if (qp->type != ARNICA_HW_QP_RC || !adev_wire_owes(qp->fn) ||
+	    !adev_qp_try_lock(qp->shared, qp->fn->view.function))
+		return;
+	if (adev_receiver_listens(qp) &&
+	    owes_acknowledgement_only(adev_receiver_of(qp)))
+		send_acknowledgement(qp, batch);
+	adev_qp_unlock(qp->shared);
 }
 
 void adev_receiver_flush(struct adev_qp *qp)

@@ -10,6 +10,7 @@
 
 #include "comp/channel.h"
 #include "core/clock.h"
+#include "transport/receiver.h"
 #include "transport/remote.h"
 #include "transport/responder.h"
 #include "transport/sender_state.h"
@@ -155,8 +156,10 @@ void adev_sender_rest(struct adev_qp *qp)
 {
 	struct adev_sender *sender = qp->remote->sender;
 
-	if (sender->batch)
+	if (sender->batch) {
+		adev_receiver_accompany(qp, sender->batch);
 		adev_batch_send(sender->batch);
+	}
 	sender->batch = NULL;
 	adev_sender_settle(qp);
 }

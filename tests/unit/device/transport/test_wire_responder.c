@@ -4,6 +4,7 @@
 
 #include <infiniband/verbs.h>
 
+#include "link/wire_state.h"
 #include "two_script.h"
 
 static struct two_qp *qp_b(struct two_wire *wire)
@@ -241,6 +242,50 @@ static void an_acknowledgement_waits_for_responses_before_it(void **state)
 	script_expect_silence(wire);
 }
 
+/* In one turn, so that one datagram can carry both. */
+static void what_was_put_off_leaves_with_the_next_message(void **state)
+{
+	struct two_wire *wire = *state;
+	struct adev_function *fn = two_function_of(&wire->two.b);
+	struct two_request request = two_request(
+		ARNICA_HW_OP_SEND, &wire->two.b, 0, 8, &wire->two.a, 0);
+
+	atomic_store(&adev_wire_of(fn)->polled_busily, true);
+	script_put(wire, ROCE_WRITE_ONLY, SCRIPT_PSN, 1, 0);
+	script_expect_silence(wire);
+	assert_true(adev_wire_owes(fn));
+	(void)two_send(qp_b(wire), &request);
+	(void)script_expect(wire, ROCE_SEND_ONLY, SCRIPT_PSN);
+	script_expect_ack(wire, SCRIPT_PSN, 1);
+	/* And not once more with the next poll. */
+	(void)adev_wire_drain(fn, 1);
+	assert_false(adev_wire_owes(fn));
+	script_expect_silence(wire);
+}
+
+/* A NAK, or responses to a read, are not passed by an acknowledgement. */
+static void what_is_more_than_an_acknowledgement_waits(void **state)
+{
+	struct two_wire *wire = *state;
+	struct adev_function *fn = two_function_of(&wire->two.b);
+	struct two_request request = two_request(
+		ARNICA_HW_OP_SEND, &wire->two.b, 0, 8, &wire->two.a, 0);
+
+	atomic_store(&adev_wire_of(fn)->polled_busily, true);
+	wire->a.corked = true;
+	script_put(wire, ROCE_WRITE_ONLY, SCRIPT_PSN, 1, 0);
+	script_put(wire, ROCE_WRITE_ONLY, SCRIPT_PSN + 2, 1, 0);
+	wire->a.corked = false;
+	(void)two_wire_step(wire);
+	assert_true(adev_wire_owes(fn));
+	(void)two_send(qp_b(wire), &request);
+	(void)script_expect(wire, ROCE_SEND_ONLY, SCRIPT_PSN);
+	script_expect_silence(wire);
+	(void)adev_wire_drain(fn, 1);
+	script_expect_syndrome(wire, SCRIPT_PSN + 1,
+			       ROCE_SYNDROME_NAK | ROCE_NAK_SEQUENCE);
+}
+
 static void numbers_go_around(void **state)
 {
 	struct two_wire *wire = *state;
@@ -331,6 +376,8 @@ int main(void)
 		script_test(a_read_of_no_bytes_is_answered),
 		script_test(atomics_return_what_was_there),
 		script_test(an_acknowledgement_waits_for_responses_before_it),
+		script_test(what_was_put_off_leaves_with_the_next_message),
+		script_test(what_is_more_than_an_acknowledgement_waits),
 		script_test(numbers_go_around),
 		two_wire_test(the_first_message_in_rtr_raises_its_event),
 		script_test(without_marks_nobody_is_told_of_congestion),
