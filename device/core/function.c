@@ -15,6 +15,7 @@
 #include "domain/directory.h"
 #include "exec/exec.h"
 #include "transport/datagram.h"
+#include "transport/receive_entry.h"
 #include "link/wire.h"
 #include "trace.h"
 
@@ -137,9 +138,7 @@ static bool nothing_posted(struct adev_qp *qp)
 		return false;
 	if (qp->wait == ADEV_WAIT_RNR && qp->link.resolved &&
 	    !atomic_load(&qp->peer_died) && !atomic_load(&qp->again))
-		nothing = arnica_load32(&qp->link.record->producer,
-					memory_order_relaxed) ==
-				  qp->rnr_producer &&
+		nothing = adev_receive_count(&qp->link) == qp->rnr_producer &&
 			  ++qp->rnr_looks % LOOKS_BEFORE_TRY;
 	adev_qp_unlock_send(qp);
 	return nothing && !atomic_load(&qp->again);
@@ -337,6 +336,7 @@ bool adev_function_serve(struct adev_function *fn)
 	arnica_fence_after_rmw();
 	adev_inbox_serve(fn);
 	serve_qps(fn);
+	adev_srq_serve(fn);
 	/* Before the QPs that wait: what comes in may be their turn. */
 	if (adev_wire_is_open(fn))
 		left = adev_wire_serve(fn);
@@ -400,6 +400,7 @@ void adev_function_peer_died(struct adev_function *fn, uint32_t function,
 	adev_inbox_reclaim(fn, function, generation);
 	/* It may have fired a CQ and not said so. */
 	adev_channels_rescan(fn);
+	adev_srq_rescan(fn);
 	forget(fn, function, generation);
 	/* An orderly exit makes no error. */
 	if (adev_directory_life(fn->directory, function, generation) ==

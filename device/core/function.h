@@ -25,6 +25,7 @@ struct adev_fault;
 struct adev_capture;
 struct adev_ah_table;
 struct adev_wire;
+struct adev_srq_owner;
 
 /* Indexes that were used before and are free again; see front/objects.h. */
 struct adev_free_list {
@@ -77,6 +78,9 @@ struct adev_function {
 	uint8_t *mr_instance; /* by TPT index: last instance that was used */
 	uint32_t next_ah;
 	struct adev_free_list free_pds, free_cqs, free_mrs, free_ahs, free_dms;
+	struct adev_srq_owner *srqs; /* by handle */
+	uint32_t num_srqs, next_srq;
+	struct adev_free_list free_srqs;
 	struct adev_dm *dms; /* ranges of device memory, by handle */
 	uint32_t dm_room, next_dm;
 

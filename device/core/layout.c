@@ -34,6 +34,9 @@ static void place_tables(struct adev_layout *layout)
 						 sizeof(struct adev_qp_shared));
 	layout->cq_offset = place(&next, (uint64_t)layout->max_cq *
 						 sizeof(struct adev_cq_shared));
+	layout->srq_offset =
+		place(&next, (uint64_t)layout->max_srq *
+				     sizeof(struct adev_srq_shared));
 	layout->tpt_offset = place(&next, (uint64_t)layout->max_mr *
 						  sizeof(struct adev_tpt_entry));
 	layout->inbox_offset = place(&next, ADEV_INBOX_TOTAL_BYTES);
@@ -47,12 +50,15 @@ void adev_layout_compute(uint64_t size_bytes, struct adev_layout *layout)
 	layout->max_cq = ARNICA_HW_MAX_CQ;
 	layout->max_mr = ARNICA_HW_MAX_MR;
 	layout->max_pd = ARNICA_HW_MAX_PD;
+	layout->max_srq = ARNICA_HW_MAX_SRQ;
+	layout->reserved0 = 0;
 	place_tables(layout);
 	/* Tables take at most a quarter of a small segment. */
 	while (layout->heap_offset > size_bytes / 4 && layout->max_qp > 256) {
 		layout->max_qp /= 2;
 		layout->max_cq /= 2;
 		layout->max_mr /= 2;
+		layout->max_srq /= 2;
 		place_tables(layout);
 	}
 }

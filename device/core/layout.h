@@ -28,11 +28,14 @@ struct adev_layout {
 	uint32_t max_cq;
 	uint32_t max_mr;
 	uint32_t max_pd;
+	uint32_t max_srq;
+	uint32_t reserved0;
 	uint64_t shared_offset;
 	uint64_t cqp_offset;
 	uint64_t records_offset; /* struct arnica_hw_queue_record[2 * max_qp] */
 	uint64_t qp_offset;      /* struct adev_qp_shared[max_qp] */
 	uint64_t cq_offset;      /* struct adev_cq_shared[max_cq] */
+	uint64_t srq_offset;     /* struct adev_srq_shared[max_srq] */
 	uint64_t tpt_offset;     /* struct adev_tpt_entry[max_mr] */
 	uint64_t inbox_offset;   /* struct adev_inbox_slot[ADEV_INBOX_SLOTS] */
 	uint64_t heap_offset;    /* rings; to the end of the segment */
@@ -67,6 +70,8 @@ struct adev_shared {
 	ADEV_LINE _Atomic uint64_t cq_events[ADEV_CQ_WORDS];
 	_Atomic uint64_t qp_events_summary[ARNICA_HW_MAX_QP / 4096];
 	_Atomic uint64_t qp_events[ARNICA_HW_MAX_QP / 64];
+	_Atomic uint32_t srq_attention; /* some SRQ fell below its limit */
+	_Atomic uint64_t srq_events[ARNICA_HW_MAX_SRQ / 64];
 };
 
 /* What a QP needs of its owner's process; bits of adev_qp_shared.needs. */
@@ -107,7 +112,8 @@ struct adev_qp_shared {
 	uint64_t user_data;
 	uint32_t flags_recv_cq; /* enum arnica_hw_cq_flags of recv_cq */
 	uint32_t qkey;          /* UD: what datagrams must carry */
-	uint32_t reserved0[6];
+	uint32_t srq;           /* index + 1: receives are of it; else zero */
+	uint32_t reserved0[5];
 	/* line 2: the responder's sequence, written under `lock` */
 	ADEV_LINE _Atomic uint64_t lock; /* see core/qp_lock.h */
 	_Atomic uint32_t expected_psn;   /* 24 bits; read by queries too */
@@ -125,9 +131,38 @@ struct adev_qp_shared {
 	ADEV_LINE _Atomic uint32_t needs; /* enum adev_qp_needs */
 	_Atomic uint32_t waiter;          /* function + 1 that waits for receive */
 	_Atomic uint32_t waiter_qp;       /* index of the QP in that function */
-	uint32_t reserved2[13];
+	uint32_t reserved2;
+	/* With an SRQ: high 32 the receive completion that it is for, low 32
+	 * the entry that is taken for it, plus one. Written under `lock`. */
+	_Atomic uint64_t srq_taken;
+	uint32_t reserved3[10];
 };
 _Static_assert(sizeof(struct adev_qp_shared) == 256, "four lines");
+
+#define ADEV_SRQ_WAITER_WORDS 64u /* a bit for each function */
+
+/* A shared receive queue, as those see it who take its entries. */
+struct adev_srq_shared {
+	struct arnica_hw_srq_record record;
+	/* written by the owner, before a QP uses it */
+	uint32_t slots; /* power of two */
+	uint32_t stride; /* bytes */
+	uint32_t max_sge;
+	uint32_t pd;
+	uint64_t entries_offset;
+	uint64_t words_offset;
+	uint64_t ring_offset;
+	uint64_t reserved0[3];
+	/* Armed: below so many entries there is an event. ADEV_SRQ_FIRED: there
+	 * were, and the owner has not raised it yet. Zero: not armed. */
+	ADEV_LINE _Atomic uint32_t limit;
+	/* Functions whose messages wait for an entry. */
+	ADEV_LINE _Atomic uint64_t waiters[ADEV_SRQ_WAITER_WORDS];
+};
+_Static_assert(sizeof(struct adev_srq_shared) == 13 * ARNICA_HW_LINE_BYTES,
+	       "13 lines");
+
+#define ADEV_SRQ_FIRED 0x80000000u
 
 struct adev_cq_shared {
 	struct arnica_hw_cq_record record;

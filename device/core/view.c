@@ -17,6 +17,7 @@ void adev_view_init(struct adev_view *view, void *base, uint64_t size,
 	view->records = (void *)(bytes + layout->records_offset);
 	view->qps = (void *)(bytes + layout->qp_offset);
 	view->cqs = (void *)(bytes + layout->cq_offset);
+	view->srqs = (void *)(bytes + layout->srq_offset);
 	view->tpt = (void *)(bytes + layout->tpt_offset);
 	view->inbox = (void *)(bytes + layout->inbox_offset);
 	view->inbox_buffers =

@@ -33,6 +33,7 @@ struct adev_view {
 	struct arnica_hw_queue_record *records;
 	struct adev_qp_shared *qps;
 	struct adev_cq_shared *cqs;
+	struct adev_srq_shared *srqs;
 	struct adev_tpt_entry *tpt;
 	struct adev_inbox_slot *inbox;
 	char *inbox_buffers;

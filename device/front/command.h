@@ -40,6 +40,10 @@ ADEV_COMMAND_HANDLER(create_qp); /* command_qp.c */
 ADEV_COMMAND_HANDLER(destroy_qp);
 ADEV_COMMAND_HANDLER(modify_qp); /* command_modify.c */
 ADEV_COMMAND_HANDLER(query_qp);
+ADEV_COMMAND_HANDLER(create_srq); /* command_srq.c */
+ADEV_COMMAND_HANDLER(modify_srq);
+ADEV_COMMAND_HANDLER(query_srq);
+ADEV_COMMAND_HANDLER(destroy_srq);
 
 /* Status of a command that failed with errno `error` inside the adapter. */
 enum arnica_hw_command_status adev_command_status(int error);

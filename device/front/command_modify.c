@@ -176,6 +176,24 @@ static void apply(struct adev_qp *qp, uint32_t mask, uint32_t from, uint32_t to)
 	}
 }
 
+/* What the QP took of an SRQ is the host's again: it looks at the words. */
+static void reset_receive(struct adev_qp *qp)
+{
+	struct adev_qp_shared *shared = qp->shared;
+
+	if (!qp->srq.shared) {
+		shared->rq_head = arnica_load32(&qp->recv_ring.record->producer,
+						memory_order_acquire);
+		shared->rq_producer_seen = shared->rq_head;
+		return;
+	}
+	/* As in flush_taken(). */
+	if (adev_completion_published(&qp->recv_ring, shared->rq_head))
+		shared->rq_head++;
+	atomic_store(&shared->srq_taken, 0);
+	qp->last_wqe_told = false;
+}
+
 /* To RESET: nothing is outstanding any more; the indexes go on. */
 static void reset(struct adev_qp *qp)
 {
@@ -194,9 +212,7 @@ static void reset(struct adev_qp *qp)
 	memset(&qp->attributes, 0, sizeof(qp->attributes));
 	shared->incarnation++;
 	shared->established = 0;
-	shared->rq_head = arnica_load32(&qp->recv_ring.record->producer,
-					memory_order_acquire);
-	shared->rq_producer_seen = shared->rq_head;
+	reset_receive(qp);
 	atomic_store(&shared->needs, 0);
 	arnica_store32(&qp->recv_ring.record->waiting, 0,
 		       memory_order_seq_cst);

@@ -13,6 +13,7 @@
 #include "exec/exec.h"
 #include "front/command.h"
 #include "front/objects.h"
+#include "front/srq_table.h"
 #include "link/wire.h"
 #include "transport/datagram.h"
 #include "transport/remote.h"
@@ -62,7 +63,9 @@ static uint32_t eager_bytes(const struct arnica_hw_cmd_create_qp *cmd,
 	return bytes > most ? most : bytes;
 }
 
+/* With an SRQ, `srq`, the receive queue is a completion ring and no more. */
 static void compute_sizes(const struct arnica_hw_cmd_create_qp *cmd,
+			  const struct adev_srq_shared *srq,
 			  struct sizes *sizes)
 {
 	uint32_t send_depth = arnica_from_le32(cmd->send_depth);
@@ -85,17 +88,28 @@ static void compute_sizes(const struct arnica_hw_cmd_create_qp *cmd,
 		sizes->inline_bytes = ARNICA_HW_MAX_INLINE;
 	sizes->recv_slots = recv_depth ? round_up(recv_depth) : 0;
 	sizes->recv_stride = round_up((recv_sge ? recv_sge : 1) * 16);
+	if (srq) {
+		sizes->recv_slots = srq->slots;
+		sizes->recv_stride = srq->stride;
+	}
 	sizes->eager_bytes = eager_bytes(cmd, sizes->recv_slots);
 	sizes->sq = place(&next, (uint64_t)sizes->send_slots *
 					 sizes->send_stride);
 	sizes->send_ring = place(&next, (uint64_t)sizes->send_slots *
 						sizeof(struct arnica_hw_cqe));
-	sizes->rq = place(&next, (uint64_t)sizes->recv_slots *
-					 sizes->recv_stride);
+	sizes->rq = place(&next, srq ? 0 :
+				       (uint64_t)sizes->recv_slots *
+					       sizes->recv_stride);
 	sizes->recv_ring = place(&next, (uint64_t)sizes->recv_slots *
 						sizeof(struct arnica_hw_cqe));
 	sizes->eager = place(&next, sizes->eager_bytes);
 	sizes->total = next ? next : 1;
+}
+
+/* Handle of the SRQ; ADEV_NO_SRQ for none. */
+static uint32_t srq_of(const struct arnica_hw_cmd_create_qp *cmd)
+{
+	return arnica_from_le32(cmd->srq) - 1;
 }
 
 static enum arnica_hw_command_status
@@ -111,14 +125,15 @@ check(struct adev_function *fn, const struct arnica_hw_cmd_create_qp *cmd)
 	}
 	if (!adev_pd_valid(fn, arnica_from_le32(cmd->pd)) ||
 	    !adev_cq_valid(fn, arnica_from_le32(cmd->send_cq)) ||
-	    !adev_cq_valid(fn, arnica_from_le32(cmd->recv_cq)))
+	    !adev_cq_valid(fn, arnica_from_le32(cmd->recv_cq)) ||
+	    (cmd->srq.raw && !adev_srq_valid(fn, srq_of(cmd))))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	if (arnica_from_le32(cmd->send_depth) > ARNICA_HW_MAX_QUEUE_DEPTH ||
 	    arnica_from_le32(cmd->recv_depth) > ARNICA_HW_MAX_QUEUE_DEPTH ||
 	    arnica_from_le32(cmd->send_sge) > ARNICA_HW_MAX_SGE ||
 	    arnica_from_le32(cmd->recv_sge) > ARNICA_HW_MAX_SGE ||
 	    arnica_from_le32(cmd->inline_bytes) > ARNICA_HW_MAX_INLINE ||
-	    arnica_from_le32(cmd->reserved0))
+	    (cmd->srq.raw && cmd->recv_depth.raw))
 		return ARNICA_HW_COMMAND_INVALID;
 	return ARNICA_HW_COMMAND_OK;
 }
@@ -220,6 +235,10 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 	qp->sq_mask = sizes->send_slots ? sizes->send_slots - 1 : 0;
 	qp->sq_depth = arnica_from_le32(cmd->send_depth);
 	qp->rq_depth = arnica_from_le32(cmd->recv_depth);
+	/* It was checked to be an SRQ of this function. */
+	if (cmd->srq.raw)
+		(void)!adev_srq_open(&fn->view, srq_of(cmd), qp->index,
+				     &qp->srq);
 	qp->path_mtu_bytes =
 		qp->type == ARNICA_HW_QP_UD ? ADEV_DATAGRAM_MAX_BYTES : 1024;
 	qp->message.inbox_slot = -1;
@@ -251,12 +270,15 @@ static void init_shared(struct adev_qp *qp,
 	shared->recv_cq = qp->recv_cq;
 	shared->rq_stride = sizes->recv_stride;
 	shared->rq_slots = sizes->recv_slots;
+	shared->srq = arnica_from_le32(cmd->srq);
+	atomic_store(&shared->srq_taken, 0);
 	shared->rq_max_sge = sizes->recv_stride / 16;
 	if (shared->rq_max_sge > ARNICA_HW_MAX_SGE)
 		shared->rq_max_sge = ARNICA_HW_MAX_SGE;
 	shared->eager_bytes = sizes->eager_bytes;
 	shared->type = qp->type;
-	shared->rq_offset = base + sizes->rq;
+	shared->rq_offset = qp->srq.shared ? qp->srq.shared->entries_offset :
+					     base + sizes->rq;
 	shared->recv_ring_offset = base + sizes->recv_ring;
 	shared->eager_offset = base + sizes->eager;
 	shared->user_data = arnica_from_le64(cmd->user_data);
@@ -294,14 +316,20 @@ static void fill_queue(struct arnica_hw_res_queue *queue,
 	queue->max_sge = receive ? cmd->recv_sge : cmd->send_sge;
 	if (!slots)
 		return;
-	queue->entries_offset =
-		arnica_to_le64(base + (receive ? sizes->rq : sizes->sq));
+	if (!receive || !qp->srq.shared)
+		queue->entries_offset = arnica_to_le64(
+			base + (receive ? sizes->rq : sizes->sq));
 	queue->ring_offset = arnica_to_le64(
 		base + (receive ? sizes->recv_ring : sizes->send_ring));
 	if (receive) {
 		queue->eager_offset = arnica_to_le64(base + sizes->eager);
 		queue->eager_bytes = arnica_to_le32(sizes->eager_bytes);
 	}
+}
+
+static uint32_t srq_handle(const struct adev_qp *qp)
+{
+	return qp->srq.shared ? qp->srq.index : ADEV_NO_SRQ;
 }
 
 static void register_qp(struct adev_function *fn, struct adev_qp *qp)
@@ -314,7 +342,9 @@ static void register_qp(struct adev_function *fn, struct adev_qp *qp)
 		fn->qp_scan_end = qp->index + 1;
 	adev_pd_get(fn, qp->pd);
 	adev_cq_attach(fn, qp->send_cq, qp->sq_depth);
-	adev_cq_attach(fn, qp->recv_cq, qp->rq_depth);
+	adev_cq_attach(fn, qp->recv_cq,
+		       qp->rq_depth +
+			       adev_srq_adds(fn, srq_handle(qp), qp->recv_cq));
 }
 
 ADEV_COMMAND_HANDLER(create_qp)
@@ -323,12 +353,14 @@ ADEV_COMMAND_HANDLER(create_qp)
 	struct arnica_hw_res_qp *answer = &completion->qp;
 	enum arnica_hw_command_status status = check(fn, cmd);
 	struct adev_qp *qp;
+	uint32_t srq = srq_of(cmd), recv_cq = arnica_from_le32(cmd->recv_cq);
 	struct sizes sizes;
 	uint64_t base;
 
 	if (status)
 		return status;
-	compute_sizes(cmd, &sizes);
+	compute_sizes(cmd, srq == ADEV_NO_SRQ ? NULL : &fn->view.srqs[srq],
+		      &sizes);
 	if (posix_memalign((void **)&qp, 64, sizeof(*qp)))
 		return ARNICA_HW_COMMAND_NO_MEMORY;
 	memset(qp, 0, sizeof(*qp));
@@ -338,8 +370,10 @@ ADEV_COMMAND_HANDLER(create_qp)
 	if (arnica_from_le32(cmd->type) == ARNICA_HW_QP_UD &&
 	    adev_datagram_create(qp))
 		goto err_free;
-	if (adev_heap_alloc(&fn->heap, sizes.total, &base))
+	if (adev_srq_get(fn, srq, recv_cq))
 		goto err_datagram;
+	if (adev_heap_alloc(&fn->heap, sizes.total, &base))
+		goto err_srq;
 	init_private(qp, fn, cmd, &sizes, base);
 	init_shared(qp, cmd, &sizes, base);
 	register_qp(fn, qp);
@@ -351,6 +385,8 @@ ADEV_COMMAND_HANDLER(create_qp)
 	fill_queue(&answer->receive, qp, true, cmd, &sizes, base);
 	return ARNICA_HW_COMMAND_OK;
 
+err_srq:
+	(void)adev_srq_put(fn, srq, recv_cq);
 err_datagram:
 	adev_datagram_destroy(qp);
 err_free:
@@ -424,15 +460,20 @@ static bool make_unreachable(struct adev_function *fn, struct adev_qp *qp)
 uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 {
 	uint64_t user_data = qp->shared->user_data;
-	uint32_t events;
+	uint32_t events, srq = srq_handle(qp), shared_depth;
 	bool reachable;
 
 	withdraw(fn, qp);
 	reachable = !make_unreachable(fn, qp);
+	if (reachable && qp->srq.shared) {
+		adev_srq_lose(&qp->srq, qp->shared);
+		adev_srq_quarantine(fn, srq);
+	}
+	shared_depth = adev_srq_put(fn, srq, qp->recv_cq);
 	uncount(&qp->send_ring, qp->send_ring_head);
 	uncount(&qp->recv_ring, qp->shared->rq_head);
 	adev_cq_detach(fn, qp->send_cq, qp->sq_depth);
-	adev_cq_detach(fn, qp->recv_cq, qp->rq_depth);
+	adev_cq_detach(fn, qp->recv_cq, qp->rq_depth + shared_depth);
 	adev_pd_put(fn, qp->pd);
 	fn->num_qps--;
 	if (reachable) {

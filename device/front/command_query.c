@@ -24,6 +24,7 @@ static void fill_objects(const struct adev_layout *layout,
 	caps->max_mr = arnica_to_le32(layout->max_mr - 1);
 	caps->max_pd = arnica_to_le32(layout->max_pd);
 	caps->max_ah = arnica_to_le32(ADEV_MAX_AH);
+	caps->max_srq = arnica_to_le32(layout->max_srq);
 	caps->max_res_rd_atom = arnica_to_le32(layout->max_qp *
 					       ARNICA_HW_MAX_RD_ATOMIC);
 }
@@ -35,6 +36,8 @@ static void fill_limits(struct arnica_hw_device_caps *caps)
 		~(uint64_t)(ARNICA_HW_PAGE_BYTES - 1));
 	caps->max_qp_wr = arnica_to_le32(ARNICA_HW_MAX_QUEUE_DEPTH);
 	caps->max_sge = arnica_to_le32(ARNICA_HW_MAX_SGE);
+	caps->max_srq_wr = arnica_to_le32(ARNICA_HW_MAX_QUEUE_DEPTH);
+	caps->max_srq_sge = arnica_to_le32(ARNICA_HW_MAX_SGE);
 	caps->max_inline = arnica_to_le32(ARNICA_HW_MAX_INLINE);
 	caps->max_cqe = arnica_to_le32(ARNICA_HW_MAX_CQE);
 	caps->max_qp_rd_atom = arnica_to_le32(ARNICA_HW_MAX_RD_ATOMIC);

@@ -32,6 +32,10 @@ static const adev_command_handler handlers[] = {
 	[ARNICA_HW_CMD_ALLOC_DM] = adev_command_alloc_dm,
 	[ARNICA_HW_CMD_FREE_DM] = adev_command_free_dm,
 	[ARNICA_HW_CMD_ADVISE_MR] = adev_command_advise_mr,
+	[ARNICA_HW_CMD_CREATE_SRQ] = adev_command_create_srq,
+	[ARNICA_HW_CMD_MODIFY_SRQ] = adev_command_modify_srq,
+	[ARNICA_HW_CMD_QUERY_SRQ] = adev_command_query_srq,
+	[ARNICA_HW_CMD_DESTROY_SRQ] = adev_command_destroy_srq,
 };
 
 #define NUM_HANDLERS (sizeof(handlers) / sizeof(handlers[0]))

@@ -12,6 +12,7 @@
 #include "core/qp_lock.h"
 #include "exec/exec.h"
 #include "front/command.h"
+#include "front/srq_table.h"
 #include "trace.h"
 
 /* The QP that a doorbell names, if it is this function's. */
@@ -116,6 +117,18 @@ static void ring_receive(struct adev_function *fn, uint64_t value)
 		adev_function_nudge_peer(fn, waiter - 1);
 }
 
+/* The same for a shared one. */
+static void ring_shared(struct adev_function *fn, uint64_t value)
+{
+	uint32_t queue, number, producer;
+
+	arnica_hw_doorbell_decode(value, &queue, &number, &producer);
+	if (adev_srq_valid(fn, queue) && fn->srqs[queue].number == number)
+		adev_srq_wake(fn, queue);
+	else
+		refuse_queue(fn, queue, number);
+}
+
 void adev_doorbell_write(struct adev_function *fn, uint32_t page,
 			 uint32_t offset, uint64_t value)
 {
@@ -134,6 +147,9 @@ void adev_doorbell_write(struct adev_function *fn, uint32_t page,
 		break;
 	case ARNICA_HW_DB_RQ:
 		ring_receive(fn, value);
+		break;
+	case ARNICA_HW_DB_SRQ:
+		ring_shared(fn, value);
 		break;
 	case ARNICA_HW_DB_CQP:
 		adev_cqp_run(fn);

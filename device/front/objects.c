@@ -7,6 +7,7 @@
 
 #include "domain/proc.h"
 #include "transport/address_handle.h"
+#include "transport/srq_owner.h"
 
 int adev_objects_init(struct adev_function *fn)
 {
@@ -18,9 +19,11 @@ int adev_objects_init(struct adev_function *fn)
 	fn->cq_depths = calloc(layout->max_cq, sizeof(uint32_t));
 	fn->mr_pd = calloc(layout->max_mr, sizeof(uint32_t));
 	fn->mr_instance = calloc(layout->max_mr, sizeof(uint8_t));
+	fn->srqs = calloc(layout->max_srq, sizeof(*fn->srqs));
 	fn->ahs = calloc(1, sizeof(*fn->ahs));
 	if (!fn->pd_references || !fn->cq_references || !fn->cq_events ||
-	    !fn->cq_depths || !fn->mr_pd || !fn->mr_instance || !fn->ahs) {
+	    !fn->cq_depths || !fn->mr_pd || !fn->mr_instance || !fn->srqs ||
+	    !fn->ahs) {
 		adev_objects_fini(fn);
 		return ENOMEM;
 	}
@@ -37,6 +40,8 @@ static void free_list_fini(struct adev_free_list *list)
 
 void adev_objects_fini(struct adev_function *fn)
 {
+	uint32_t i;
+
 	free(fn->pd_references);
 	free(fn->cq_references);
 	free(fn->cq_events);
@@ -52,6 +57,10 @@ void adev_objects_fini(struct adev_function *fn)
 	fn->cq_depths = NULL;
 	fn->mr_pd = NULL;
 	fn->mr_instance = NULL;
+	for (i = 0; fn->srqs && i < fn->next_srq; i++)
+		free(fn->srqs[i].cqs);
+	free(fn->srqs);
+	fn->srqs = NULL;
 	free(fn->dms);
 	fn->dms = NULL;
 	fn->ahs = NULL;
@@ -60,6 +69,7 @@ void adev_objects_fini(struct adev_function *fn)
 	free_list_fini(&fn->free_mrs);
 	free_list_fini(&fn->free_ahs);
 	free_list_fini(&fn->free_dms);
+	free_list_fini(&fn->free_srqs);
 }
 
 /* Room for one more than there ever were makes giving back infallible. */

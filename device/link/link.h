@@ -10,6 +10,7 @@
 
 #include "comp/completion.h"
 #include "core/view.h"
+#include "transport/srq.h"
 
 struct adev_function;
 struct adev_qp;
@@ -21,6 +22,8 @@ struct adev_link {
 	uint32_t index; /* of the QP in its function */
 	uint32_t incarnation;
 	struct arnica_hw_queue_record *record; /* of its receive queue */
+	const arnica_atomic_le32 *producer; /* of that queue, or of its SRQ */
+	struct adev_srq srq; /* shared: NULL without one */
 	char *rq;
 	uint32_t rq_stride;
 	uint32_t rq_mask;
@@ -28,6 +31,7 @@ struct adev_link {
 	char *eager;
 	uint32_t eager_bytes;
 	uint32_t pd;
+	uint32_t rq_pd; /* of the memory that receives name */
 	struct adev_ring ring; /* its receive completions */
 };
 

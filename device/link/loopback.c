@@ -17,6 +17,7 @@
 struct shape {
 	uint32_t incarnation;
 	uint32_t rq_stride, rq_slots, rq_max_sge, eager_bytes, recv_cq, pd;
+	uint32_t srq;
 	uint64_t rq_offset, recv_ring_offset, eager_offset;
 };
 
@@ -29,6 +30,7 @@ static void copy_shape(const struct adev_qp_shared *qp, struct shape *shape)
 	shape->eager_bytes = qp->eager_bytes;
 	shape->recv_cq = qp->recv_cq;
 	shape->pd = qp->pd;
+	shape->srq = qp->srq;
 	shape->rq_offset = qp->rq_offset;
 	shape->recv_ring_offset = qp->recv_ring_offset;
 	shape->eager_offset = qp->eager_offset;
@@ -37,6 +39,17 @@ static void copy_shape(const struct adev_qp_shared *qp, struct shape *shape)
 static bool power_of_two(uint32_t value)
 {
 	return value && !(value & (value - 1));
+}
+
+/* Whoever uses an SRQ has a ring with as many slots. */
+static bool fill_srq(struct adev_link *link, uint32_t index)
+{
+	if (!adev_srq_open(link->view, index, link->index, &link->srq) ||
+	    link->srq.mask != link->rq_mask)
+		return false;
+	link->producer = &link->srq.shared->record.producer;
+	link->rq_pd = link->srq.shared->pd;
+	return true;
 }
 
 /* A shape from a foreign segment is believed only as far as it fits. */
@@ -49,7 +62,10 @@ static bool fill(struct adev_link *link, const struct shape *shape,
 	memset(&link->ring, 0, sizeof(link->ring));
 	link->incarnation = shape->incarnation;
 	link->record = &view->records[2 * index + 1];
+	link->producer = &link->record->producer;
+	memset(&link->srq, 0, sizeof(link->srq));
 	link->pd = shape->pd;
+	link->rq_pd = shape->pd;
 	link->rq_mask = 0;
 	link->rq = NULL;
 	link->eager_bytes = 0;
@@ -84,7 +100,8 @@ static bool fill(struct adev_link *link, const struct shape *shape,
 		link->eager_bytes = link->eager ? shape->eager_bytes : 0;
 	}
 	return link->rq && link->ring.entries &&
-	       !(shape->rq_offset & 15) && !(shape->recv_ring_offset & 63);
+	       !(shape->rq_offset & 15) && !(shape->recv_ring_offset & 63) &&
+	       (!shape->srq || fill_srq(link, shape->srq - 1));
 }
 
 bool adev_link_own(struct adev_qp *qp, struct adev_link *link)

@@ -96,17 +96,9 @@ static enum adev_verdict not_ready(struct adev_qp *qp)
 		return ADEV_VERDICT_RNR;
 	qp->peer_rnr_timer = link->qp->min_rnr_timer;
 	qp->rnr_producer = link->qp->rq_producer_seen;
-	/* Stored once for each wait: the host reads this line at every post. */
-	if (!arnica_load32(&link->record->waiting, memory_order_relaxed)) {
-		atomic_store(&link->qp->waiter, qp->fn->view.function + 1);
-		arnica_store32(&link->record->waiting, 1,
-			       memory_order_seq_cst);
-		arnica_fence_after_rmw();
-	}
-	/* The host stores its index and then looks at `waiting`, both
-	 * sequentially consistent: one of us sees the other. */
-	return adev_receive_posted(link) ? ADEV_VERDICT_LATER :
-					   ADEV_VERDICT_RNR;
+	return adev_receive_wait(link, qp->fn->view.function) ?
+		       ADEV_VERDICT_LATER :
+		       ADEV_VERDICT_RNR;
 }
 
 static enum adev_verdict of_dma(enum adev_dma_result result)
@@ -188,6 +180,7 @@ static enum adev_verdict place_payload(struct adev_qp *qp,
 		return ADEV_VERDICT_ACK;
 	}
 	begin_transfer(qp, into, ARNICA_HW_ACCESS_LOCAL_WRITE, &transfer);
+	transfer.pd = link->rq_pd;
 	result = adev_dma_write(&transfer);
 	end_transfer(qp, &transfer);
 	return of_dma(result);

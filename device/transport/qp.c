@@ -69,6 +69,25 @@ void adev_qp_flush_send(struct adev_qp *qp)
 	adev_completion_notify(&qp->send_ring, &completion);
 }
 
+/* What the QP has taken of its SRQ; the rest is for others. A peer that died
+ * may have used it already. */
+static bool flush_taken(struct adev_qp *qp, struct adev_completion *last)
+{
+	struct adev_qp_shared *shared = qp->shared;
+	uint32_t slot;
+
+	if (adev_completion_published(&qp->recv_ring, shared->rq_head)) {
+		flush_completion(last, 0, ARNICA_HW_RECV);
+	} else if (adev_srq_taken(&qp->srq, shared, &slot)) {
+		flush_completion(last, slot, ARNICA_HW_RECV);
+		adev_completion_publish(&qp->recv_ring, shared->rq_head, last);
+	} else {
+		return false;
+	}
+	shared->rq_head++;
+	return true;
+}
+
 /* With the responder lock held. */
 static bool flush_receive(struct adev_qp *qp, struct adev_completion *last)
 {
@@ -78,6 +97,8 @@ static bool flush_receive(struct adev_qp *qp, struct adev_completion *last)
 
 	if (!qp->recv_ring.entries)
 		return false;
+	if (qp->srq.shared)
+		return flush_taken(qp, last);
 	/* From now on the host tells of each receive that it posts. */
 	arnica_store32(&qp->recv_ring.record->waiting, 1, memory_order_seq_cst);
 	arnica_fence_after_rmw();
@@ -96,6 +117,15 @@ static bool flush_receive(struct adev_qp *qp, struct adev_completion *last)
 		any = true;
 	}
 	return any;
+}
+
+/* IBTA 11.6.3.5: nothing comes out of the SRQ for this QP any more. */
+static void tell_last_wqe(struct adev_qp *qp)
+{
+	if (!qp->srq.shared || qp->last_wqe_told)
+		return;
+	qp->last_wqe_told = true;
+	adev_qp_raise(qp, IBV_EVENT_QP_LAST_WQE_REACHED);
 }
 
 void adev_qp_flush(struct adev_qp *qp)
@@ -117,6 +147,7 @@ void adev_qp_flush(struct adev_qp *qp)
 	adev_qp_unlock(qp->shared);
 	if (any)
 		adev_completion_notify(&qp->recv_ring, &last);
+	tell_last_wqe(qp);
 }
 
 void adev_qp_enter_error(struct adev_qp *qp)

@@ -73,6 +73,7 @@ struct adev_qp {
 	struct adev_ring send_ring;
 	uint32_t send_ring_head;
 	struct adev_ring recv_ring; /* own receive queue's, for flushing */
+	struct adev_srq srq;        /* shared: NULL without one */
 
 	uint32_t send_psn; /* 24 bits */
 	uint32_t path_mtu_bytes;
@@ -109,6 +110,7 @@ struct adev_qp {
 	_Atomic bool peer_died; /* its process ended without leaving */
 	bool notify_drained;    /* in SQD: raise SQ_DRAINED when it is */
 	bool flush_pending;     /* the receive queue could not be flushed yet */
+	bool last_wqe_told;     /* LAST_WQE_REACHED was raised in this ERR */
 
 	struct arnica_hw_qp_attributes attributes; /* as modified */
 	uint32_t pd;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* The receive entry at the head of a responder's queue. */
+/* The receive entry for a responder's next message. */
 #include "transport/receive_entry.h"
 
 #include "core/fault_point.h"
@@ -10,6 +10,8 @@ bool adev_receive_posted(struct adev_link *link)
 	struct adev_qp_shared *responder = link->qp;
 	uint32_t producer = responder->rq_producer_seen;
 
+	if (link->srq.shared)
+		return adev_srq_take(&link->srq, responder);
 	if (!link->rq)
 		return false;
 	if (producer != responder->rq_head)
@@ -21,6 +23,35 @@ bool adev_receive_posted(struct adev_link *link)
 		return false; /* not an index of this queue */
 	responder->rq_producer_seen = producer;
 	return producer != responder->rq_head;
+}
+
+bool adev_receive_wait(struct adev_link *link, uint32_t function)
+{
+	if (link->srq.shared) {
+		adev_srq_wait(&link->srq, function);
+	} else if (!arnica_load32(&link->record->waiting,
+				  memory_order_relaxed)) {
+		/* Stored once for each wait: the host reads this line at every
+		 * post. */
+		atomic_store(&link->qp->waiter, function + 1);
+		arnica_store32(&link->record->waiting, 1,
+			       memory_order_seq_cst);
+		arnica_fence_after_rmw();
+	}
+	/* The host stores its index and then looks at `waiting`, both
+	 * sequentially consistent: one of us sees the other. */
+	return adev_receive_posted(link);
+}
+
+/* Where the entry stands in its queue: one that adev_receive_posted() found. */
+static uint32_t slot_of(const struct adev_link *link)
+{
+	uint32_t slot = link->qp->rq_head;
+
+	/* Taken; and if the segment says otherwise by now, inside it anyhow. */
+	if (link->srq.shared)
+		(void)!adev_srq_taken(&link->srq, link->qp, &slot);
+	return slot & link->rq_mask;
 }
 
 /* So that a holder that is stopped keeps the regions of this entry only. */
@@ -47,12 +78,10 @@ static void announce(const struct adev_link *link,
 enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
 					  struct adev_gather *into)
 {
-	const void *entry =
-		link->rq +
-		(size_t)(link->qp->rq_head & link->rq_mask) * link->rq_stride;
+	const void *entry = link->rq + (size_t)slot_of(link) * link->rq_stride;
 
 	announce(link, entry);
-	return adev_gather_segments(link->view, link->pd, entry,
+	return adev_gather_segments(link->view, link->rq_pd, entry,
 				    link->rq_max_sge,
 				    ARNICA_HW_ACCESS_LOCAL_WRITE, into);
 }
@@ -84,7 +113,8 @@ void adev_receive_complete(struct adev_link *link,
 {
 	struct adev_qp_shared *responder = link->qp;
 
-	completion->wqe_index = responder->rq_head;
+	completion->wqe_index =
+		link->srq.shared ? slot_of(link) : responder->rq_head;
 	adev_completion_publish(&link->ring, responder->rq_head, completion);
 	responder->rq_head++;
 	ADEV_POINT("receive_consumed");

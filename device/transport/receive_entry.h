@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The receive entry at the head of a responder's queue: is there one, what
- * memory does it name, and its completion. For every kind of message that uses
+ * The receive entry for a responder's next message: is there one, what memory
+ * does it name, and its completion. It is the one at the head of the QP's own
+ * queue, or one that was taken from its SRQ. For every kind of message that uses
  * one, whichever way it came. The responder lock is held.
  */
 #ifndef ADEV_TRANSPORT_RECEIVE_ENTRY_H
@@ -11,10 +12,22 @@
 #include "gather/gather.h"
 #include "link/link.h"
 
-/* Is a receive posted that was not used yet? */
+/* Is a receive posted that was not used yet? One of an SRQ is the QP's from then
+ * on, until it completes. */
 bool adev_receive_posted(struct adev_link *link);
 
-/* The memory that the entry at the head names. SUCCESS, or the status with
+/* The owner shall tell this function of the next receive. One may have been
+ * posted before that was known: true. */
+bool adev_receive_wait(struct adev_link *link, uint32_t function)
+	ARNICA_MUST_CHECK;
+
+/* How many were posted so far; without a lock. */
+static inline uint32_t adev_receive_count(const struct adev_link *link)
+{
+	return arnica_load32(link->producer, memory_order_relaxed);
+}
+
+/* The memory that the entry names. SUCCESS, or the status with
  * which the entry completes. */
 enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
 					  struct adev_gather *into)
@@ -25,7 +38,7 @@ enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
 bool adev_receive_eager(struct adev_link *link, uint32_t bytes,
 			uint32_t *offset, uint32_t *end) ARNICA_MUST_CHECK;
 
-/* Publishes the completion of the entry at the head (wqe_index is set here),
+/* Publishes the completion of the entry (wqe_index is set here),
  * and goes on to the next one. To be notified when the lock was given back. */
 void adev_receive_complete(struct adev_link *link,
 			   struct adev_completion *completion);

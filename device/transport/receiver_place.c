@@ -163,7 +163,8 @@ static bool pieces_hold(struct adev_qp *qp, const struct adev_gather *into,
 
 		begin += piece->bytes;
 		if (begin > offset &&
-		    (adev_tpt_check(&qp->fn->view, piece->stag, qp->pd,
+		    (adev_tpt_check(&qp->fn->view, piece->stag,
+				    adev_receiver_of(qp)->own.rq_pd,
 				    piece->iova, piece->bytes,
 				    ARNICA_HW_ACCESS_LOCAL_WRITE,
 				    &address) != ADEV_TPT_OK ||

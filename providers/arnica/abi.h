@@ -75,10 +75,11 @@ _Static_assert(sizeof(struct ibv_cq_ex) == 288, "completion queue");
 #endif
 
 /*
- * Room for the library's own view of a queue pair, larger than that of any
+ * Room for the library's own view of a queue pair and of a shared receive queue, larger than that of any
  * release, and for a table of operations.
  */
 #define ARNICA_ABI_QP_BYTES 512u
+#define ARNICA_ABI_SRQ_BYTES 256u
 #define ARNICA_ABI_OPS_SLOTS 256u
 
 /* Of the word at calibration.qp_mask_offset. */

@@ -9,6 +9,7 @@
 #include "context.h"
 #include "cq.h"
 #include "qp.h"
+#include "srq.h"
 
 void arnica_async_event(struct ibv_context *context,
 			struct ibv_async_event *event)
@@ -32,24 +33,45 @@ void arnica_async_event(struct ibv_context *context,
 			&arnica_qp_of(event->element.qp)->async_events, 1,
 			memory_order_relaxed);
 		break;
+	case IBV_EVENT_SRQ_LIMIT_REACHED:
+		atomic_fetch_add_explicit(
+			&arnica_srq_of(event->element.srq)->async_events, 1,
+			memory_order_relaxed);
+		break;
 	default: /* of the port or the device: nothing is acknowledged */
 		break;
 	}
+}
+
+/* The object is gone in the adapter: now or never. */
+static void drain(pthread_mutex_t *mutex, pthread_cond_t *cond,
+		  const uint32_t *acknowledged, _Atomic uint32_t *handed_over,
+		  arnica_le32 read)
+{
+	int cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	pthread_mutex_lock(mutex);
+	while (arnica_async_unacknowledged(*acknowledged, handed_over, read))
+		pthread_cond_wait(cond, mutex);
+	pthread_mutex_unlock(mutex);
+	pthread_setcancelstate(cancel, NULL);
 }
 
 void arnica_async_drain_qp(struct arnica_qp *qp,
 			   const struct arnica_hw_res_events *read)
 {
 	struct ibv_qp *base = &qp->verbs.base;
-	int cancel;
 
-	/* The QP is gone in the adapter: now or never. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pthread_mutex_lock(&base->mutex);
-	while (arnica_async_unacknowledged(base->events_completed,
-					   &qp->async_events,
-					   read->async_events))
-		pthread_cond_wait(&base->cond, &base->mutex);
-	pthread_mutex_unlock(&base->mutex);
-	pthread_setcancelstate(cancel, NULL);
+	drain(&base->mutex, &base->cond, &base->events_completed,
+	      &qp->async_events, read->async_events);
+}
+
+void arnica_async_drain_srq(struct arnica_srq *srq,
+			    const struct arnica_hw_res_events *read)
+{
+	struct ibv_srq *base = &srq->verbs.base;
+
+	drain(&base->mutex, &base->cond, &base->events_completed,
+	      &srq->async_events, read->async_events);
 }

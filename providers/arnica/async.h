@@ -15,6 +15,7 @@
 #include "arnica/hw/cqp.h"
 
 struct arnica_qp;
+struct arnica_srq;
 
 void arnica_async_event(struct ibv_context *context,
 			struct ibv_async_event *event);
@@ -23,6 +24,8 @@ void arnica_async_event(struct ibv_context *context,
  * were read: waits until they are acknowledged. */
 void arnica_async_drain_qp(struct arnica_qp *qp,
 			   const struct arnica_hw_res_events *read);
+void arnica_async_drain_srq(struct arnica_srq *srq,
+			    const struct arnica_hw_res_events *read);
 
 /*
  * Are events of an object still to be acknowledged? `read` is the adapter's

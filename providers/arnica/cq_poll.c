@@ -9,6 +9,7 @@
 #include "arnica/hw/wqe.h"
 #include "qp.h"
 #include "scatter.h"
+#include "srq.h"
 
 /* Up to so many rings are looked at by every poll, whether they have been
  * quiet or not; beyond that a ring cools when it was empty for so many polls.
@@ -224,22 +225,27 @@ static inline void take_receive(struct arnica_ring *ring,
 				struct arnica_completion *completion)
 {
 	uint32_t index = ring->head;
+	uint32_t work = arnica_from_le32(entry->wqe_index);
 
-	completion->wr_id = ring->wr_ids[index & ring->mask];
+	completion->wr_id = 0;
 	completion->opcode = opcode == ARNICA_HW_RECV_RDMA_WITH_IMM ?
 				     IBV_WC_RECV_RDMA_WITH_IMM :
 				     IBV_WC_RECV;
-	if (__builtin_expect(arnica_from_le32(entry->wqe_index) != index, 0))
+	if (__builtin_expect(!ring->srq && work != index, 0))
 		completion->status = IBV_WC_GENERAL_ERR;
 	else if ((flags & (ARNICA_HW_CQE_DATA | ARNICA_HW_CQE_EAGER)) != 0 &&
 		 (int32_t)(ring->scattered - index) <= 0 &&
-		 !arnica_scatter_entry(ring, index, entry, flags,
+		 !arnica_scatter_entry(ring, work, entry, flags,
 				       completion->byte_len))
 		completion->status = IBV_WC_GENERAL_ERR;
 	/* Kept level with the head, or it would count as ahead half a turn of
 	 * the index later. */
 	if ((int32_t)(ring->scattered - index) <= 0)
 		ring->scattered = index + 1;
+	if (!ring->srq)
+		completion->wr_id = ring->wr_ids[index & ring->mask];
+	else if (!arnica_srq_return(ring->srq, work, &completion->wr_id))
+		completion->status = IBV_WC_GENERAL_ERR;
 	atomic_store_explicit(&ring->tail, index + 1, memory_order_release);
 }
 

@@ -61,6 +61,9 @@ static void fill_base(const struct arnica_hw_device_caps *caps,
 	attr->max_cqe = as_int(caps->max_cqe);
 	attr->max_mr = as_int(caps->max_mr);
 	attr->max_pd = as_int(caps->max_pd);
+	attr->max_srq = as_int(caps->max_srq);
+	attr->max_srq_wr = as_int(caps->max_srq_wr);
+	attr->max_srq_sge = as_int(caps->max_srq_sge);
 	attr->max_ah = as_int(caps->max_ah);
 	attr->max_qp_rd_atom = as_int(caps->max_qp_rd_atom);
 	attr->max_qp_init_rd_atom = as_int(caps->max_qp_init_rd_atom);
@@ -85,12 +88,14 @@ static void fill_odp(struct ibv_device_attr_ex *attr)
 	caps->per_transport_caps.rc_odp_caps =
 		IBV_ODP_SUPPORT_SEND | IBV_ODP_SUPPORT_RECV |
 		IBV_ODP_SUPPORT_WRITE | IBV_ODP_SUPPORT_READ |
-		IBV_ODP_SUPPORT_ATOMIC;
+		IBV_ODP_SUPPORT_ATOMIC | IBV_ODP_SUPPORT_SRQ_RECV;
 	caps->per_transport_caps.uc_odp_caps = IBV_ODP_SUPPORT_SEND |
 					       IBV_ODP_SUPPORT_RECV |
-					       IBV_ODP_SUPPORT_WRITE;
+					       IBV_ODP_SUPPORT_WRITE |
+					       IBV_ODP_SUPPORT_SRQ_RECV;
 	caps->per_transport_caps.ud_odp_caps = IBV_ODP_SUPPORT_SEND |
-					       IBV_ODP_SUPPORT_RECV;
+					       IBV_ODP_SUPPORT_RECV |
+					       IBV_ODP_SUPPORT_SRQ_RECV;
 }
 
 int arnica_device_query_ex(struct ibv_context *ibv,

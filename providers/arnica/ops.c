@@ -17,6 +17,7 @@
 #include "mr.h"
 #include "pd.h"
 #include "qp.h"
+#include "srq.h"
 
 static const enum arnica_ops_generation since[ARNICA_OP_COUNT] = {
 #define OPS_SINCE(name, release) [ARNICA_OP_##name] = ARNICA_OPS_##release,
@@ -66,22 +67,29 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(create_cq_ex, arnica_cq_create_ex);
 	SET(create_qp, arnica_qp_create);
 	SET(create_qp_ex, arnica_qp_create_ex);
+	SET(create_srq, arnica_srq_create);
+	SET(create_srq_ex, arnica_srq_create_ex);
 	SET(dealloc_pd, arnica_pd_dealloc);
 	SET(dealloc_td, arnica_td_dealloc);
 	SET(dereg_mr, arnica_mr_dereg);
 	SET(destroy_ah, arnica_ah_destroy);
 	SET(destroy_cq, arnica_cq_destroy);
 	SET(destroy_qp, arnica_qp_destroy);
+	SET(destroy_srq, arnica_srq_destroy);
 	SET(free_context, arnica_context_free);
 	SET(free_dm, arnica_dm_free);
+	SET(get_srq_num, arnica_srq_get_number);
 	SET(modify_qp, arnica_qp_modify);
+	SET(modify_srq, arnica_srq_modify);
 	SET(poll_cq, arnica_cq_poll);
 	SET(post_recv, arnica_receive_post);
 	SET(post_send, arnica_send_post);
+	SET(post_srq_recv, arnica_srq_post);
 	SET(query_device_ex, arnica_device_query_ex);
 	SET(query_port, arnica_port_query);
 	SET(query_qp, arnica_qp_query);
 	SET(query_rt_values, arnica_device_query_rt_values);
+	SET(query_srq, arnica_srq_query);
 	SET(reg_dm_mr, arnica_dm_reg_mr);
 	SET(reg_mr, arnica_mr_reg);
 	SET(req_notify_cq, arnica_cq_req_notify);

@@ -14,6 +14,7 @@
 #include "calibrate.h"
 #include "cq.h"
 #include "scatter.h"
+#include "srq.h"
 
 static int check_type(const struct ibv_qp_init_attr_ex *attr)
 {
@@ -32,14 +33,16 @@ static int check_type(const struct ibv_qp_init_attr_ex *attr)
 	}
 }
 
+/* With an SRQ what is said of a receive queue is ignored. */
 static int check_caps(const struct arnica_hw_device_caps *caps,
-		      const struct ibv_qp_cap *cap)
+		      const struct ibv_qp_cap *cap, bool receives)
 {
 	uint32_t max_wr = arnica_from_le32(caps->max_qp_wr);
 	uint32_t max_sge = arnica_from_le32(caps->max_sge);
 
-	if (cap->max_send_wr > max_wr || cap->max_recv_wr > max_wr ||
-	    cap->max_send_sge > max_sge || cap->max_recv_sge > max_sge ||
+	if (cap->max_send_wr > max_wr || cap->max_send_sge > max_sge ||
+	    (receives &&
+	     (cap->max_recv_wr > max_wr || cap->max_recv_sge > max_sge)) ||
 	    cap->max_inline_data > arnica_from_le32(caps->max_inline))
 		return EINVAL;
 	return 0;
@@ -63,15 +66,15 @@ static int check_attributes(struct arnica_context *context,
 	if ((attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS) &&
 	    !arnica_send_wr_supported(attr->qp_type, attr->send_ops_flags))
 		return EOPNOTSUPP;
-	if (attr->srq)
-		return EOPNOTSUPP;
 	if (!(attr->comp_mask & IBV_QP_INIT_ATTR_PD) || !attr->pd ||
 	    attr->pd->context != context->ibv)
 		return EINVAL;
 	if (!attr->send_cq || attr->send_cq->context != context->ibv ||
 	    !attr->recv_cq || attr->recv_cq->context != context->ibv)
 		return EINVAL;
-	return check_caps(&context->caps, &attr->cap);
+	if (attr->srq && attr->srq->context != context->ibv)
+		return EINVAL;
+	return check_caps(&context->caps, &attr->cap, !attr->srq);
 }
 
 static int execute_create(struct arnica_qp *qp,
@@ -86,9 +89,13 @@ static int execute_create(struct arnica_qp *qp,
 			.send_cq = arnica_to_le32(attr->send_cq->handle),
 			.recv_cq = arnica_to_le32(attr->recv_cq->handle),
 			.send_depth = arnica_to_le32(attr->cap.max_send_wr),
-			.recv_depth = arnica_to_le32(attr->cap.max_recv_wr),
+			.recv_depth = arnica_to_le32(
+				attr->srq ? 0 : attr->cap.max_recv_wr),
 			.send_sge = arnica_to_le32(attr->cap.max_send_sge),
-			.recv_sge = arnica_to_le32(attr->cap.max_recv_sge),
+			.recv_sge = arnica_to_le32(
+				attr->srq ? 0 : attr->cap.max_recv_sge),
+			.srq = arnica_to_le32(
+				attr->srq ? attr->srq->handle + 1 : 0),
 			.inline_bytes =
 				arnica_to_le32(attr->cap.max_inline_data),
 			.user_data = arnica_to_le64((uintptr_t)qp),
@@ -126,10 +133,15 @@ static bool queue_is_sane(const struct arnica_hw_res_queue *granted,
 		       bytes;
 }
 
-static bool grant_is_sane(const struct arnica_hw_res_qp *granted)
+static bool grant_is_sane(const struct arnica_hw_res_qp *granted,
+			  struct ibv_srq *srq)
 {
 	const struct arnica_hw_res_queue *send = &granted->send;
 	const struct arnica_hw_res_queue *receive = &granted->receive;
+
+	if (srq && arnica_from_le32(receive->slots) !=
+			   arnica_srq_of(srq)->mask + 1)
+		return false;
 
 	if (arnica_from_le32(granted->handle) >= ARNICA_HW_MAX_QP ||
 	    arnica_from_le32(granted->qpn) > ARNICA_HW_QPN_MASK)
@@ -150,14 +162,12 @@ static enum arnica_resource_type resource_of(const struct arnica_ring *ring)
 				  ARNICA_RESOURCE_SEND_QUEUE;
 }
 
-/* Maps the queue, its ring and its record; false when out of memory, or when
- * the adapter named a place outside the segment. */
-static bool set_up_ring(struct arnica_qp *qp, struct arnica_ring *ring,
-			const struct arnica_hw_res_queue *granted,
-			uint32_t number, unsigned char **entries)
+/* Maps the ring and its record; false when the adapter named a place outside the
+ * segment. */
+static bool map_ring(struct arnica_qp *qp, struct arnica_ring *ring,
+		     const struct arnica_hw_res_queue *granted, uint32_t number)
 {
 	uint32_t slots = arnica_from_le32(granted->slots);
-	uint32_t bytes = arnica_from_le32(granted->entry_bytes);
 	struct arnica_context *context = qp->context;
 
 	ring->qp = qp;
@@ -170,7 +180,19 @@ static bool set_up_ring(struct arnica_qp *qp, struct arnica_ring *ring,
 	ring->record = arnica_context_map(
 		context, arnica_from_le64(granted->record_offset),
 		sizeof(*ring->record));
-	*entries = arnica_context_map(context,
+	return ring->entries && ring->record;
+}
+
+/* The queue as well; false when out of memory, too. */
+static bool set_up_ring(struct arnica_qp *qp, struct arnica_ring *ring,
+			const struct arnica_hw_res_queue *granted,
+			uint32_t number, unsigned char **entries)
+{
+	uint32_t slots = arnica_from_le32(granted->slots);
+	uint32_t bytes = arnica_from_le32(granted->entry_bytes);
+	bool mapped = map_ring(qp, ring, granted, number);
+
+	*entries = arnica_context_map(qp->context,
 				      arnica_from_le64(granted->entries_offset),
 				      (uint64_t)slots * bytes);
 	if (!arnica_pd_memory_take(qp->verbs.base.pd,
@@ -178,7 +200,7 @@ static bool set_up_ring(struct arnica_qp *qp, struct arnica_ring *ring,
 				   resource_of(ring), &ring->memory))
 		return false;
 	ring->wr_ids = ring->memory.start;
-	return ring->entries && ring->record && *entries;
+	return mapped && *entries;
 }
 
 static void set_up_doorbell(struct arnica_qp *qp,
@@ -229,6 +251,35 @@ static bool set_up_send(struct arnica_qp *qp,
 	return true;
 }
 
+static bool map_eager(struct arnica_qp *qp,
+		      const struct arnica_hw_res_queue *granted)
+{
+	struct arnica_ring *ring = &qp->receive_ring;
+
+	ring->eager_bytes = arnica_from_le32(granted->eager_bytes);
+	if (ring->eager_bytes == 0)
+		return true;
+	ring->eager = arnica_context_map(
+		qp->context, arnica_from_le64(granted->eager_offset),
+		ring->eager_bytes);
+	return ring->eager != NULL;
+}
+
+/* Completions of receives that were posted to an SRQ. */
+static bool set_up_shared(struct arnica_qp *qp,
+			  const struct arnica_hw_res_queue *granted)
+{
+	struct arnica_ring *ring = &qp->receive_ring;
+
+	if (!map_ring(qp, ring, granted, 2 * qp->verbs.base.handle + 1))
+		return false;
+	ring->srq = arnica_srq_of(qp->verbs.base.srq);
+	ring->work = ring->srq->entries;
+	ring->work_shift = ring->srq->shift;
+	ring->work_max_sge = ring->srq->room;
+	return map_eager(qp, granted);
+}
+
 static bool set_up_receive(struct arnica_qp *qp,
 			   const struct arnica_hw_res_queue *granted)
 {
@@ -240,6 +291,8 @@ static bool set_up_receive(struct arnica_qp *qp,
 	queue->lock.unshared = arnica_pd_is_single_threaded(qp->verbs.base.pd);
 	set_up_doorbell(qp, &queue->doorbell);
 	ring->is_receive = true;
+	if (qp->verbs.base.srq)
+		return set_up_shared(qp, granted);
 	if (arnica_from_le32(granted->depth) == 0)
 		return true;
 	if (!set_up_ring(qp, ring, granted, 2 * qp->verbs.base.handle + 1,
@@ -255,13 +308,7 @@ static bool set_up_receive(struct arnica_qp *qp,
 	ring->work = queue->entries;
 	ring->work_shift = queue->shift;
 	ring->work_max_sge = queue->room;
-	ring->eager_bytes = arnica_from_le32(granted->eager_bytes);
-	if (ring->eager_bytes == 0)
-		return true;
-	ring->eager = arnica_context_map(
-		qp->context, arnica_from_le64(granted->eager_offset),
-		ring->eager_bytes);
-	return ring->eager != NULL;
+	return map_eager(qp, granted);
 }
 
 /* What libibverbs itself fills in for providers that ask the kernel. */
@@ -324,7 +371,7 @@ static bool attach_rings(struct arnica_qp *qp)
 	    !arnica_ring_attach(&qp->send_ring,
 				arnica_cq_of(qp->verbs.base.send_cq)))
 		return false;
-	return !qp->receive.depth ||
+	return (!qp->receive.depth && !qp->receive_ring.srq) ||
 	       arnica_ring_attach(&qp->receive_ring,
 				  arnica_cq_of(qp->verbs.base.recv_cq));
 }
@@ -354,7 +401,7 @@ static int create_locked(struct arnica_qp *qp,
 	if (error)
 		return error;
 	take_grant(qp, &granted);
-	if (!grant_is_sane(&granted))
+	if (!grant_is_sane(&granted, attr->srq))
 		error = EIO;
 	else if (!set_up_send(qp, &granted, attr->sq_sig_all) ||
 		 !set_up_receive(qp, &granted.receive) || !attach_rings(qp))
@@ -445,6 +492,9 @@ int arnica_qp_destroy(struct ibv_qp *ibv_qp)
 	if (!error) {
 		arnica_ring_detach(&qp->send_ring);
 		arnica_ring_detach(&qp->receive_ring);
+		if (qp->receive_ring.srq)
+			arnica_srq_reclaim(qp->receive_ring.srq,
+					   ibv_qp->handle);
 		unlink_qp(qp);
 	}
 	pthread_mutex_unlock(&context->objects);
@@ -461,6 +511,7 @@ void arnica_qp_set_state(struct arnica_qp *qp, enum ibv_qp_state state)
 		     state == IBV_QPS_SQE || state == IBV_QPS_ERR;
 
 	atomic_store_explicit(&qp->send.open, sends, memory_order_release);
-	atomic_store_explicit(&qp->receive.open, state != IBV_QPS_RESET,
+	atomic_store_explicit(&qp->receive.open,
+			      state != IBV_QPS_RESET && !qp->receive_ring.srq,
 			      memory_order_release);
 }

@@ -52,7 +52,7 @@ struct arnica_send_queue {
 
 struct arnica_receive_queue {
 	struct arnica_spinlock lock;
-	atomic_bool open;
+	atomic_bool open; /* never, with an SRQ */
 	uint32_t head;
 	uint32_t depth;
 	uint32_t mask;

@@ -10,6 +10,7 @@
 #include "qp_attributes.h"
 #include "qp_transition.h"
 #include "scatter.h"
+#include "srq.h"
 
 static int check(const struct arnica_qp *qp, const struct ibv_qp_attr *attr,
 		 int mask)
@@ -42,6 +43,9 @@ static void reset_queues(struct arnica_qp *qp)
 	head = qp->receive.head;
 	arnica_spinlock_unlock(&qp->receive.lock);
 	arnica_ring_reset(&qp->receive_ring, head);
+	if (qp->receive_ring.srq)
+		arnica_srq_reclaim(qp->receive_ring.srq,
+				   qp->verbs.base.handle);
 }
 
 static void follow(struct arnica_qp *qp, enum ibv_qp_state state)

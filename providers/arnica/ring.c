@@ -91,9 +91,11 @@ void arnica_ring_reset(struct arnica_ring *ring, uint32_t producer)
 		ring->head++;
 		discarded++;
 	}
+	/* Of an SRQ the next completion stands where the last one ended. */
 	if (ring->is_receive) {
-		ring->head = producer;
-		ring->scattered = producer;
+		if (!ring->srq)
+			ring->head = producer;
+		ring->scattered = ring->head;
 	}
 	atomic_store_explicit(&ring->tail, producer, memory_order_release);
 	arnica_ring_publish(ring);

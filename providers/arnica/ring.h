@@ -21,6 +21,7 @@
 
 struct arnica_cq;
 struct arnica_qp;
+struct arnica_srq;
 
 struct arnica_ring {
 	/* line of the poller */
@@ -42,7 +43,9 @@ struct arnica_ring {
 	struct arnica_cq *cq;
 	uint32_t number; /* queue number, 2 * n or 2 * n + 1 */
 	struct arnica_ring *next_of_cq;
-	const unsigned char *work; /* receive: the entries of the queue */
+	/* receive: entries of the QP's own queue, or of its SRQ */
+	const unsigned char *work;
+	struct arnica_srq *srq; /* or NULL */
 	uint32_t work_shift;
 	uint32_t work_max_sge;
 	const unsigned char *eager;
@@ -54,6 +57,14 @@ static inline struct arnica_hw_cqe *arnica_ring_entry(struct arnica_ring *ring,
 						      uint32_t index)
 {
 	return &ring->entries[index & ring->mask];
+}
+
+/* Where the work queue has the entry that completes with `entry`, at `index`. */
+static inline uint32_t arnica_ring_work(const struct arnica_ring *ring,
+					uint32_t index,
+					const struct arnica_hw_cqe *entry)
+{
+	return ring->srq ? arnica_from_le32(entry->wqe_index) : index;
 }
 
 /*

@@ -48,7 +48,7 @@ static bool copy_to_segments(struct arnica_ring *ring, uint32_t index,
 	return length == 0;
 }
 
-bool arnica_scatter_entry(struct arnica_ring *ring, uint32_t index,
+bool arnica_scatter_entry(struct arnica_ring *ring, uint32_t work,
 			  const struct arnica_hw_cqe *entry, uint32_t flags,
 			  uint32_t byte_len)
 {
@@ -58,12 +58,12 @@ bool arnica_scatter_entry(struct arnica_ring *ring, uint32_t index,
 	if (flags & ARNICA_HW_CQE_DATA) {
 		if (byte_len > ARNICA_HW_CQE_INLINE_BYTES)
 			return false;
-		return copy_to_segments(ring, index, entry->data, byte_len);
+		return copy_to_segments(ring, work, entry->data, byte_len);
 	}
 	offset = arnica_from_le32(entry->eager_offset);
 	if (offset > ring->eager_bytes || byte_len > ring->eager_bytes - offset)
 		return false;
-	whole = copy_to_segments(ring, index, ring->eager + offset, byte_len);
+	whole = copy_to_segments(ring, work, ring->eager + offset, byte_len);
 	/* P5: the adapter fills these bytes again after it reads this with
 	 * acquire; the copy above comes first. */
 	arnica_store32(&ring->record->eager_tail,
@@ -87,7 +87,9 @@ static void scatter_locked(struct arnica_ring *ring)
 
 		/* An entry that cannot be placed is reported by the poll. */
 		if ((flags & (ARNICA_HW_CQE_DATA | ARNICA_HW_CQE_EAGER)) != 0 &&
-		    !arnica_scatter_entry(ring, index, entry, flags,
+		    !arnica_scatter_entry(ring,
+					  arnica_ring_work(ring, index, entry),
+					  entry, flags,
 					  arnica_from_le32(entry->byte_len)))
 			break;
 	}

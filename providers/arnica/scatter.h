@@ -21,12 +21,12 @@ struct arnica_qp;
 struct arnica_cq;
 
 /*
- * Places the payload of entry `index` of a receive ring, if it has one, and
- * gives its eager bytes back. False when the entry contradicts the queue's
+ * Places the payload of `entry`, if it has one, into the receive at `work` of
+ * the work queue, and gives its eager bytes back. False when the entry contradicts the queue's
  * memory: nothing was written outside the receive buffers then. The caller
  * holds the CQ's lock.
  */
-bool arnica_scatter_entry(struct arnica_ring *ring, uint32_t index,
+bool arnica_scatter_entry(struct arnica_ring *ring, uint32_t work,
 			  const struct arnica_hw_cqe *entry, uint32_t flags,
 			  uint32_t byte_len) ARNICA_MUST_CHECK;
 

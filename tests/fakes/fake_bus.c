@@ -94,6 +94,9 @@ static void fill_caps(struct arnica_hw_device_caps *caps)
 	caps->max_sge = arnica_to_le32(ARNICA_HW_MAX_SGE);
 	caps->max_inline = arnica_to_le32(256);
 	caps->max_cq = arnica_to_le32(1024);
+	caps->max_srq = arnica_to_le32(16);
+	caps->max_srq_wr = arnica_to_le32(CAPS_DEPTH);
+	caps->max_srq_sge = arnica_to_le32(ARNICA_HW_MAX_SGE);
 	caps->max_cqe = arnica_to_le32(65536);
 	caps->max_qp_rd_atom = arnica_to_le32(16);
 	caps->max_qp_init_rd_atom = arnica_to_le32(16);
@@ -156,8 +159,38 @@ static void create_qp(struct arnica_bus *bus,
 		&qp->send);
 	grant_queue(bus, arnica_from_le32(command->recv_depth), recv_sge,
 		    power_of_two(maximum(16, 16 * recv_sge)), &qp->receive);
+	if (command->srq.raw) {
+		/* A ring with slots as the SRQ has, and nothing else. */
+		grant_queue(bus, bus->srq_slots, recv_sge, 16, &qp->receive);
+		qp->receive.depth = arnica_to_le32(0);
+	}
 	qp->receive.eager_bytes = arnica_to_le32(4096);
 	qp->receive.eager_offset = arnica_to_le64(fake_bus_alloc(bus, 4096));
+}
+
+static void create_srq(struct arnica_bus *bus,
+		       const struct arnica_hw_cmd_create_srq *command,
+		       struct arnica_hw_res_srq *srq)
+{
+	uint32_t slots = power_of_two(arnica_from_le32(command->depth));
+	uint32_t bytes =
+		power_of_two(maximum(16, 16 * arnica_from_le32(command->sge)));
+
+	bus->srq_slots = slots;
+	srq->handle = arnica_to_le32(bus->next_handle++);
+	srq->number = arnica_to_le32(FAKE_SRQ);
+	srq->entries_offset = arnica_to_le64(
+		fake_bus_alloc(bus, (uint64_t)slots * bytes));
+	srq->words_offset = arnica_to_le64(
+		fake_bus_alloc(bus, slots * sizeof(arnica_atomic_le64)));
+	srq->ring_offset = arnica_to_le64(
+		fake_bus_alloc(bus, slots * sizeof(arnica_atomic_le32)));
+	srq->record_offset = arnica_to_le64(
+		fake_bus_alloc(bus, sizeof(struct arnica_hw_srq_record)));
+	srq->entry_bytes = arnica_to_le32(bytes);
+	srq->slots = arnica_to_le32(slots);
+	srq->depth = command->depth;
+	srq->max_sge = command->sge;
 }
 
 static void execute(struct arnica_bus *bus,
@@ -191,7 +224,14 @@ static void execute(struct arnica_bus *bus,
 		answer->events = bus->events_read;
 		break;
 	case ARNICA_HW_CMD_DESTROY_CQ:
+	case ARNICA_HW_CMD_DESTROY_SRQ:
 		answer->events = bus->events_read;
+		break;
+	case ARNICA_HW_CMD_CREATE_SRQ:
+		create_srq(bus, &command->create_srq, &answer->srq);
+		break;
+	case ARNICA_HW_CMD_QUERY_SRQ:
+		answer->srq_limit.limit = arnica_to_le32(FAKE_SRQ_LIMIT);
 		break;
 	case ARNICA_HW_CMD_REG_MR:
 	case ARNICA_HW_CMD_REREG_MR:

@@ -25,12 +25,17 @@ struct fake_doorbell {
 	uint64_t value;
 };
 
+/* Number and limit of every SRQ. */
+#define FAKE_SRQ 0x123456u
+#define FAKE_SRQ_LIMIT 3u
+
 struct arnica_bus {
 	unsigned char *memory;
 	uint64_t size;
 	uint64_t used; /* bump allocator */
 	uint32_t next_command;
 	uint32_t next_handle;
+	uint32_t srq_slots; /* of the last SRQ */
 	bool alive;
 	uint32_t num_polls; /* calls of arnica_bus_poll() */
 	void (*on_poll)(struct arnica_bus *bus);

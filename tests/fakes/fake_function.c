@@ -22,6 +22,7 @@ unsigned int fake_num_quiesces;
 
 int fake_wire_error;
 unsigned int fake_num_wires;
+uint64_t fake_nudged;
 
 static int wake_read_fd;
 
@@ -40,6 +41,12 @@ int adev_wire_open(struct adev_function *fn)
 	(void)fn;
 	fake_num_wires++;
 	return fake_wire_error;
+}
+
+void adev_function_nudge_peer(struct adev_function *fn, uint32_t function)
+{
+	(void)fn;
+	fake_nudged |= 1ull << function % 64;
 }
 
 /* There are no queue pairs whose work could be waited for. */

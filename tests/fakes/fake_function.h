@@ -24,6 +24,9 @@ extern unsigned int fake_num_quiesces;
 extern int fake_wire_error;
 extern unsigned int fake_num_wires;
 
+/* A bit for each function below 64 that was told of a receive. */
+extern uint64_t fake_nudged;
+
 /* cmocka setup and teardown: *state is the struct adev_function. */
 int fake_function_setup(void **state);
 int fake_function_teardown(void **state);

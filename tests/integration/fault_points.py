@@ -6,8 +6,8 @@ The connections of the eight share one completion queue in a server. The names
 of the points are learnt by one run that lists what it passes. Then each name is
 taken in turn: the client is killed there, or stopped, at its first hit (during
 set-up) and at later ones (in the data path), while the server polls, or sleeps
-until an event comes. The other seven clients and the server must go on each
-time. Needs a build with fault points (preset dev).
+until an event comes, or polls and has a receive queue that all connections
+share. The other seven clients and the server must go on each time. Needs a build with fault points (preset dev).
 """
 
 import itertools
@@ -18,7 +18,7 @@ import harness
 from harness import Failure, Skip, check
 
 NOT_REACHED = 2
-SERVERS = ("poll", "sleep")
+SERVERS = ("poll", "sleep", "srq")
 
 
 def shared_cq(environment, fault, rounds, how, variables=None):
@@ -61,7 +61,7 @@ def main():
     for name, action, count, how in itertools.product(
             names, ("kill", "stop"), args.counts.split(","), SERVERS):
         fault = f"{name}:{count}:{action}"
-        label = f"{fault}, server {how}s"
+        label = f"{fault}, server: {how}"
         if args.only and args.only not in label:
             continue
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 """ibverbs-utils and what goes around them: discovery, ibv_rc_pingpong with its
-options, the same for UC and UD, several pairs at once, one server after another, sysfs paths that
+options, the same for UC, UD and SRQs, several pairs at once, one server after another, sysfs paths that
 programs hard-code."""
 
 import re
@@ -195,6 +195,11 @@ OTHER_PINGPONGS = {
     "ibv_ud_pingpong": (["-g", "0", "-n", "10000"],
                         ["-g", "0", "-e", "-n", "1000"],
                         ["-g", "0", "-c", "-s", "200", "-n", "5000"]),
+    "ibv_srq_pingpong": (["-n", "20000"], ["-q", "8", "-n", "10000"],
+                         ["-e", "-n", "2000"],
+                         ["-q", "16", "-g", "0", "-e", "-n", "2000"],
+                         ["-q", "2", "-s", "100000", "-n", "500"],
+                         ["-q", "4", "-r", "8", "-n", "5000"]),
 }
 
 

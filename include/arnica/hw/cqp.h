@@ -44,6 +44,10 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_ALLOC_DM = 17,
 	ARNICA_HW_CMD_FREE_DM = 18,
 	ARNICA_HW_CMD_ADVISE_MR = 19,
+	ARNICA_HW_CMD_CREATE_SRQ = 24,
+	ARNICA_HW_CMD_MODIFY_SRQ = 25,
+	ARNICA_HW_CMD_QUERY_SRQ = 26,
+	ARNICA_HW_CMD_DESTROY_SRQ = 27,
 };
 
 /* name, number, errno, text */
@@ -84,7 +88,7 @@ enum arnica_hw_access {
 	ARNICA_HW_ACCESS_RELAXED_ORDERING = 1 << 20,
 };
 
-struct arnica_hw_cmd_object { /* DEALLOC_PD, DEREG_MR, DESTROY_*, FREE_DM */
+struct arnica_hw_cmd_object { /* DEALLOC_PD, DEREG_MR, DESTROY_*, FREE_DM, QUERY_* */
 	arnica_le32 handle;
 	arnica_le32 reserved0; /* zero */
 };
@@ -143,8 +147,21 @@ struct arnica_hw_cmd_create_qp {
 	arnica_le32 send_sge;
 	arnica_le32 recv_sge;
 	arnica_le32 inline_bytes;
-	arnica_le32 reserved0; /* zero */
+	arnica_le32 srq; /* handle + 1: receives are of this SRQ; else zero */
 	arnica_le64 user_data; /* names the QP in async events */
+};
+
+struct arnica_hw_cmd_create_srq {
+	arnica_le32 pd;    /* of the memory that its entries name */
+	arnica_le32 depth; /* work requests, at least one */
+	arnica_le32 sge;
+	arnica_le32 reserved0; /* zero */
+	arnica_le64 user_data; /* names the SRQ in async events */
+};
+
+struct arnica_hw_cmd_modify_srq {
+	arnica_le32 handle;
+	arnica_le32 limit; /* event when fewer are left; zero: none wanted */
 };
 
 enum arnica_hw_qp_state { /* numbers of enum ibv_qp_state */
@@ -241,6 +258,8 @@ struct arnica_hw_command {
 		struct arnica_hw_cmd_create_ah create_ah;
 		struct arnica_hw_cmd_alloc_dm alloc_dm;
 		struct arnica_hw_cmd_advise_mr advise_mr;
+		struct arnica_hw_cmd_create_srq create_srq;
+		struct arnica_hw_cmd_modify_srq modify_srq;
 	};
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_command, 256);
@@ -273,6 +292,10 @@ struct arnica_hw_device_caps {
 	arnica_le32 hw_version;
 	char firmware_version[32];
 	arnica_le64 max_dm_bytes; /* of one range of device memory */
+	arnica_le32 max_srq;
+	arnica_le32 max_srq_wr;
+	arnica_le32 max_srq_sge;
+	arnica_le32 reserved0;
 };
 
 struct arnica_hw_port_attributes {
@@ -326,6 +349,28 @@ struct arnica_hw_res_qp {
 	struct arnica_hw_res_queue receive;
 };
 
+/*
+ * With an SRQ the receive queue of a QP has no entries of its own, depth zero,
+ * and a completion ring with as many slots as the SRQ.
+ */
+struct arnica_hw_res_srq {
+	arnica_le32 handle;
+	arnica_le32 number;         /* 24 bits, for doorbells */
+	arnica_le64 entries_offset; /* the entries */
+	arnica_le64 words_offset;   /* arnica_atomic_le64[slots], see records.h */
+	arnica_le64 ring_offset;    /* arnica_atomic_le32[slots] */
+	arnica_le64 record_offset;  /* struct arnica_hw_srq_record */
+	arnica_le32 entry_bytes;    /* stride, a power of two */
+	arnica_le32 slots;          /* power of two >= depth */
+	arnica_le32 depth;          /* work requests that may be outstanding */
+	arnica_le32 max_sge;
+};
+
+struct arnica_hw_res_srq_limit { /* QUERY_SRQ */
+	arnica_le32 limit; /* zero: not armed, or the event has come */
+	arnica_le32 reserved0;
+};
+
 struct arnica_hw_res_dm {
 	arnica_le32 handle;
 	arnica_le32 reserved0;
@@ -334,7 +379,7 @@ struct arnica_hw_res_dm {
 
 /* How many events of the object the application has read, and so acknowledges;
  * those that it had not were taken back. */
-struct arnica_hw_res_events { /* DESTROY_CQ, DESTROY_QP */
+struct arnica_hw_res_events { /* DESTROY_CQ, DESTROY_QP, DESTROY_SRQ */
 	arnica_le32 completion_events;
 	arnica_le32 async_events;
 };
@@ -353,6 +398,8 @@ struct arnica_hw_completion {
 		struct arnica_hw_res_cq cq;
 		struct arnica_hw_res_qp qp;
 		struct arnica_hw_res_dm dm;
+		struct arnica_hw_res_srq srq;
+		struct arnica_hw_res_srq_limit srq_limit;
 		struct arnica_hw_res_events events;
 		struct arnica_hw_qp_attributes attributes;
 	};

@@ -15,6 +15,7 @@
 #define ARNICA_HW_MAX_QP 65536u         /* queue pairs of one function */
 #define ARNICA_HW_MAX_CQ 65536u         /* completion queues */
 #define ARNICA_HW_MAX_PD 65536u         /* protection domains */
+#define ARNICA_HW_MAX_SRQ 4096u         /* shared receive queues */
 #define ARNICA_HW_MAX_MR (1u << 20)     /* entries of the TPT */
 #define ARNICA_HW_MAX_QUEUE_DEPTH 32768u /* work requests of one queue */
 #define ARNICA_HW_MAX_CQE (1u << 22)    /* entries of one CQ */

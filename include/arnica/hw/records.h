@@ -7,6 +7,16 @@
  * 2 * n + 1 the receive queue of the QP with index n. It has two lines: what
  * the host writes, and what the device writes.
  *
+ * A shared receive queue (SRQ) has a record, an array of entries, one word for
+ * each entry, and a ring of numbers of entries. To post, the host writes an
+ * entry that is free, sets its word to {posts so far, no taker}, stores the
+ * entry's number in the ring, at `producer`, and publishes `producer`. A message
+ * takes the entry at `head`: who changes the entry's word to {the same, taker}
+ * has it, and whoever sees that it was taken may move `head` on. So no lock is
+ * needed, and one who is stopped on the way is in nobody's way. The entry is the
+ * host's again when it polls a completion that names it, or when it has brought
+ * the QP that took it to RESET or destroyed it.
+ *
  * A CQ record belongs to one CQ. Its list of ready rings is a stack: a writer
  * that published an entry in a ring that is not `queued` pushes the ring (it
  * sets `queued`, links `next`, swings `ready`); the host takes the whole stack
@@ -44,6 +54,40 @@ ARNICA_FORMAT_SIZE(struct arnica_hw_queue_record, 128);
 ARNICA_FORMAT_FIELD(struct arnica_hw_queue_record, producer, 0);
 ARNICA_FORMAT_FIELD(struct arnica_hw_queue_record, waiting, 64);
 ARNICA_FORMAT_FIELD(struct arnica_hw_queue_record, queued, 68);
+
+/* word of an entry of an SRQ
+ *
+ *  63                          32 31                           0
+ *  +-----------------------------+------------------------------+
+ *  | posts before this one       | taker: QP's handle + 1, or 0 |
+ *  +-----------------------------+------------------------------+
+ */
+#define ARNICA_HW_SRQ_POST_MASK ARNICA_GENMASK64(63, 32)
+#define ARNICA_HW_SRQ_TAKER_MASK ARNICA_GENMASK64(31, 0)
+
+/* Taker: somebody who is stopped may still write to its memory. It is not used
+ * again. */
+#define ARNICA_HW_SRQ_LOST 0xffffffffu
+
+static inline uint64_t arnica_hw_srq_word(uint32_t post, uint32_t taker)
+{
+	return (uint64_t)post << 32 | taker;
+}
+
+struct arnica_hw_srq_record {
+	/* line 0, written by the host */
+	arnica_atomic_le32 producer; /* entries posted, free-running */
+	uint8_t reserved0[60];       /* zero */
+	/* line 1, written by the device */
+	arnica_atomic_le32 waiting; /* non-zero: ring SRQ doorbell after posting */
+	uint8_t reserved1[60];      /* zero */
+	/* line 2, written by the device */
+	arnica_atomic_le32 head; /* entries taken, free-running */
+	uint8_t reserved2[60];   /* zero */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_srq_record, 192);
+ARNICA_FORMAT_FIELD(struct arnica_hw_srq_record, waiting, 64);
+ARNICA_FORMAT_FIELD(struct arnica_hw_srq_record, head, 128);
 
 /* word `armed`: what the host asked for, and how many events have come of it
  * that the adapter has not yet written to the channel. The host changes its

@@ -18,6 +18,8 @@
  *  0x0000  SQ           queue and its new producer index, see doorbell.h
  *  0x0008  RQ           the same for a receive queue somebody waits for
  *  0x0010  CQP          zero: commands have been posted to the control queue
+ *  0x0018  SRQ          likewise, for a shared receive queue: its handle and
+ *                       its number, and its new producer index
  *  0x0400  AREA 0       priority area, 512 bytes, see doorbell.h
  *  0x0600  AREA 1       second buffer of the priority area
  */
@@ -36,6 +38,7 @@ enum arnica_hw_doorbell_offset {
 	ARNICA_HW_DB_SQ = 0x0000,
 	ARNICA_HW_DB_RQ = 0x0008,
 	ARNICA_HW_DB_CQP = 0x0010,
+	ARNICA_HW_DB_SRQ = 0x0018,
 	ARNICA_HW_DB_AREA0 = 0x0400,
 	ARNICA_HW_DB_AREA1 = 0x0600,
 };

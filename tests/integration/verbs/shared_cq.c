@@ -4,11 +4,12 @@
  * client, the victim, is killed or stopped at a fault point inside the adapter;
  * the other seven must go on.
  *
- *   shared_cq FAULT ROUNDS poll|sleep
+ *   shared_cq FAULT ROUNDS poll|sleep|srq
  *
  * FAULT is as in ARNICA_FAULT_POINT, or "none". The server polls its CQ all the
  * time, or sleeps on its completion channel whenever the CQ is empty: an event
- * that is lost with the victim then stops all.
+ * that is lost with the victim then stops all. Or it polls, and the connections
+ * share a receive queue as well, of which no entry may be lost.
  *
  * Every client sends messages of several lengths, which the server checks and
  * sends back, and reads, writes and adds to a slice of the server's memory. The
@@ -47,11 +48,19 @@ struct board {
 };
 
 static struct board *board;
-static bool sleeps;
+static bool sleeps, shares, stopped;
 
 /* Server: one end for each client, all with the first end's CQ. */
 static struct vt_end ends[CLIENTS];
 static bool gone[CLIENTS];
+
+/* With an SRQ: its entries have their buffers in `pool`. */
+#define ENTRIES (CLIENTS * RECEIVES)
+#define ECHO (1ull << 32) /* in the wr_id of what is sent back */
+
+static struct ibv_srq *srq;
+static uint8_t *pool;
+static struct ibv_mr *pool_mr;
 
 static int client_of(uint32_t qpn)
 {
@@ -67,6 +76,91 @@ static size_t slot_offset(unsigned int slot)
 	return 4096 + (size_t)slot * (LONGEST + 4096) / 8 * 8;
 }
 
+static struct ibv_sge entry_sge(uint64_t entry, uint32_t length)
+{
+	return (struct ibv_sge){
+		.addr = (uintptr_t)pool + (entry % ENTRIES) * LONGEST,
+		.length = length,
+		.lkey = pool_mr->lkey,
+	};
+}
+
+static int post_entry(uint64_t entry)
+{
+	struct ibv_sge sge = entry_sge(entry, LONGEST);
+	struct ibv_recv_wr wr = { .wr_id = entry % ENTRIES, .sg_list = &sge,
+				  .num_sge = 1 }, *bad;
+
+	return ibv_post_srq_recv(srq, &wr, &bad);
+}
+
+static void open_srq(void)
+{
+	struct ibv_srq_init_attr attr = { .attr = { .max_wr = ENTRIES,
+						    .max_sge = 1 } };
+
+	srq = ibv_create_srq(ends[0].pd, &attr);
+	VT_CHECK(srq);
+	pool = mmap(NULL, ENTRIES * LONGEST, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	VT_CHECK(pool != MAP_FAILED);
+	pool_mr = ibv_reg_mr(ends[0].pd, pool, ENTRIES * LONGEST,
+			     IBV_ACCESS_LOCAL_WRITE);
+	VT_CHECK(pool_mr);
+	for (uint64_t k = 0; k < ENTRIES; k++)
+		VT_EQUAL(post_entry(k), 0);
+}
+
+/* One PD for all: what came for one is sent back from where it stands. */
+static void join_pd(struct vt_end *end)
+{
+	VT_EQUAL(ibv_dereg_mr(end->mr), 0);
+	VT_EQUAL(ibv_dealloc_pd(end->pd), 0);
+	end->pd = ends[0].pd;
+	end->mr = ibv_reg_mr(end->pd, end->buffer, SLICE_BYTES, VT_ALL_ACCESS);
+	VT_CHECK(end->mr);
+}
+
+/* Is the whole of the queue still there? A victim that is stopped may keep the
+ * entry that it was about to fill. */
+static void check_srq(void)
+{
+	struct vt_wish wish = vt_defaults();
+	struct vt_address to_sender, to_receiver;
+	struct vt_end sender, receiver;
+	struct ibv_wc wc;
+	int got = 0;
+
+	while (post_entry(0) == 0)
+		;
+	wish.rnr_retry = 0;
+	vt_end_open_in(&sender, &ends[0], &wish);
+	wish.srq = srq;
+	vt_end_open_in(&receiver, &ends[0], &wish);
+	to_sender = vt_address_of(&sender);
+	to_receiver = vt_address_of(&receiver);
+	vt_connect(&sender, &to_receiver);
+	vt_connect(&receiver, &to_sender);
+	for (;;) {
+		vt_send(&sender, 0, 0, 8);
+		wc = vt_poll(sender.send_cq);
+		if (wc.status != IBV_WC_SUCCESS)
+			break;
+		got++;
+	}
+	VT_STATUS(&wc, IBV_WC_RNR_RETRY_EXC_ERR);
+	VT_ONE_OF(got, ENTRIES, stopped ? ENTRIES - 1 : ENTRIES);
+	vt_end_close(&receiver);
+	vt_end_close(&sender);
+}
+
+static void close_srq(void)
+{
+	check_srq();
+	VT_EQUAL(ibv_dereg_mr(pool_mr), 0);
+	VT_EQUAL(ibv_destroy_srq(srq), 0);
+}
+
 static void server_open(int *fds)
 {
 	struct vt_wish wish = vt_defaults();
@@ -76,16 +170,24 @@ static void server_open(int *fds)
 	wish.cqe = 1024;
 	wish.buffer_bytes = SLICE_BYTES;
 	vt_end_open(&ends[0], &wish);
-	for (int i = 1; i < CLIENTS; i++) {
-		vt_end_open_in(&ends[i], &ends[0], &wish);
+	if (shares)
+		open_srq();
+	for (int i = shares ? 0 : 1; i < CLIENTS; i++) {
+		if (i)
+			vt_end_open_in(&ends[i], &ends[0], &wish);
 		VT_EQUAL(ibv_destroy_qp(ends[i].qp), 0);
-		VT_EQUAL(ibv_destroy_cq(ends[i].send_cq), 0);
-		VT_EQUAL(ibv_destroy_comp_channel(ends[i].channel), 0);
-		ends[i].send_cq = ends[i].recv_cq = ends[0].send_cq;
+		if (i) {
+			VT_EQUAL(ibv_destroy_cq(ends[i].send_cq), 0);
+			VT_EQUAL(ibv_destroy_comp_channel(ends[i].channel), 0);
+			ends[i].send_cq = ends[i].recv_cq = ends[0].send_cq;
+		}
+		if (i && shares)
+			join_pd(&ends[i]);
 		{
 			struct ibv_qp_init_attr attr = {
 				.send_cq = ends[0].send_cq,
 				.recv_cq = ends[0].send_cq,
+				.srq = srq,
 				.cap = ends[i].cap,
 				.qp_type = IBV_QPT_RC };
 
@@ -97,7 +199,7 @@ static void server_open(int *fds)
 		struct vt_address mine = vt_address_of(&ends[i]), peer;
 
 		VT_EQUAL(vt_to_init(&ends[i]), 0);
-		for (unsigned int k = 0; k < RECEIVES; k++)
+		for (unsigned int k = 0; k < RECEIVES && !shares; k++)
 			vt_recv(&ends[i], k, slot_offset(k), LONGEST);
 		if (recv(fds[i], &peer, sizeof(peer), MSG_WAITALL) !=
 			    sizeof(peer) ||
@@ -111,6 +213,30 @@ static void server_open(int *fds)
 		VT_EQUAL(vt_to_rts(&ends[i]), 0);
 		(void)!send(fds[i], "", 1, MSG_NOSIGNAL);
 	}
+}
+
+/* With an SRQ: an entry that came back, in whatever way, is posted again unless
+ * it is sent back first. */
+static void shared_completion(const struct ibv_wc *wc, uint32_t *echoed)
+{
+	int i = client_of(wc->qp_num);
+	uint64_t entry = wc->wr_id % ENTRIES;
+	struct ibv_sge sge = entry_sge(entry, wc->byte_len);
+	struct ibv_send_wr wr = vt_send_wr(wc->wr_id | ECHO, IBV_WR_SEND, &sge);
+	struct ibv_send_wr *bad;
+
+	VT_CHECK(i >= 0);
+	if (wc->status != IBV_WC_SUCCESS) {
+		VT_EQUAL(i, VICTIM);
+		gone[i] = true;
+	} else if (!(wc->wr_id & ECHO) && !gone[i]) {
+		vt_check_fill(pool + entry * LONGEST, wc->byte_len,
+			      (uint64_t)i << 32 | echoed[i]++, "request");
+		if (!ibv_post_send(ends[i].qp, &wr, &bad))
+			return;
+		VT_EQUAL(i, VICTIM);
+	}
+	VT_EQUAL(post_entry(entry), 0);
 }
 
 /* Sends back what arrived; the receive is posted again when that is done, for
@@ -173,7 +299,8 @@ static int take_all(uint32_t *echoed)
 
 	VT_CHECK(got >= 0);
 	for (int k = 0; k < got; k++)
-		server_completion(&wc[k], echoed);
+		(shares ? shared_completion : server_completion)(&wc[k],
+								 echoed);
 	return got;
 }
 
@@ -237,11 +364,14 @@ static void server(int *fds)
 		VT_EQUAL(ibv_destroy_qp(ends[i].qp), 0);
 		ends[i].qp = NULL;
 	}
+	if (shares)
+		close_srq();
 	VT_EQUAL(ibv_destroy_cq(ends[0].send_cq), 0);
 	VT_EQUAL(ibv_destroy_comp_channel(ends[0].channel), 0);
 	for (int i = CLIENTS - 1; i >= 0; i--) {
 		VT_EQUAL(ibv_dereg_mr(ends[i].mr), 0);
-		VT_EQUAL(ibv_dealloc_pd(ends[i].pd), 0);
+		if (!shares || i == 0)
+			VT_EQUAL(ibv_dealloc_pd(ends[i].pd), 0);
 	}
 	VT_EQUAL(ibv_close_device(ends[0].context), 0);
 }
@@ -404,11 +534,13 @@ int main(int argc, char **argv)
 	int victim;
 
 	if (argc != 4) {
-		fprintf(stderr, "usage: shared_cq FAULT ROUNDS poll|sleep\n");
+		fprintf(stderr, "usage: shared_cq FAULT ROUNDS poll|sleep|srq\n");
 		return 1;
 	}
 	fault = argv[1];
 	sleeps = !strcmp(argv[3], "sleep");
+	shares = !strcmp(argv[3], "srq");
+	stopped = strstr(fault, ":stop") != NULL;
 	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	VT_CHECK(board != MAP_FAILED);

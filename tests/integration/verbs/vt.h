@@ -100,6 +100,7 @@ struct vt_wish {
 	bool channel;    /* both CQs report to one completion channel */
 	bool common_cq;  /* send and receive share one CQ */
 	bool extended;   /* create the QP with the ibv_wr_* calls */
+	struct ibv_srq *srq; /* of the same context; or NULL */
 };
 
 struct vt_end {

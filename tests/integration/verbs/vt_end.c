@@ -76,6 +76,7 @@ static struct ibv_qp *create_qp(struct vt_end *end)
 	struct ibv_qp_init_attr_ex attr = {
 		.send_cq = end->send_cq,
 		.recv_cq = end->recv_cq,
+		.srq = wish->srq,
 		.cap = { .max_send_wr = wish->send_depth,
 			 .max_recv_wr = wish->recv_depth,
 			 .max_send_sge = wish->send_sge,

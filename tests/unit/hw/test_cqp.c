@@ -67,7 +67,14 @@ static void commands_that_create(void **state)
 	assert_le32_at(command, create_qp.send_sge, 32);
 	assert_le32_at(command, create_qp.recv_sge, 36);
 	assert_le32_at(command, create_qp.inline_bytes, 40);
+	assert_le32_at(command, create_qp.srq, 44);
 	assert_le64_at(command, create_qp.user_data, 48);
+	assert_le32_at(command, create_srq.pd, 8);
+	assert_le32_at(command, create_srq.depth, 12);
+	assert_le32_at(command, create_srq.sge, 16);
+	assert_le64_at(command, create_srq.user_data, 24);
+	assert_le32_at(command, modify_srq.handle, 8);
+	assert_le32_at(command, modify_srq.limit, 12);
 	assert_le32_at(command, modify_qp.handle, 8);
 	assert_le32_at(command, modify_qp.attributes.mask, 16);
 	assert_le32_at(command, create_ah.pd, 8);

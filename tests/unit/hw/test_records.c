@@ -49,6 +49,25 @@ static void cq_record(void **state)
 	assert_memory_equal((unsigned char *)&record + 24, "\x01\0\0\0", 4);
 }
 
+static void srq_record_and_word(void **state)
+{
+	struct arnica_hw_srq_record record;
+
+	(void)state;
+	fill_with_counter(&record, sizeof(record));
+	assert_atomic_at(record, producer, 0);
+	assert_atomic_at(record, waiting, 64);
+	assert_atomic_at(record, head, 128);
+	assert_int_equal(arnica_hw_srq_word(0x01020304, 0x11121314),
+			 0x0102030411121314);
+	assert_int_equal(arnica_field_get(0x0102030411121314,
+					  ARNICA_HW_SRQ_POST_MASK),
+			 0x01020304);
+	assert_int_equal(arnica_field_get(0x0102030411121314,
+					  ARNICA_HW_SRQ_TAKER_MASK),
+			 0x11121314);
+}
+
 static void armed_word_holds_request_and_count(void **state)
 {
 	(void)state;
@@ -95,6 +114,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(queue_record),
 		cmocka_unit_test(cq_record),
+		cmocka_unit_test(srq_record_and_word),
 		cmocka_unit_test(armed_word_holds_request_and_count),
 		cmocka_unit_test(segment_header),
 	};

@@ -75,7 +75,7 @@ static void registers_that_are_not_there_are_refused(void **state)
 
 	for (offset = 0; offset < ARNICA_HW_PAGE_BYTES; offset++) {
 		if (offset == ARNICA_HW_DB_SQ || offset == ARNICA_HW_DB_RQ ||
-		    offset == ARNICA_HW_DB_CQP)
+		    offset == ARNICA_HW_DB_CQP || offset == ARNICA_HW_DB_SRQ)
 			continue;
 		arnica_bus_doorbell(two->a.bus, 0, offset,
 				    two_doorbell_value(&two->qp_a));
@@ -202,9 +202,21 @@ static void a_destroyed_queue_takes_no_doorbell(void **state)
 	expect_sound(two);
 }
 
+static void doorbells_of_no_shared_queue_are_refused(void **state)
+{
+	struct two *two = *state;
+	uint64_t before = counters_of(two)->refused_queue;
+
+	arnica_bus_doorbell(two->a.bus, 0, ARNICA_HW_DB_SRQ, 0);
+	arnica_bus_doorbell(two->a.bus, 0, ARNICA_HW_DB_SRQ,
+			    arnica_hw_doorbell_encode(0xffff, 1, 1));
+	assert_int_equal(counters_of(two)->refused_queue, before + 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		two_connected_test(doorbells_of_no_shared_queue_are_refused),
 		two_connected_test(
 			random_values_at_the_send_register_are_refused),
 		two_connected_test(

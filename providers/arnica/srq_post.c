@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * ibv_post_srq_recv(), and the way of an entry back; see srq.h. As with a QP's
+ * own receive queue no doorbell is needed unless a message waits.
+ */
+#include <errno.h>
+
+#include "srq.h"
+#include "wqe_write.h"
+
+/* A free entry, + 1; 0 when all are in use. The caller holds the lock. */
+static inline uint32_t take_free(struct arnica_srq *srq)
+{
+	uint32_t slot;
+
+	/* S2: pairs with S1; who gave an entry back is done with it. */
+	if (!srq->free)
+		srq->free = atomic_exchange_explicit(&srq->returned, 0,
+						     memory_order_acquire);
+	slot = srq->free;
+	if (slot)
+		srq->free = srq->next[slot - 1];
+	return slot;
+}
+
+static inline int write_entry(struct arnica_srq *srq,
+			      const struct ibv_recv_wr *wr)
+{
+	uint32_t num_sge = (uint32_t)wr->num_sge, slot;
+	unsigned char *entry;
+
+	if (__builtin_expect(num_sge > srq->max_sge, 0))
+		return EINVAL;
+	slot = take_free(srq);
+	if (__builtin_expect(!slot--, 0))
+		return ENOMEM;
+	entry = srq->entries + ((size_t)slot << srq->shift);
+	arnica_wqe_write_segments(entry, wr->sg_list, num_sge);
+	if (num_sge < srq->room)
+		arnica_wqe_write_segment(
+			entry + num_sge * sizeof(struct arnica_hw_data_segment),
+			0, 0, ARNICA_HW_LKEY_END);
+	srq->wr_ids[slot] = wr->wr_id;
+	atomic_store_explicit(&srq->posted[slot], 1, memory_order_relaxed);
+	/* Release: one who was about to take what the entry was before finds it
+	 * changed, and one who takes it now sees what it is. */
+	arnica_store64(&srq->words[slot], arnica_hw_srq_word(srq->head, 0),
+		       memory_order_release);
+	arnica_store32(&srq->ring[srq->head & srq->mask], slot,
+		       memory_order_relaxed);
+	srq->head++;
+	return 0;
+}
+
+/* P3, and the look at `waiting`: as in receive.c. */
+static inline void publish(struct arnica_srq *srq)
+{
+	arnica_store32(&srq->record->producer, srq->head, memory_order_seq_cst);
+	if (__builtin_expect(arnica_load32(&srq->record->waiting,
+					   memory_order_seq_cst) != 0,
+			     0))
+		arnica_doorbell_ring(&srq->doorbell, ARNICA_HW_DB_SRQ,
+				     srq->head);
+}
+
+int arnica_srq_post(struct ibv_srq *ibv_srq, struct ibv_recv_wr *wr,
+		    struct ibv_recv_wr **bad_wr)
+{
+	struct arnica_srq *srq = arnica_srq_of(ibv_srq);
+	uint32_t first;
+	int error = 0;
+
+	arnica_spinlock_lock(&srq->lock);
+	first = srq->head;
+	for (; wr; wr = wr->next) {
+		error = write_entry(srq, wr);
+		if (__builtin_expect(error != 0, 0)) {
+			*bad_wr = wr;
+			break;
+		}
+	}
+	if (srq->head != first)
+		publish(srq);
+	arnica_spinlock_unlock(&srq->lock);
+	return error;
+}
+
+bool arnica_srq_return(struct arnica_srq *srq, uint32_t slot, uint64_t *wr_id)
+{
+	uint32_t first;
+
+	/* The adapter's word is not enough: an entry that came back twice would
+	 * be in the list twice. */
+	if (slot > srq->mask ||
+	    !atomic_exchange_explicit(&srq->posted[slot], 0,
+				      memory_order_acq_rel))
+		return false;
+	*wr_id = srq->wr_ids[slot];
+	first = atomic_load_explicit(&srq->returned, memory_order_relaxed);
+	do {
+		srq->next[slot] = first;
+		/* S1 */
+	} while (!atomic_compare_exchange_weak_explicit(
+		&srq->returned, &first, slot + 1, memory_order_release,
+		memory_order_relaxed));
+	return true;
+}
+
+void arnica_srq_reclaim(struct arnica_srq *srq, uint32_t qp)
+{
+	uint32_t slot;
+
+	for (slot = 0; slot <= srq->mask; slot++) {
+		uint64_t word = arnica_load64(&srq->words[slot],
+					      memory_order_acquire);
+		uint64_t wr_id;
+
+		if ((uint32_t)word == qp + 1)
+			(void)arnica_srq_return(srq, slot, &wr_id);
+	}
+}
