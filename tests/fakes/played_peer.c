@@ -9,7 +9,7 @@
 
 #include "core/clock.h"
 #include "exec/exec.h"
-#include "link/wire_ops.h"
+#include "fake_wire.h"
 #include "transport/receiver.h"
 #include "transport/remote.h"
 
@@ -18,18 +18,6 @@
 /* The wire stays open until the function ends, as in the product; one test
  * plays after another on it. */
 static struct played *playing;
-
-static uint32_t max_run(void *lower)
-{
-	(void)lower;
-	return 1;
-}
-
-static uint16_t source_port(void *lower, const struct adev_path *path)
-{
-	(void)lower;
-	return path->source_port;
-}
 
 static void keep(struct played *played, const struct adev_frame *frame)
 {
@@ -57,35 +45,13 @@ static void transmit(void *lower, struct adev_frame *frames, uint32_t count)
 	pthread_mutex_unlock(&played->lock);
 }
 
-static uint32_t receive(void *lower, struct adev_datagram *datagrams,
-			uint32_t max, bool *more)
-{
-	(void)lower;
-	(void)datagrams;
-	(void)max;
-	*more = false;
-	return 0;
-}
-
-static uint32_t descriptors(void *lower, int *fds)
-{
-	(void)lower;
-	(void)fds;
-	return 0;
-}
-
-static void close_nothing(void *lower)
-{
-	(void)lower;
-}
-
 static const struct adev_wire_ops played_ops = {
-	.max_run = max_run,
-	.source_port = source_port,
+	.max_run = fake_wire_max_run,
+	.source_port = fake_wire_source_port,
 	.transmit = transmit,
-	.receive = receive,
-	.descriptors = descriptors,
-	.close = close_nothing,
+	.receive = fake_wire_receive,
+	.descriptors = fake_wire_descriptors,
+	.close = fake_wire_close,
 };
 
 /* As adev_remote_connect() does for a peer on another host. */

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "core/clock.h"
-#include "fixture.h"
 #include "domain/port.h"
+#include "fake_wire.h"
+#include "fixture.h"
 #include "transport/remote.h"
 
 #define START_NS 1000000000ull
@@ -163,26 +164,6 @@ static uint32_t receive(void *lower, struct adev_datagram *datagrams,
 	return count;
 }
 
-static uint32_t max_run(void *lower)
-{
-	(void)lower;
-	return 1;
-}
-
-static uint16_t source_port(void *lower, const struct adev_path *path)
-{
-	(void)lower;
-	return path->source_port;
-}
-
-/* Nobody sleeps on this wire. */
-static uint32_t descriptors(void *lower, int *fds)
-{
-	(void)lower;
-	(void)fds;
-	return 0;
-}
-
 static void close_end(void *lower)
 {
 	struct two_end *end = lower;
@@ -193,11 +174,11 @@ static void close_end(void *lower)
 }
 
 static const struct adev_wire_ops wire_ops = {
-	.max_run = max_run,
-	.source_port = source_port,
+	.max_run = fake_wire_max_run,
+	.source_port = fake_wire_source_port,
 	.transmit = transmit,
 	.receive = receive,
-	.descriptors = descriptors,
+	.descriptors = fake_wire_descriptors,
 	.close = close_end,
 	.forget = close_end,
 };

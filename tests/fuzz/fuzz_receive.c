@@ -16,8 +16,8 @@
 #include <sys/mman.h>
 
 #include "core/clock.h"
+#include "fake_wire.h"
 #include "fixture.h"
-#include "link/wire_ops.h"
 #include "transport/remote.h"
 
 #define START_NS 1000000000ull
@@ -58,18 +58,6 @@ static void require(bool condition)
 
 /* ---- the wire ---- */
 
-static uint32_t max_run(void *lower)
-{
-	(void)lower;
-	return 1;
-}
-
-static uint16_t source_port(void *lower, const struct adev_path *path)
-{
-	(void)lower;
-	return path->source_port;
-}
-
 static void transmit(void *lower, struct adev_frame *frames, uint32_t count)
 {
 	struct roce_packet packet;
@@ -93,26 +81,14 @@ static uint32_t receive(void *lower, struct adev_datagram *datagrams,
 	return 1;
 }
 
-static uint32_t descriptors(void *lower, int *fds)
-{
-	(void)lower;
-	(void)fds;
-	return 0;
-}
-
-static void close_wire(void *lower)
-{
-	(void)lower;
-}
-
 static const struct adev_wire_ops wire_ops = {
-	.max_run = max_run,
-	.source_port = source_port,
+	.max_run = fake_wire_max_run,
+	.source_port = fake_wire_source_port,
 	.transmit = transmit,
 	.receive = receive,
-	.descriptors = descriptors,
-	.close = close_wire,
-	.forget = close_wire,
+	.descriptors = fake_wire_descriptors,
+	.close = fake_wire_close,
+	.forget = fake_wire_close,
 };
 
 static void deliver(const uint8_t *bytes, uint32_t length, bool seal,

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "fake_wire.h"
 #include "wire_fixture.h"
 
 #define MAX_SENT 1024u
@@ -51,23 +52,6 @@ static void fake_transmit(void *lower, struct adev_frame *frames,
 	}
 }
 
-static uint32_t fake_receive(void *lower, struct adev_datagram *datagrams,
-			     uint32_t max, bool *more)
-{
-	(void)lower;
-	(void)datagrams;
-	(void)max;
-	*more = false;
-	return 0;
-}
-
-static uint32_t fake_descriptors(void *lower, int fds[ADEV_WIRE_DESCRIPTORS])
-{
-	(void)lower;
-	(void)fds;
-	return 0;
-}
-
 static void fake_close(void *lower)
 {
 	(void)lower;
@@ -78,8 +62,8 @@ static const struct adev_wire_ops fake_ops = {
 	.max_run = fake_max_run,
 	.source_port = fake_source_port,
 	.transmit = fake_transmit,
-	.receive = fake_receive,
-	.descriptors = fake_descriptors,
+	.receive = fake_wire_receive,
+	.descriptors = fake_wire_descriptors,
 	.close = fake_close,
 	.forget = fake_close,
 };

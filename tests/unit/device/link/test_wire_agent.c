@@ -4,7 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "link/wire_ops.h"
+#include "fake_wire.h"
 #include "two_functions.h"
 
 #define PATIENCE_S 60
@@ -15,18 +15,6 @@ struct lower {
 	_Atomic bool left;
 	_Atomic uint32_t by_agent;
 };
-
-static uint32_t max_run(void *opaque)
-{
-	(void)opaque;
-	return 1;
-}
-
-static uint16_t source_port(void *opaque, const struct adev_path *path)
-{
-	(void)opaque;
-	return path->source_port;
-}
 
 static void transmit(void *opaque, struct adev_frame *frames, uint32_t count)
 {
@@ -52,27 +40,15 @@ static uint32_t receive(void *opaque, struct adev_datagram *datagrams,
 	return 0;
 }
 
-/* Nothing that it could sleep on would ever become readable. */
-static uint32_t descriptors(void *opaque, int fds[ADEV_WIRE_DESCRIPTORS])
-{
-	(void)opaque;
-	(void)fds;
-	return 0;
-}
-
-static void close_lower(void *opaque)
-{
-	(void)opaque;
-}
-
+/* Without descriptors that could become readable while it sleeps. */
 static const struct adev_wire_ops ops = {
-	.max_run = max_run,
-	.source_port = source_port,
+	.max_run = fake_wire_max_run,
+	.source_port = fake_wire_source_port,
 	.transmit = transmit,
 	.receive = receive,
-	.descriptors = descriptors,
-	.close = close_lower,
-	.forget = close_lower,
+	.descriptors = fake_wire_descriptors,
+	.close = fake_wire_close,
+	.forget = fake_wire_close,
 };
 
 static void what_a_poll_leaves_is_done_without_another(void **state)
