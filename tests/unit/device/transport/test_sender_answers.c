@@ -5,38 +5,8 @@
 #include <infiniband/verbs.h>
 
 #include "core/clock.h"
+#include "sender_fixture.h"
 #include "transport/complete.h"
-#include "played_peer.h"
-
-#define MTU 1024u
-#define PSN 0xfffffeu
-
-static uint32_t at(uint32_t count)
-{
-	return roce_psn_add(PSN, count);
-}
-
-static void start_with(struct played *played, void **state,
-		       struct two_wish wish)
-{
-	wish.sq_psn = PSN;
-	played_start(played, *state, &wish, IBV_QPT_RC);
-}
-
-static void start(struct played *played, void **state)
-{
-	start_with(played, state, two_defaults());
-}
-
-static struct adev_counters *counters(struct played *played)
-{
-	return &two_function_of(&played->two->a)->counters;
-}
-
-static uint32_t send_bytes(struct played *played, uint32_t bytes)
-{
-	return played_send(played, ARNICA_HW_OP_SEND, 0, bytes);
-}
 
 static void an_acknowledged_message_completes(void **state)
 {

@@ -5,40 +5,11 @@
 #include <infiniband/verbs.h>
 
 #include "core/clock.h"
-#include "played_peer.h"
+#include "sender_fixture.h"
 
-#define MTU 1024u
-#define PSN 0xfffffeu
 /* Of two_defaults(); a timer may run four times as long (IBTA 9.7.6.1.3), and
  * does. */
 #define TIMEOUT_NS (4 * (4096ull << 14))
-
-static uint32_t at(uint32_t count)
-{
-	return roce_psn_add(PSN, count);
-}
-
-static void start_with(struct played *played, void **state,
-		       struct two_wish wish)
-{
-	wish.sq_psn = PSN;
-	played_start(played, *state, &wish, IBV_QPT_RC);
-}
-
-static void start(struct played *played, void **state)
-{
-	start_with(played, state, two_defaults());
-}
-
-static struct adev_counters *counters(struct played *played)
-{
-	return &two_function_of(&played->two->a)->counters;
-}
-
-static uint32_t send_bytes(struct played *played, uint32_t bytes)
-{
-	return played_send(played, ARNICA_HW_OP_SEND, 0, bytes);
-}
 
 /* NAK, PSN sequence error: everything from there on again, as it was. */
 static void a_sequence_error_is_sent_again_from_there(void **state)

@@ -4,25 +4,7 @@
 
 #include <infiniband/verbs.h>
 
-#include "played_peer.h"
-
-#define MTU 1024u
-#define PSN 0xfffffeu /* wraps soon */
-
-static struct two_wish wish_of(void)
-{
-	struct two_wish wish = two_defaults();
-
-	wish.sq_psn = PSN;
-	return wish;
-}
-
-static void start(struct played *played, void **state)
-{
-	const struct two_wish wish = wish_of();
-
-	played_start(played, *state, &wish, IBV_QPT_RC);
-}
+#include "sender_fixture.h"
 
 static void check_payload(struct played *played,
 			  const struct played_packet *packet, uint32_t offset,
@@ -272,10 +254,11 @@ static void a_query_tells_the_next_psn(void **state)
 /* UC: no answers, no windows; the end of sending is the end. */
 static void an_unreliable_message_completes_when_it_is_sent(void **state)
 {
-	const struct two_wish wish = wish_of();
+	struct two_wish wish = two_defaults();
 	struct played played;
 	uint32_t index, i;
 
+	wish.sq_psn = PSN;
 	played_start(&played, *state, &wish, IBV_QPT_UC);
 	index = played_send(&played, ARNICA_HW_OP_WRITE_IMM, 0, 200 * MTU);
 	played_completed(&played, index, ARNICA_HW_STATUS_SUCCESS);
