@@ -316,6 +316,20 @@ static void end(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
+/* The first member, of this uid; skips where others have the port. */
+static pid_t spawn_first(const char *folder)
+{
+	int error;
+	pid_t first = spawn(folder, 0, &error);
+
+	if (error == EADDRINUSE) {
+		end(first);
+		skip();
+	}
+	assert_ok(error);
+	return first;
+}
+
 static void killed_members_are_forgotten(void **state)
 {
 	struct two *two = *state;
@@ -327,12 +341,7 @@ static void killed_members_are_forgotten(void **state)
 	int error;
 
 	/* The order: two that will die, and two that stay. */
-	first = spawn(NULL, 0, &error);
-	if (error == EADDRINUSE)
-		end(first);
-	if (error == EADDRINUSE)
-		skip();
-	assert_ok(error);
+	first = spawn_first(NULL);
 	second = spawn(NULL, 0, &error);
 	assert_ok(error);
 	assert_ok(adev_wire_open(a));
@@ -363,14 +372,8 @@ static void who_comes_after_a_death_is_steered(void **state)
 	struct adev_function *a = two_function_of(&two->a);
 	uint32_t qpn;
 	pid_t first;
-	int error;
 
-	first = spawn(NULL, 0, &error);
-	if (error == EADDRINUSE)
-		end(first);
-	if (error == EADDRINUSE)
-		skip();
-	assert_ok(error);
+	first = spawn_first(NULL);
 	end(first);
 	assert_ok(adev_wire_open(a));
 	qpn = wire_qpn(a);
@@ -386,14 +389,8 @@ static void a_member_that_is_stopped_stops_nobody(void **state)
 	uint32_t qpn, i;
 	uint64_t until = 0;
 	pid_t first;
-	int error;
 
-	first = spawn(NULL, 0, &error);
-	if (error == EADDRINUSE)
-		end(first);
-	if (error == EADDRINUSE)
-		skip();
-	assert_ok(error);
+	first = spawn_first(NULL);
 	kill(first, SIGSTOP);
 	assert_ok(adev_wire_open(a));
 	assert_ok(adev_wire_open(b));
@@ -437,15 +434,9 @@ static void who_comes_second_stays_out(void **state)
 	char folder[] = "/tmp/arnica-test-XXXXXX";
 	char command[64];
 	pid_t other;
-	int error;
 
 	assert_non_null(mkdtemp(folder));
-	other = spawn(folder, 0, &error);
-	if (error == EADDRINUSE)
-		end(other);
-	if (error == EADDRINUSE)
-		skip();
-	assert_ok(error);
+	other = spawn_first(folder);
 	assert_int_equal(adev_wire_open(two_function_of(&two->a)), EADDRINUSE);
 	end(other);
 	assert_ok(adev_wire_open(two_function_of(&two->a)));
