@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -139,6 +140,15 @@ void standin_build_file(struct standin_build *build, const char *path,
 		return;
 	}
 	standin_build_write(build, path, content, (size_t)length);
+}
+
+void standin_build_text(struct standin_build *build, const char *folder,
+			const char *name, const char *content)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	standin_build_file(build, path, "%s", content);
 }
 
 void standin_build_symlink(struct standin_build *build, const char *path,

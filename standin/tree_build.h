@@ -28,6 +28,9 @@ void standin_build_folder(struct standin_build *build, const char *path);
 void standin_build_file(struct standin_build *build, const char *path,
 			const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The same for a name in a folder, with a content that is no format. */
+void standin_build_text(struct standin_build *build, const char *folder,
+			const char *name, const char *content);
 void standin_build_symlink(struct standin_build *build, const char *path,
 			   const char *target);
 /* A second name of a file; a copy of `content` where links are not possible. */

@@ -85,15 +85,6 @@ static const struct {
 	{ "pkeys/0", "0xffff\n" },
 };
 
-static void standin_put(struct standin_build *build, const char *folder,
-			const char *name, const char *content)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	standin_build_file(build, path, "%s", content);
-}
-
 static void standin_put_link(struct standin_build *build, const char *folder,
 			     const char *name, const char *target)
 {
@@ -114,7 +105,7 @@ static void standin_put_guid(struct standin_build *build, const char *folder,
 		 (unsigned int)(guid >> 32 & 0xffff),
 		 (unsigned int)(guid >> 16 & 0xffff),
 		 (unsigned int)(guid & 0xffff));
-	standin_put(build, folder, name, text);
+	standin_build_text(build, folder, name, text);
 }
 
 /* All counters are one file: they stay zero, and a tree has many. */
@@ -144,22 +135,23 @@ static void standin_put_port(struct standin_build *build, const char *device)
 	standin_build_folder(build, device);
 	for (i = 0;
 	     i < sizeof(standin_port_files) / sizeof(*standin_port_files); i++)
-		standin_put(build, port, standin_port_files[i].name,
-			    standin_port_files[i].content);
+		standin_build_text(build, port, standin_port_files[i].name,
+				   standin_port_files[i].content);
 	standin_put_counters(build, port);
 }
 
 static void standin_put_device(struct standin_build *build, const char *device,
 			       const struct arnica_bus_identity *identity)
 {
-	standin_put(build, device, "node_type", "1: CA\n");
+	standin_build_text(build, device, "node_type", "1: CA\n");
 	standin_put_guid(build, device, "node_guid", identity->node_guid);
 	standin_put_guid(build, device, "sys_image_guid", identity->node_guid);
-	standin_put(build, device, "node_desc", "arnica emulated adapter\n");
-	standin_put(build, device, "fw_ver", "1.0.0\n");
-	standin_put(build, device, "hca_type", "arnica\n");
-	standin_put(build, device, "hw_rev", "0x1\n");
-	standin_put(build, device, "board_id", "ARNICA00001\n");
+	standin_build_text(build, device, "node_desc",
+			   "arnica emulated adapter\n");
+	standin_build_text(build, device, "fw_ver", "1.0.0\n");
+	standin_build_text(build, device, "hca_type", "arnica\n");
+	standin_build_text(build, device, "hw_rev", "0x1\n");
+	standin_build_text(build, device, "board_id", "ARNICA00001\n");
 	standin_put_link(build, device, "device", "../../../arnica.0");
 	standin_put_port(build, device);
 }
@@ -168,15 +160,15 @@ static void standin_put_uverbs(struct standin_build *build, const char *name)
 {
 	char text[64];
 
-	standin_put(build, STANDIN_UVERBS, "ibdev", name);
+	standin_build_text(build, STANDIN_UVERBS, "ibdev", name);
 	snprintf(text, sizeof(text), "%u:%u\n", STANDIN_DEVICE_MAJOR,
 		 STANDIN_DEVICE_MINOR);
-	standin_put(build, STANDIN_UVERBS, "dev", text);
-	standin_put(build, STANDIN_UVERBS, "abi_version", "1\n");
+	standin_build_text(build, STANDIN_UVERBS, "dev", text);
+	standin_build_text(build, STANDIN_UVERBS, "abi_version", "1\n");
 	snprintf(text, sizeof(text),
 		 "MAJOR=%u\nMINOR=%u\nDEVNAME=infiniband/uverbs0\n",
 		 STANDIN_DEVICE_MAJOR, STANDIN_DEVICE_MINOR);
-	standin_put(build, STANDIN_UVERBS, "uevent", text);
+	standin_build_text(build, STANDIN_UVERBS, "uevent", text);
 	standin_put_link(build, STANDIN_UVERBS, "device", "../../../arnica.0");
 }
 

@@ -18,15 +18,6 @@
 #define STANDIN_LOCK_ATTEMPTS 20
 #define STANDIN_LOCK_PAUSE_NS 1000000
 
-static void standin_put(struct standin_build *build, const char *folder,
-			const char *name, const char *content)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	standin_build_file(build, path, "%s", content);
-}
-
 static void standin_drop(struct standin_build *build, const char *folder,
 			 const char *name)
 {
@@ -57,18 +48,18 @@ static void standin_put_gid(struct standin_build *build, const char *folder,
 					   gid->raw[i], gid->raw[i + 1]);
 	snprintf(text + length, sizeof(text) - length, "\n");
 	snprintf(name, sizeof(name), "gids/%u", index);
-	standin_put(build, folder, name, text);
+	standin_build_text(build, folder, name, text);
 	snprintf(name, sizeof(name), "gid_attrs/types/%u", index);
 	if (empty)
 		standin_drop(build, folder, name);
 	else
-		standin_put(build, folder, name, "RoCE v2\n");
+		standin_build_text(build, folder, name, "RoCE v2\n");
 	snprintf(text, sizeof(text), "%.15s\n", gid->interface_name);
 	snprintf(name, sizeof(name), "gid_attrs/ndevs/%u", index);
 	if (empty || !gid->interface_name[0])
 		standin_drop(build, folder, name);
 	else
-		standin_put(build, folder, name, text);
+		standin_build_text(build, folder, name, text);
 }
 
 static void standin_put_gids(struct standin_build *build, const char *folder,
@@ -116,16 +107,17 @@ static void standin_put_rate(struct standin_build *build, const char *folder,
 		 speeds[at].tenths * lanes / 10,
 		 speeds[at].tenths * lanes % 10 ? ".5" : "", lanes,
 		 speeds[at].name);
-	standin_put(build, folder, "rate", text);
+	standin_build_text(build, folder, "rate", text);
 }
 
 static void standin_put_state(struct standin_build *build, const char *folder,
 			      const struct arnica_bus_port *port)
 {
-	standin_put(build, folder, "state",
-		    port->state == 4 ? "4: ACTIVE\n" : "1: DOWN\n");
-	standin_put(build, folder, "phys_state",
-		    port->phys_state == 5 ? "5: LinkUp\n" : "3: Disabled\n");
+	standin_build_text(build, folder, "state",
+			   port->state == 4 ? "4: ACTIVE\n" : "1: DOWN\n");
+	standin_build_text(build, folder, "phys_state",
+			   port->phys_state == 5 ? "5: LinkUp\n" :
+						   "3: Disabled\n");
 }
 
 /* Takes away the names of interfaces that the device had before. */
