@@ -5,19 +5,10 @@
  */
 #include <string.h>
 
+#include "random.h"
 #include "two_functions.h"
 
 #define ROUNDS 20000u
-
-static uint64_t random_state;
-
-static uint64_t next_random(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
 
 static struct adev_counters *counters_of(struct two *two)
 {
