@@ -271,13 +271,15 @@ def free_port():
             return port
 
 
-def listening(port):
+def listening(port, pid="self"):
     """Asks the kernel's table: the stock tools accept one connection only, so
-    a trial connection would be the client."""
+    a trial connection would be the client. The table is that of the network of
+    process `pid`."""
     wanted = f":{port:04X}"
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in ("tcp", "tcp6"):
+        path = pathlib.Path(f"/proc/{pid}/net/{table}")
         try:
-            lines = pathlib.Path(table).read_text().splitlines()[1:]
+            lines = path.read_text().splitlines()[1:]
         except OSError:
             continue
         for line in lines:
@@ -287,9 +289,9 @@ def listening(port):
     return False
 
 
-def wait_listening(process, port, timeout=30):
+def wait_listening(process, port, timeout=30, pid="self"):
     deadline = time.monotonic() + timeout
-    while not listening(port):
+    while not listening(port, pid):
         if not process.running():
             raise Failure(f"{process.name} ended with status "
                           f"{process.wait(1)} before it listened\n"

@@ -10,11 +10,9 @@ neither works, the test is skipped.
 """
 
 import os
-import pathlib
 import re
 import subprocess
 import sys
-import time
 
 import harness
 from harness import Failure, Skip, check
@@ -161,7 +159,8 @@ class Pair(harness.Pair):
             self.server = server.environment.start(
                 self.line(tool, server, ipv6) + list(options), "server",
                 variables=variables)
-            wait_listening(self.server, server, self.port)
+            harness.wait_listening(self.server, self.port,
+                                   pid=server.pid)
             self.client = client.environment.start(
                 self.line(tool, client, ipv6) + list(client_options) +
                 [server.ipv4], "client", variables=variables)
@@ -174,27 +173,3 @@ class Pair(harness.Pair):
         choice = (["-g", index] if tool.startswith("ibv_") else
                   ["-F", "-x", index] + (["--ipv6"] if ipv6 else []))
         return [tool, "-d", DEVICE, "-p", str(self.port), *choice]
-
-
-def listening(host, port):
-    wanted = f":{port:04X}"
-    for table in ("tcp", "tcp6"):
-        lines = pathlib.Path(f"/proc/{host.pid}/net/{table}").read_text()
-        for line in lines.splitlines()[1:]:
-            words = line.split()
-            if words[1].endswith(wanted) and words[3] == "0A":
-                return True
-    return False
-
-
-def wait_listening(process, host, port, timeout=30):
-    deadline = time.monotonic() + timeout
-    while not listening(host, port):
-        if not process.running():
-            raise Failure(f"{process.name} ended with status "
-                          f"{process.wait(1)} before it listened\n"
-                          f"{process.tail()}")
-        if time.monotonic() > deadline:
-            raise Failure(f"{process.name} did not listen within {timeout} s\n"
-                          f"{process.tail()}")
-        time.sleep(0.005)
