@@ -10,7 +10,6 @@
 #include "transport/remote.h"
 
 #define MAX_SERVICE_LEVEL 15u
-#define MAX_FLOW_LABEL 0xfffffu
 #define MAX_OCTET 0xffu
 #define LARGEST_MTU_BYTES 4096u
 
@@ -21,7 +20,7 @@ static bool fields_fit(const struct arnica_hw_qp_attributes *attributes)
 	return arnica_from_le32(attributes->sl) <= MAX_SERVICE_LEVEL &&
 	       arnica_from_le32(attributes->hop_limit) <= MAX_OCTET &&
 	       arnica_from_le32(attributes->traffic_class) <= MAX_OCTET &&
-	       arnica_from_le32(attributes->flow_label) <= MAX_FLOW_LABEL;
+	       arnica_from_le32(attributes->flow_label) <= ARNICA_HW_FLOW_LABEL_MASK;
 }
 
 /* On this host packets cross no interface. */
@@ -56,7 +55,6 @@ adev_address_resolve(uint32_t port,
 	if (error)
 		return adev_command_status(error);
 	way->here = adev_remote_is_here(attributes);
-	way->service_level = (uint8_t)arnica_from_le32(attributes->sl);
 	way->mtu_bytes = mtu_bytes(attributes, way->here);
 	return ARNICA_HW_COMMAND_OK;
 }

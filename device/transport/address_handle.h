@@ -20,7 +20,6 @@
 /* What an address vector comes to. */
 struct adev_way {
 	bool here; /* the destination is in this host domain */
-	uint8_t service_level;
 	uint32_t mtu_bytes;    /* payload of a packet */
 	struct adev_path path; /* its port: see adev_path_port() */
 };

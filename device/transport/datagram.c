@@ -146,7 +146,6 @@ static void describe(const struct adev_qp *qp, struct adev_delivery *delivery)
 	};
 
 	delivery->source_qpn = qp->qpn;
-	delivery->service_level = message->ah->way.service_level & 15u;
 	delivery->qkey = message->qkey;
 	delivery->immediate = message->immediate;
 	delivery->has_immediate = immediate;
@@ -269,7 +268,6 @@ static void describe_arrival(const struct roce_packet *packet,
 		.bytes = packet->payload_bytes,
 	};
 	delivery->source_qpn = packet->source_qpn;
-	delivery->service_level = 0; /* no VLAN tag, no priority */
 	delivery->qkey = packet->qkey;
 	delivery->immediate = packet->immediate;
 	delivery->has_immediate = packet->opcode == UD_SEND_IMM;

@@ -73,6 +73,12 @@ static enum adev_dma_result place_directly(struct adev_function *fn,
 	return result;
 }
 
+static enum arnica_hw_packet_kind kind_of(const struct adev_delivery *delivery)
+{
+	return delivery->grh[0] >> 4 == 6 ? ARNICA_HW_PACKET_UDP_IPV6 :
+					    ARNICA_HW_PACKET_UDP_IPV4;
+}
+
 static void complete(struct adev_link *link,
 		     const struct adev_delivery *delivery,
 		     enum arnica_hw_status status, uint16_t flags)
@@ -87,8 +93,10 @@ static void complete(struct adev_link *link,
 		completion.byte_len = ARNICA_HW_GRH_BYTES +
 				      (uint32_t)delivery->payload->bytes;
 		completion.flags = flags | ARNICA_HW_CQE_GRH;
-		completion.vendor_error = delivery->source_qpn |
-					  delivery->service_level << 24;
+		completion.vendor_error =
+			delivery->source_qpn |
+			arnica_field_put(ARNICA_HW_CQE_SOURCE_KIND_MASK,
+					 kind_of(delivery));
 	}
 	if (!status && delivery->has_immediate) {
 		completion.flags |= ARNICA_HW_CQE_IMM;

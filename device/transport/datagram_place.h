@@ -13,7 +13,6 @@
 
 struct adev_delivery {
 	uint32_t source_qpn;
-	uint32_t service_level;
 	uint32_t qkey;
 	uint32_t immediate; /* raw */
 	bool has_immediate;

@@ -115,7 +115,7 @@ static uint32_t read_src_qp(struct ibv_cq_ex *cq)
 static uint8_t read_sl(struct ibv_cq_ex *cq)
 {
 	return (uint8_t)arnica_field_get(arnica_cq_of_ex(cq)->current.source,
-					 ARNICA_HW_CQE_SOURCE_SL_MASK);
+					 ARNICA_HW_CQE_SOURCE_KIND_MASK);
 }
 
 /* Addresses of the local network: RoCE ports have none. */

@@ -368,7 +368,7 @@ static inline void fill_wc(struct ibv_wc *wc,
 	wc->pkey_index = 0;
 	wc->slid = 0;
 	wc->sl = (uint8_t)arnica_field_get(completion->source,
-					   ARNICA_HW_CQE_SOURCE_SL_MASK);
+					   ARNICA_HW_CQE_SOURCE_KIND_MASK);
 	wc->dlid_path_bits = 0;
 	/* The union holds the key in host order, the immediate as sent. */
 	if (completion->wc_flags & IBV_WC_WITH_INV)

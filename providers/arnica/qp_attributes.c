@@ -116,7 +116,10 @@ void arnica_address_emit(const struct ibv_ah_attr *address,
 	attributes->sgid_index = arnica_to_le32(address->grh.sgid_index);
 	attributes->hop_limit = arnica_to_le32(address->grh.hop_limit);
 	attributes->traffic_class = arnica_to_le32(address->grh.traffic_class);
-	attributes->flow_label = arnica_to_le32(address->grh.flow_label);
+	/* The field has 20 bits in the packet, and adapters take those: UCX asks
+	 * for label -1. */
+	attributes->flow_label = arnica_to_le32(address->grh.flow_label &
+						ARNICA_HW_FLOW_LABEL_MASK);
 	memcpy(attributes->dgid, address->grh.dgid.raw,
 	       sizeof(attributes->dgid));
 }

@@ -49,15 +49,22 @@
 #define ARNICA_HW_CQE_FLAGS_MASK ARNICA_GENMASK32(31, 16)
 
 /* word `source`, of a datagram that was received. The table of P_Keys has one
- * entry, and a RoCE port one address, so their indexes need no room.
+ * entry, and a RoCE port one address, so their indexes need no room. A packet
+ * has no service level: in its place is the kind of the packet (IBTA A17.4.5.1),
+ * with the numbers of other adapters for Ethernet, which UCX reads.
  *
  *  31  28 27  24 23                    0
  *  +------+------+----------------------+
- *  | zero | SL   | QPN of the sender    |
+ *  | zero | kind | QPN of the sender    |
  *  +------+------+----------------------+
  */
 #define ARNICA_HW_CQE_SOURCE_QPN_MASK ARNICA_GENMASK32(23, 0)
-#define ARNICA_HW_CQE_SOURCE_SL_MASK ARNICA_GENMASK32(27, 24)
+#define ARNICA_HW_CQE_SOURCE_KIND_MASK ARNICA_GENMASK32(27, 24)
+
+enum arnica_hw_packet_kind {
+	ARNICA_HW_PACKET_UDP_IPV6 = 9, /* UDP: bit 3 */
+	ARNICA_HW_PACKET_UDP_IPV4 = 10,
+};
 
 /* Completion statuses: name, number, text. The host maps them to ibv_wc_status
  * by name; the numbers are those of enum ibv_wc_status, so that a dump of a

@@ -30,5 +30,6 @@
 #define ARNICA_HW_COMP_VECTORS 8u
 #define ARNICA_HW_GID_TABLE_LEN 16u
 #define ARNICA_HW_QPN_MASK 0xffffffu
+#define ARNICA_HW_FLOW_LABEL_MASK 0xfffffu
 
 #endif

@@ -41,8 +41,8 @@ static void entry_of_a_datagram(void **state)
 			uint32_t)(arnica_field_put(
 					  ARNICA_HW_CQE_SOURCE_QPN_MASK,
 					  0x123456) |
-				  arnica_field_put(ARNICA_HW_CQE_SOURCE_SL_MASK,
-						   15))),
+				  arnica_field_put(
+					  ARNICA_HW_CQE_SOURCE_KIND_MASK, 15))),
 		.info = arnica_to_le32((uint32_t)(
 			arnica_field_put(ARNICA_HW_CQE_OPCODE_MASK,
 					 ARNICA_HW_RECV) |

@@ -156,7 +156,6 @@ static void an_address_handle_keeps_its_way(void **state)
 	way = way_of(fn, &command); /* 127.0.0.1 */
 	assert_true(way->here);
 	assert_int_equal(way->mtu_bytes, 4096);
-	assert_int_equal(way->service_level, 3);
 	assert_int_equal(way->path.hop_limit, 9);
 	assert_int_equal(way->path.traffic_class, 0x20);
 	assert_int_equal(way->path.flow_label, 0x54321);
