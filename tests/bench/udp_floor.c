@@ -3,14 +3,18 @@
  * What UDP can do by itself, to compare the wire with: nothing but the system
  * calls that move datagrams, as few as possible.
  *
- *   udp_floor receive plain|offload ADDRESS SECONDS   prints bytes and seconds
- *   udp_floor send    plain|offload ADDRESS SECONDS
- *   udp_floor echo    -             ADDRESS SECONDS
- *   udp_floor ping    -             ADDRESS COUNT     prints us, one way
+ *   udp_floor receive plain|offload          ADDRESS SECONDS
+ *                                            prints bytes and seconds
+ *   udp_floor send    plain|offload|messages ADDRESS SECONDS
+ *   udp_floor echo    -                      ADDRESS SECONDS
+ *   udp_floor ping    -                      ADDRESS COUNT
+ *                                            prints us, one way
  *
  * plain: many datagrams for each system call. offload: the kernel cuts large
- * ones (UDP_SEGMENT) and puts them together (UDP_GRO). ping and echo never
- * sleep.
+ * ones (UDP_SEGMENT) and puts them together (UDP_GRO). messages: the same, in
+ * the pieces that RDMA WRITEs of 64 KiB have at a path MTU of 4096: the first
+ * packet of each is longer than the others, and the kernel cuts into equal
+ * parts only. ping and echo never sleep.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -74,7 +78,7 @@ static uint64_t sum_of(const struct mmsghdr *messages, int count)
 
 static void receive(int fd, bool offload, double seconds)
 {
-	static char memory[BATCH][SEGMENTS * PAYLOAD + 4096];
+	static char memory[BATCH][1 << 16];
 	struct mmsghdr messages[BATCH];
 	struct iovec pieces[BATCH];
 	double begin = 0, end = now() + seconds + 30;
@@ -133,6 +137,42 @@ static void send_offload(int fd, double end)
 		if (send(fd, memory, sizeof(memory), 0) < 0 &&
 		    errno != ECONNREFUSED && errno != ENOBUFS)
 			give_up("send");
+}
+
+#define FIRST_BYTES 4128u  /* BTH, RETH, data, ICRC */
+#define MIDDLE_BYTES 4112u /* BTH, data, ICRC */
+#define MIDDLES 15u
+#define MESSAGES 8u /* for each system call */
+
+static void send_messages(int fd, double end)
+{
+	static char memory[MIDDLES * MIDDLE_BYTES];
+	struct iovec first = { memory, FIRST_BYTES };
+	struct iovec others = { memory, sizeof(memory) };
+	struct mmsghdr datagrams[2 * MESSAGES];
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(uint16_t))];
+	} control = { .header = { .cmsg_level = IPPROTO_UDP,
+				  .cmsg_type = UDP_SEGMENT,
+				  .cmsg_len = CMSG_LEN(sizeof(uint16_t)) } };
+
+	*(uint16_t *)(void *)CMSG_DATA(&control.header) = MIDDLE_BYTES;
+	memset(datagrams, 0, sizeof(datagrams));
+	for (unsigned int i = 0; i < 2 * MESSAGES; i++) {
+		struct msghdr *header = &datagrams[i].msg_hdr;
+
+		header->msg_iov = i % 2 ? &others : &first;
+		header->msg_iovlen = 1;
+		if (i % 2) {
+			header->msg_control = &control;
+			header->msg_controllen = sizeof(control.room);
+		}
+	}
+	while (now() < end)
+		if (sendmmsg(fd, datagrams, 2 * MESSAGES, 0) < 0 &&
+		    errno != ECONNREFUSED && errno != ENOBUFS)
+			give_up("sendmmsg");
 }
 
 static void echo(int fd, double seconds)
@@ -213,6 +253,8 @@ int main(int argc, char **argv)
 		echo(fd, amount);
 	else if (!strcmp(argv[1], "ping"))
 		ping(fd, (uint32_t)amount);
+	else if (!strcmp(argv[2], "messages"))
+		send_messages(fd, now() + amount);
 	else if (offload)
 		send_offload(fd, now() + amount);
 	else
