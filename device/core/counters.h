@@ -21,6 +21,7 @@
 	X(local_protection, "local keys, bounds or rights that were wrong")    \
 	X(remote_access, "remote keys, bounds or rights that were wrong")      \
 	X(remote_invalid, "requests that the responder cannot accept")         \
+	X(windows_refused, "binds and local invalidations that were refused")  \
 	X(messages, "messages delivered")                                      \
 	X(bytes, "payload bytes delivered")                                    \
 	X(lost_no_qp, "messages of UC and UD to a number that nobody has")     \

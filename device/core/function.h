@@ -26,6 +26,7 @@ struct adev_capture;
 struct adev_ah_table;
 struct adev_wire;
 struct adev_srq_owner;
+struct adev_windows;
 
 /* Indexes that were used before and are free again; see front/objects.h. */
 struct adev_free_list {
@@ -71,10 +72,11 @@ struct adev_function {
 	struct adev_event_count *cq_events; /* by CQ; under channel_lock */
 	uint32_t *cq_depths; /* sum of the depths of the attached queues */
 	uint32_t *mr_pd;     /* by TPT index: pd + 1; zero: free */
-	uint32_t num_pds, num_cqs, num_mrs, num_ahs;
+	uint32_t num_pds, num_cqs, num_mrs, num_ahs, num_windows;
 	uint32_t next_pd, next_cq, next_mr;
 	uint32_t tpt_mask; /* random: makes indexes unpredictable */
 	struct adev_ah_table *ahs;
+	struct adev_windows *windows; /* tpt/window.h; lock role `windows` */
 	uint8_t *mr_instance; /* by TPT index: last instance that was used */
 	uint32_t next_ah;
 	struct adev_free_list free_pds, free_cqs, free_mrs, free_ahs, free_dms;
@@ -119,6 +121,8 @@ struct adev_function {
 
 	/* One thread at a time serves what peers left here. */
 	atomic_flag serving;
+	/* The region or window that it reaches for a peer; zero: none. */
+	_Atomic uint32_t inbox_stag;
 
 	struct adev_fault *fault;     /* of the wire; NULL: none wanted */
 	struct adev_capture *capture; /* NULL: off */

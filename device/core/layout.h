@@ -180,7 +180,13 @@ _Static_assert(sizeof(struct adev_cq_shared) == 128, "two lines");
  * Entry of the translation and protection table. Readers in other processes
  * load `tag` first (acquire), copy, and load `tag` again.
  */
-enum adev_tpt_type { ADEV_TPT_REGION = 1 };
+enum adev_tpt_type {
+	ADEV_TPT_REGION = 1,
+	ADEV_TPT_NULL = 2,      /* local only: reads zeros, drops writes */
+	ADEV_TPT_WINDOW_1 = 3,  /* remote only, as all windows */
+	ADEV_TPT_WINDOW_2A = 4, /* ... through one queue pair */
+	ADEV_TPT_WINDOW_2B = 5, /* ... that has the same PD still */
+};
 
 struct adev_tpt_entry {
 	_Atomic uint32_t tag; /* the valid STag; zero: invalid */
@@ -191,8 +197,9 @@ struct adev_tpt_entry {
 	uint64_t length; /* bytes */
 	uint64_t address; /* first byte in the address space */
 	uint32_t address_space; /* function whose process maps it */
-	uint32_t references;    /* windows, receives: reserved for the owner */
-	uint64_t reserved0[2];
+	uint32_t qpn;           /* WINDOW_2*: whose requests may use it */
+	uint64_t sink;          /* NULL: where writes go */
+	uint64_t reserved0;
 };
 _Static_assert(sizeof(struct adev_tpt_entry) == 64, "one line");
 
@@ -233,7 +240,8 @@ struct adev_inbox_slot {
 	uint64_t operand_swap_add;
 	uint64_t operand_compare;
 	uint64_t original; /* atomics: value before */
-	uint32_t reserved0[14];
+	uint32_t qpn;      /* of the queue pair that it is for */
+	uint32_t reserved0[13];
 };
 _Static_assert(sizeof(struct adev_inbox_slot) == 128, "two lines");
 

@@ -191,12 +191,12 @@ int adev_qp_lock_quiesce(struct adev_function *fn, uint32_t index,
 		.index = index,
 		.timeout_ms = timeout_ms,
 	};
-	uint32_t qp;
+	uint32_t qp, end = __atomic_load_n(&fn->qp_scan_end, __ATOMIC_RELAXED);
 
 	/* H1: who takes a lock after this fence sees that the key is gone. */
 	atomic_thread_fence(memory_order_seq_cst);
-	for (qp = 0; qp < fn->qp_scan_end; qp++)
-		if (fn->qps[qp] &&
+	for (qp = 0; qp < end; qp++)
+		if (__atomic_load_n(&fn->qps[qp], __ATOMIC_RELAXED) &&
 		    wait_for_holder(&quiesce, &fn->view.qps[qp]))
 			return EBUSY;
 	return 0;

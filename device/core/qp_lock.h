@@ -136,7 +136,8 @@ int adev_qp_lock_owner(struct adev_function *fn, struct adev_qp_shared *qp,
  * Waits until nobody uses entry `index` of the translation table any more, which
  * was made invalid before the call: every thread that held a responder lock of
  * this function then, and may have passed the check of that key, has let go.
- * EBUSY when one keeps it for timeout_ms.
+ * EBUSY when one keeps it for timeout_ms. Needs no lock: a queue pair that comes
+ * meanwhile finds the key invalid.
  */
 int adev_qp_lock_quiesce(struct adev_function *fn, uint32_t index,
 			 uint32_t timeout_ms) ARNICA_MUST_CHECK;

@@ -15,6 +15,7 @@
 
 #include "core/function.h"
 #include "gather/gather.h"
+#include "tpt/tpt.h"
 
 enum adev_dma_result {
 	ADEV_DMA_DONE,
@@ -33,7 +34,7 @@ struct adev_transfer {
 	const struct adev_gather *remote; /* in the view's address space */
 	uint64_t bytes;           /* whole length */
 	uint64_t done;            /* moved so far */
-	uint32_t pd;              /* of the remote QP, for the owner's check */
+	struct adev_tpt_user user; /* the remote QP, for the owner's check */
 	uint32_t access;          /* right that the remote pieces need */
 	int inbox_slot;           /* -1: none */
 	uint32_t inbox_bytes;

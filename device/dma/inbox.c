@@ -73,7 +73,8 @@ static void post(struct adev_transfer *transfer, struct adev_inbox_slot *slot)
 
 	ADEV_POINT("inbox_claimed");
 	slot->generation = transfer->fn->view.generation;
-	slot->pd = transfer->pd;
+	slot->pd = transfer->user.pd;
+	slot->qpn = transfer->user.qpn;
 	slot->access = transfer->access;
 	slot->result = 0;
 	/* P8: the request is complete before it is posted; C8 in serve(). */
@@ -252,6 +253,28 @@ static int move(struct adev_function *fn, uint64_t address, uint64_t offset,
 	return 0;
 }
 
+/* A receive is checked as what it is, an access by a local key. */
+static bool may_access(struct adev_function *fn,
+		       const struct adev_inbox_slot *slot, uint32_t length,
+		       uint64_t *address)
+{
+	struct adev_tpt_user user = { .pd = slot->pd, .qpn = slot->qpn };
+	uint32_t access = slot->access, stag = slot->stag;
+	enum adev_tpt_verdict verdict;
+
+	/* H3: said before the key is looked at; who invalidates it looks here
+	 * afterwards (tpt/window.c). */
+	atomic_store(&fn->inbox_stag, stag);
+	if (access == ARNICA_HW_ACCESS_LOCAL_WRITE)
+		verdict = adev_tpt_check(&fn->view, stag, user.pd, slot->iova,
+					 length, access, address);
+	else
+		verdict = adev_tpt_check_remote(&fn->view, stag, user,
+						slot->iova, length, access,
+						address);
+	return verdict == ADEV_TPT_OK;
+}
+
 static int execute(struct adev_function *fn, int number,
 		   struct adev_inbox_slot *slot)
 {
@@ -262,8 +285,7 @@ static int execute(struct adev_function *fn, int number,
 
 	if (length > ADEV_INBOX_BYTES || !length)
 		return EINVAL;
-	if (adev_tpt_check(&fn->view, slot->stag, slot->pd, slot->iova, length,
-			   slot->access, &address) != ADEV_TPT_OK)
+	if (!may_access(fn, slot, length, &address))
 		return EACCES;
 	switch (operation) {
 	case ADEV_INBOX_WRITE:
@@ -299,6 +321,7 @@ static void serve_slot(struct adev_function *fn, int number)
 		    slot_word(ADEV_INBOX_RUNNING, function)))
 		return;
 	slot->result = (uint32_t)execute(fn, number, slot);
+	atomic_store(&fn->inbox_stag, 0);
 	/* From DONE on the slot may be somebody else's. */
 	generation = slot->generation;
 	word = slot_word(ADEV_INBOX_RUNNING, function);

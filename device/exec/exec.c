@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Execution engine. */
 #include "exec/exec.h"
+#include "exec/local.h"
 
 #include <infiniband/verbs.h>
 
@@ -105,6 +106,8 @@ static bool end_dead_connection(struct adev_qp *qp)
 /* Carries out the message under way, or goes on with it. */
 static enum adev_progress carry_out(struct adev_qp *qp)
 {
+	if (arnica_hw_opcode_is_local(qp->message.opcode))
+		return adev_local_run(qp);
 	if (qp->type == ARNICA_HW_QP_UD)
 		return adev_datagram_run(qp);
 	return qp->remote ? adev_sender_run(qp) : adev_requester_run(qp);

@@ -38,7 +38,11 @@ static bool known(uint32_t type, uint32_t opcode)
 		return true;
 	case ARNICA_HW_OP_WRITE:
 	case ARNICA_HW_OP_WRITE_IMM:
+	case ARNICA_HW_OP_LOCAL_INV:
+	case ARNICA_HW_OP_BIND_MW:
 		return type != ARNICA_HW_QP_UD;
+	case ARNICA_HW_OP_SEND_INV:
+		return type == ARNICA_HW_QP_RC;
 	default:
 		return type == ARNICA_HW_QP_RC && needs_remote(opcode);
 	}
@@ -76,6 +80,18 @@ static void read_remote(struct adev_message *message, const char *descriptor)
 		return;
 	message->swap_or_add = arnica_from_le64(atomic->swap_or_add);
 	message->compare = arnica_from_le64(atomic->compare);
+}
+
+static void read_bind(struct adev_message *message, const char *descriptor)
+{
+	const struct arnica_hw_wqe_bind *bind =
+		(const void *)(descriptor + ARNICA_HW_WQE_BIND_OFFSET);
+
+	message->bind.address = arnica_from_le64(bind->address);
+	message->bind.length = arnica_from_le64(bind->length);
+	message->bind.rkey = arnica_from_le32(bind->rkey);
+	message->bind.lkey = arnica_from_le32(bind->lkey);
+	message->bind.access = arnica_from_le32(bind->access);
 }
 
 /* Inline data becomes a gather list of one piece that lies in the message. */
@@ -165,6 +181,14 @@ enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, uint32_t index,
 	if (arnica_from_le32(control->index) != index || operation >> 24 ||
 	    !known(qp->type, message->opcode))
 		return refuse(qp, operation);
+	if (arnica_hw_opcode_is_local(message->opcode)) {
+		if (message->flags & ARNICA_HW_WQE_INLINE)
+			return refuse(qp, operation);
+		message->gather.num_pieces = 0;
+		if (message->opcode == ARNICA_HW_OP_BIND_MW)
+			read_bind(message, descriptor);
+		return ARNICA_HW_STATUS_SUCCESS;
+	}
 	if (needs_remote(message->opcode))
 		read_remote(message, descriptor);
 	if (qp->type == ARNICA_HW_QP_UD &&

@@ -15,6 +15,7 @@ static enum arnica_hw_command_status status_of(enum adev_tpt_verdict verdict)
 	case ADEV_TPT_BAD_KEY:
 		return ARNICA_HW_COMMAND_NO_KEY;
 	case ADEV_TPT_BAD_PD:
+	case ADEV_TPT_BAD_QP:
 	case ADEV_TPT_BAD_ACCESS:
 		return ARNICA_HW_COMMAND_PERMISSION;
 	case ADEV_TPT_BAD_BOUNDS:

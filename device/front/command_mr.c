@@ -11,12 +11,13 @@
 
 #include "core/qp_lock.h"
 #include "exec/exec.h"
-#include "domain/proc.h"
-#include "domain/segment.h"
 #include "front/command.h"
+#include "front/keys.h"
 #include "front/memory.h"
 #include "front/objects.h"
+#include "tpt/null_memory.h"
 #include "tpt/tpt.h"
+#include "tpt/window.h"
 
 #define QUIESCE_MS 2000u
 
@@ -101,46 +102,6 @@ static enum arnica_hw_command_status touch(const struct region *region)
 		region->access & ARNICA_HW_ACCESS_LOCAL_WRITE));
 }
 
-/* Numbers are handed out in order and permuted; entry zero is never used. */
-static int take_index(struct adev_function *fn, uint32_t *index)
-{
-	uint32_t number;
-
-	if (fn->next_mr == fn->tpt_mask)
-		fn->next_mr++;
-	if (adev_index_take(&fn->free_mrs, &fn->next_mr, fn->view.layout.max_mr,
-			    &number))
-		return ENOMEM;
-	*index = number ^ fn->tpt_mask;
-	return 0;
-}
-
-static void give_index(struct adev_function *fn, uint32_t index)
-{
-	adev_index_give(&fn->free_mrs, index ^ fn->tpt_mask);
-}
-
-static int populate_entry(struct adev_function *fn, uint32_t index)
-{
-	return adev_segment_populate(
-		fn->segment_fd,
-		fn->view.layout.tpt_offset +
-			(uint64_t)index * sizeof(struct adev_tpt_entry),
-		sizeof(struct adev_tpt_entry));
-}
-
-/* An unpredictable STag: neither zero nor the entry's last one. */
-static uint32_t make_stag(struct adev_function *fn, uint32_t index)
-{
-	uint8_t instance;
-
-	do {
-		instance = (uint8_t)adev_proc_random();
-	} while (!instance || instance == fn->mr_instance[index]);
-	fn->mr_instance[index] = instance;
-	return index << 8 | instance;
-}
-
 static void store_region(struct adev_function *fn, uint32_t index,
 			 const struct region *region)
 {
@@ -153,12 +114,8 @@ static void store_region(struct adev_function *fn, uint32_t index,
 	entry->length = region->length;
 	entry->address = region->address;
 	entry->address_space = fn->view.function;
-	entry->references = 0;
-}
-
-static uint32_t stag_of(const struct adev_function *fn, uint32_t index)
-{
-	return index << 8 | fn->mr_instance[index];
+	entry->qpn = 0;
+	entry->sink = 0;
 }
 
 static void publish(struct adev_function *fn, uint32_t index, uint32_t stag,
@@ -167,6 +124,16 @@ static void publish(struct adev_function *fn, uint32_t index, uint32_t stag,
 	adev_tpt_publish(&fn->view.tpt[index], stag);
 	completion->mr.handle = arnica_to_le32(index);
 	completion->mr.stag = arnica_to_le32(stag);
+}
+
+/* A region whose entry is filled in. */
+static void begin(struct adev_function *fn, uint32_t index, uint32_t pd,
+		  struct arnica_hw_completion *completion)
+{
+	fn->mr_pd[index] = pd + 1;
+	fn->num_mrs++;
+	adev_pd_get(fn, pd);
+	publish(fn, index, adev_key_make(fn, index), completion);
 }
 
 ADEV_COMMAND_HANDLER(reg_mr)
@@ -183,17 +150,37 @@ ADEV_COMMAND_HANDLER(reg_mr)
 		status = touch(&region);
 	if (status != ARNICA_HW_COMMAND_OK)
 		return status;
-	if (take_index(fn, &index))
+	if (adev_key_take(fn, &index))
 		return ARNICA_HW_COMMAND_NO_MEMORY;
-	if (populate_entry(fn, index)) {
-		give_index(fn, index);
-		return ARNICA_HW_COMMAND_NO_MEMORY;
-	}
 	store_region(fn, index, &region);
-	fn->mr_pd[index] = region.pd + 1;
-	fn->num_mrs++;
-	adev_pd_get(fn, region.pd);
-	publish(fn, index, make_stag(fn, index), completion);
+	begin(fn, index, region.pd, completion);
+	return ARNICA_HW_COMMAND_OK;
+}
+
+/* It has a place for what is read and one for what is written, and no end; it
+ * is not for peers (ibv_alloc_null_mr(3)). */
+ADEV_COMMAND_HANDLER(alloc_null_mr)
+{
+	uint32_t pd = arnica_from_le32(command->alloc_null_mr.pd), index;
+	struct adev_tpt_entry *entry;
+	uint64_t zeros, sink;
+
+	if (arnica_from_le32(command->alloc_null_mr.reserved0))
+		return ARNICA_HW_COMMAND_INVALID;
+	if (!adev_pd_valid(fn, pd))
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	if (adev_null_memory(&zeros, &sink) || adev_key_take(fn, &index))
+		return ARNICA_HW_COMMAND_NO_MEMORY;
+	store_region(fn, index,
+		     &(struct region){
+			     .pd = pd,
+			     .access = ARNICA_HW_ACCESS_LOCAL_WRITE,
+			     .address = zeros,
+		     });
+	entry = &fn->view.tpt[index];
+	entry->type = ADEV_TPT_NULL;
+	entry->sink = sink;
+	begin(fn, index, pd, completion);
 	return ARNICA_HW_COMMAND_OK;
 }
 
@@ -224,14 +211,16 @@ static void wait_for_own_work(struct adev_function *fn)
 	}
 }
 
-/* No access is under way when this returns OK. BUSY: as if never tried. */
+/* No access is under way when this returns OK. BUSY: as if never tried; as
+ * long as a window stands on the region, too (IBTA 11.2.8.4, 11.2.8.5). */
 static enum arnica_hw_command_status invalidate(struct adev_function *fn,
 						uint32_t index)
 {
 	struct adev_tpt_entry *entry = &fn->view.tpt[index];
-	uint32_t stag = stag_of(fn, index);
+	uint32_t stag = adev_key_of(fn, index);
 
-	adev_tpt_invalidate(entry);
+	if (!adev_windows_leave_region(fn, index))
+		return ARNICA_HW_COMMAND_BUSY;
 	if (!adev_qp_lock_quiesce(fn, index, QUIESCE_MS)) {
 		wait_for_own_work(fn);
 		return ARNICA_HW_COMMAND_OK;
@@ -276,6 +265,8 @@ ADEV_COMMAND_HANDLER(rereg_mr)
 		return ARNICA_HW_COMMAND_INVALID;
 	if (!mr_valid(fn, index))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
+	if (fn->view.tpt[index].type == ADEV_TPT_NULL)
+		return ARNICA_HW_COMMAND_INVALID;
 	region = merge(fn, index, &wanted, change);
 	status = check_region(fn, &region);
 	if (status == ARNICA_HW_COMMAND_OK && change != ARNICA_HW_REREG_PD)
@@ -289,7 +280,7 @@ ADEV_COMMAND_HANDLER(rereg_mr)
 	fn->mr_pd[index] = region.pd + 1;
 	store_region(fn, index, &region);
 	/* The key stays, as with hardware: peers hold copies of it. */
-	publish(fn, index, stag_of(fn, index), completion);
+	publish(fn, index, adev_key_of(fn, index), completion);
 	return ARNICA_HW_COMMAND_OK;
 }
 
@@ -309,6 +300,6 @@ ADEV_COMMAND_HANDLER(dereg_mr)
 	adev_pd_put(fn, fn->mr_pd[index] - 1);
 	fn->mr_pd[index] = 0;
 	fn->num_mrs--;
-	give_index(fn, index);
+	adev_key_give(fn, index);
 	return ARNICA_HW_COMMAND_OK;
 }

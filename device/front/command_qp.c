@@ -226,6 +226,8 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 	qp->shared = &fn->view.qps[qp->index];
 	qp->type = arnica_from_le32(cmd->type);
 	qp->pd = arnica_from_le32(cmd->pd);
+	qp->binder.user.pd = qp->pd;
+	qp->binder.user.qpn = qp->qpn;
 	qp->send_cq = arnica_from_le32(cmd->send_cq);
 	qp->recv_cq = arnica_from_le32(cmd->recv_cq);
 	qp->memory_offset = base;
@@ -339,7 +341,8 @@ static void register_qp(struct adev_function *fn, struct adev_qp *qp)
 	fn->num_qps++;
 	fn->lease_used[qp->index / ADEV_LEASE_QPNS]++;
 	if (fn->qp_scan_end <= qp->index)
-		fn->qp_scan_end = qp->index + 1;
+		__atomic_store_n(&fn->qp_scan_end, qp->index + 1,
+				 __ATOMIC_RELAXED);
 	adev_pd_get(fn, qp->pd);
 	adev_cq_attach(fn, qp->send_cq, qp->sq_depth);
 	adev_cq_attach(fn, qp->recv_cq,
@@ -470,6 +473,7 @@ uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 		adev_srq_quarantine(fn, srq);
 	}
 	shared_depth = adev_srq_put(fn, srq, qp->recv_cq);
+	adev_windows_end_binder(fn, &qp->binder);
 	uncount(&qp->send_ring, qp->send_ring_head);
 	uncount(&qp->recv_ring, qp->shared->rq_head);
 	adev_cq_detach(fn, qp->send_cq, qp->sq_depth);

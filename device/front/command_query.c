@@ -6,6 +6,7 @@
 #include "domain/port.h"
 #include "front/address.h"
 #include "front/command.h"
+#include "tpt/window.h"
 #include "transport/address_handle.h"
 
 /* Of the adapter, not of the package; sysfs has it in fw_ver, too. */
@@ -22,11 +23,20 @@ static void fill_objects(const struct adev_layout *layout,
 	caps->max_cq = arnica_to_le32(layout->max_cq);
 	/* Entry zero stays empty, so that no STag is zero. */
 	caps->max_mr = arnica_to_le32(layout->max_mr - 1);
+	caps->max_mw = caps->max_mr;
 	caps->max_pd = arnica_to_le32(layout->max_pd);
 	caps->max_ah = arnica_to_le32(ADEV_MAX_AH);
 	caps->max_srq = arnica_to_le32(layout->max_srq);
 	caps->max_res_rd_atom = arnica_to_le32(layout->max_qp *
 					       ARNICA_HW_MAX_RD_ATOMIC);
+}
+
+static uint32_t flags(const struct adev_function *fn)
+{
+	return ARNICA_HW_DEVICE_WINDOWS | ARNICA_HW_DEVICE_INVALIDATION |
+	       (adev_windows_kind(fn) == ADEV_TPT_WINDOW_2A ?
+			ARNICA_HW_DEVICE_WINDOWS_2A :
+			ARNICA_HW_DEVICE_WINDOWS_2B);
 }
 
 static void fill_limits(struct arnica_hw_device_caps *caps)
@@ -71,6 +81,7 @@ ADEV_COMMAND_HANDLER(query_device)
 		return adev_command_status(error);
 	fill_objects(&fn->view.layout, &completion->device);
 	fill_limits(&completion->device);
+	completion->device.flags = arnica_to_le32(flags(fn));
 	fill_identity(&identity, &completion->device);
 	return ARNICA_HW_COMMAND_OK;
 }

@@ -36,6 +36,9 @@ static const adev_command_handler handlers[] = {
 	[ARNICA_HW_CMD_MODIFY_SRQ] = adev_command_modify_srq,
 	[ARNICA_HW_CMD_QUERY_SRQ] = adev_command_query_srq,
 	[ARNICA_HW_CMD_DESTROY_SRQ] = adev_command_destroy_srq,
+	[ARNICA_HW_CMD_ALLOC_MW] = adev_command_alloc_mw,
+	[ARNICA_HW_CMD_DEALLOC_MW] = adev_command_dealloc_mw,
+	[ARNICA_HW_CMD_ALLOC_NULL_MR] = adev_command_alloc_null_mr,
 };
 
 #define NUM_HANDLERS (sizeof(handlers) / sizeof(handlers[0]))

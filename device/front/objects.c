@@ -6,12 +6,14 @@
 #include <stdlib.h>
 
 #include "domain/proc.h"
+#include "tpt/window.h"
 #include "transport/address_handle.h"
 #include "transport/srq_owner.h"
 
 int adev_objects_init(struct adev_function *fn)
 {
 	const struct adev_layout *layout = &fn->view.layout;
+	int error;
 
 	fn->pd_references = calloc(layout->max_pd, sizeof(uint32_t));
 	fn->cq_references = calloc(layout->max_cq, sizeof(uint32_t));
@@ -21,11 +23,12 @@ int adev_objects_init(struct adev_function *fn)
 	fn->mr_instance = calloc(layout->max_mr, sizeof(uint8_t));
 	fn->srqs = calloc(layout->max_srq, sizeof(*fn->srqs));
 	fn->ahs = calloc(1, sizeof(*fn->ahs));
+	error = adev_windows_init(fn);
 	if (!fn->pd_references || !fn->cq_references || !fn->cq_events ||
 	    !fn->cq_depths || !fn->mr_pd || !fn->mr_instance || !fn->srqs ||
-	    !fn->ahs) {
+	    !fn->ahs || error) {
 		adev_objects_fini(fn);
-		return ENOMEM;
+		return error ? error : ENOMEM;
 	}
 	/* The table's size is a power of two, so the mask permutes it. */
 	fn->tpt_mask = (uint32_t)adev_proc_random() & (layout->max_mr - 1);
@@ -46,6 +49,7 @@ void adev_objects_fini(struct adev_function *fn)
 	free(fn->cq_references);
 	free(fn->cq_events);
 	free(fn->cq_depths);
+	adev_windows_fini(fn);
 	free(fn->mr_pd);
 	free(fn->mr_instance);
 	if (fn->ahs)

@@ -11,7 +11,8 @@
 #include "core/function.h"
 
 /* Allocates the tables for the layout of fn->view and draws tpt_mask; fn was
- * zero before. ENOMEM: nothing is left allocated. */
+ * zero before. ENOMEM, or EINVAL for a setting that is none: nothing is left
+ * allocated. */
 int adev_objects_init(struct adev_function *fn) ARNICA_MUST_CHECK;
 void adev_objects_fini(struct adev_function *fn);
 

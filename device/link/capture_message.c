@@ -292,7 +292,8 @@ static void add_refused(struct replay *replay, uint32_t number,
 }
 
 /* A receive that is too short is noticed where the message exceeds it, which
- * is not known here: shown at the last packet. All other refusals are of what
+ * is not known here: shown at the last packet, as is a key that cannot be taken
+ * back. All other refusals are of what
  * the first packet says. */
 static uint32_t refused_packet(const struct replay *replay)
 {
@@ -321,7 +322,7 @@ static void add_all(struct replay *replay, enum adev_verdict verdict)
 			    ROCE_SYNDROME_NAK | ROCE_NAK_INVALID_REQUEST);
 		break;
 	case ADEV_VERDICT_NAK_ACCESS:
-		add_refused(replay, 0,
+		add_refused(replay, refused_packet(replay),
 			    ROCE_SYNDROME_NAK | ROCE_NAK_REMOTE_ACCESS);
 		break;
 	case ADEV_VERDICT_NAK_OPERATION:

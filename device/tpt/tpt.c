@@ -2,35 +2,120 @@
 /* Checks of accesses against the translation and protection table. */
 #include "tpt/tpt.h"
 
+/* The valid entry of a key, or NULL. */
+static inline struct adev_tpt_entry *find(const struct adev_view *view,
+					  uint32_t stag)
+{
+	uint32_t index = adev_tpt_index(stag);
+	struct adev_tpt_entry *entry;
+
+	if (index >= view->layout.max_mr || !stag)
+		return NULL;
+	entry = &view->tpt[index];
+	/* C5: pairs with P5 in adev_tpt_publish() and adev_tpt_invalidate(). */
+	if (atomic_load_explicit(&entry->tag, memory_order_acquire) != stag)
+		return NULL;
+	return entry;
+}
+
+/* Rights and bounds, and the place. */
+static inline enum adev_tpt_verdict
+check_range(const struct adev_tpt_entry *entry, uint64_t iova, uint64_t length,
+	    uint32_t access, uint64_t *address)
+{
+	uint64_t start = entry->iova, bytes = entry->length;
+
+	if ((entry->access & access) != access)
+		return ADEV_TPT_BAD_ACCESS;
+	if (iova < start || length > bytes || iova - start > bytes - length)
+		return ADEV_TPT_BAD_BOUNDS;
+	*address = entry->address + (iova - start);
+	return ADEV_TPT_OK;
+}
+
+/* A null region has no bounds; what is written to it goes elsewhere than what
+ * is read from it comes from. */
+static enum adev_tpt_verdict check_null(const struct adev_tpt_entry *entry,
+					uint32_t access, uint64_t *address)
+{
+	if ((entry->access & access) != access)
+		return ADEV_TPT_BAD_ACCESS;
+	*address = access & ARNICA_HW_ACCESS_LOCAL_WRITE ? entry->sink :
+							   entry->address;
+	return ADEV_TPT_OK;
+}
+
 enum adev_tpt_verdict adev_tpt_check(const struct adev_view *view,
 				     uint32_t stag, uint32_t pd, uint64_t iova,
 				     uint64_t length, uint32_t access,
 				     uint64_t *address)
 {
-	uint32_t index = adev_tpt_index(stag);
-	struct adev_tpt_entry *entry;
-	uint64_t start, bytes, base;
-	uint32_t entry_pd, entry_access;
+	const struct adev_tpt_entry *entry = find(view, stag);
+	uint32_t type;
 
-	if (index >= view->layout.max_mr || !stag)
+	if (!entry)
 		return ADEV_TPT_BAD_KEY;
-	entry = &view->tpt[index];
-	/* C5: pairs with P5 in adev_tpt_publish() and adev_tpt_invalidate(). */
-	if (atomic_load_explicit(&entry->tag, memory_order_acquire) != stag)
+	type = entry->type;
+	if (__builtin_expect(type != ADEV_TPT_REGION, 0) &&
+	    type != ADEV_TPT_NULL)
 		return ADEV_TPT_BAD_KEY;
-	start = entry->iova;
-	bytes = entry->length;
-	base = entry->address;
-	entry_pd = entry->pd;
-	entry_access = entry->access;
-	if (entry_pd != pd)
+	if (entry->pd != pd)
 		return ADEV_TPT_BAD_PD;
-	if ((entry_access & access) != access)
-		return ADEV_TPT_BAD_ACCESS;
-	if (iova < start || length > bytes || iova - start > bytes - length)
-		return ADEV_TPT_BAD_BOUNDS;
-	*address = base + (iova - start);
-	return ADEV_TPT_OK;
+	if (__builtin_expect(type == ADEV_TPT_NULL, 0))
+		return check_null(entry, access, address);
+	return check_range(entry, iova, length, access, address);
+}
+
+/* Who may use it: by its PD, by queue pair (2A), or by both (2B); IBTA
+ * 10.6.7.2. */
+static enum adev_tpt_verdict check_user(const struct adev_tpt_entry *entry,
+					struct adev_tpt_user user)
+{
+	switch (entry->type) {
+	case ADEV_TPT_REGION:
+	case ADEV_TPT_WINDOW_1:
+		return entry->pd == user.pd ? ADEV_TPT_OK : ADEV_TPT_BAD_PD;
+	case ADEV_TPT_WINDOW_2B:
+		if (entry->pd != user.pd)
+			return ADEV_TPT_BAD_PD;
+		/* fall through */
+	case ADEV_TPT_WINDOW_2A:
+		return entry->qpn == user.qpn ? ADEV_TPT_OK : ADEV_TPT_BAD_QP;
+	default:
+		return ADEV_TPT_BAD_KEY;
+	}
+}
+
+enum adev_tpt_verdict adev_tpt_check_remote(const struct adev_view *view,
+					    uint32_t stag,
+					    struct adev_tpt_user user,
+					    uint64_t iova, uint64_t length,
+					    uint32_t access, uint64_t *address)
+{
+	const struct adev_tpt_entry *entry = find(view, stag);
+	enum adev_tpt_verdict verdict;
+
+	if (!entry)
+		return ADEV_TPT_BAD_KEY;
+	verdict = check_user(entry, user);
+	if (verdict != ADEV_TPT_OK)
+		return verdict;
+	return check_range(entry, iova, length, access, address);
+}
+
+bool adev_tpt_take_back(const struct adev_view *view, uint32_t stag,
+			struct adev_tpt_user user)
+{
+	struct adev_tpt_entry *entry = find(view, stag);
+	uint32_t tag = stag;
+
+	if (!entry ||
+	    (entry->type != ADEV_TPT_WINDOW_2A &&
+	     entry->type != ADEV_TPT_WINDOW_2B) ||
+	    check_user(entry, user) != ADEV_TPT_OK)
+		return false;
+	/* The owner may be at it as well: one of the two does it. */
+	return atomic_compare_exchange_strong(&entry->tag, &tag, 0);
 }
 
 void adev_tpt_publish(struct adev_tpt_entry *entry, uint32_t stag)

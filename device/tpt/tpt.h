@@ -3,6 +3,9 @@
  * Translation and protection table. An STag is the index of an entry and an
  * 8-bit instance; the entry holds the whole valid STag, so a stale instance is
  * refused. Checks are pure and may run in any process that maps the table.
+ *
+ * Work requests name regions in their own segments, and regions or windows in
+ * the peer's memory: two checks (IBTA 10.6.5, 10.6.7).
  */
 #ifndef ADEV_TPT_TPT_H
 #define ADEV_TPT_TPT_H
@@ -11,10 +14,17 @@
 
 enum adev_tpt_verdict {
 	ADEV_TPT_OK = 0,
-	ADEV_TPT_BAD_KEY, /* no such entry, or another instance */
+	ADEV_TPT_BAD_KEY, /* no such entry, another instance or kind */
 	ADEV_TPT_BAD_PD,
+	ADEV_TPT_BAD_QP, /* a window of another queue pair */
 	ADEV_TPT_BAD_ACCESS,
 	ADEV_TPT_BAD_BOUNDS,
+};
+
+/* The responder's queue pair, as a remote request comes through it. */
+struct adev_tpt_user {
+	uint32_t pd;
+	uint32_t qpn;
 };
 
 static inline uint32_t adev_tpt_index(uint32_t stag)
@@ -26,12 +36,29 @@ static inline uint32_t adev_tpt_index(uint32_t stag)
  * May a request of protection domain `pd` use `length` bytes at `iova` of the
  * region `stag` with all rights of `access`? On ADEV_TPT_OK *address is the
  * place in the region's address space. A length of zero is not for this
- * function: nothing is accessed, so nothing is checked (IBTA C9-88).
+ * function: nothing is accessed, so nothing is checked (IBTA C9-88). Windows
+ * are no regions.
  */
 enum adev_tpt_verdict adev_tpt_check(const struct adev_view *view,
 				     uint32_t stag, uint32_t pd, uint64_t iova,
 				     uint64_t length, uint32_t access,
 				     uint64_t *address) ARNICA_MUST_CHECK;
+
+/* The same for a remote request: `stag` may be a window's, too. */
+enum adev_tpt_verdict adev_tpt_check_remote(const struct adev_view *view,
+					    uint32_t stag,
+					    struct adev_tpt_user user,
+					    uint64_t iova, uint64_t length,
+					    uint32_t access, uint64_t *address)
+	ARNICA_MUST_CHECK;
+
+/*
+ * A peer's SEND with invalidate: takes back the window of type 2 that is bound
+ * to `user`. The caller holds the responder lock of that queue pair, so that no
+ * access through the window is under way. False: it is not his to take back.
+ */
+bool adev_tpt_take_back(const struct adev_view *view, uint32_t stag,
+			struct adev_tpt_user user) ARNICA_MUST_CHECK;
 
 /* Makes an entry valid; the fields are visible before the tag. */
 void adev_tpt_publish(struct adev_tpt_entry *entry, uint32_t stag);

@@ -50,7 +50,7 @@ static enum adev_dma_result place_directly(struct adev_function *fn,
 		.local = &local,
 		.remote = into,
 		.bytes = bytes,
-		.pd = link->rq_pd,
+		.user = { .pd = link->rq_pd },
 		.access = ARNICA_HW_ACCESS_LOCAL_WRITE,
 		.inbox_slot = -1,
 	};

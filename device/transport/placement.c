@@ -59,12 +59,16 @@ static void complete_receive(struct adev_qp *qp,
 	struct adev_completion *completion = &placement->completion;
 	bool immediate = message->opcode == ARNICA_HW_OP_SEND_IMM ||
 			 message->opcode == ARNICA_HW_OP_WRITE_IMM;
+	bool invalidated = message->opcode == ARNICA_HW_OP_SEND_INV &&
+			   status == ARNICA_HW_STATUS_SUCCESS;
 
 	memset(completion, 0, sizeof(*completion));
 	completion->byte_len = byte_len;
-	completion->immediate = immediate ? message->immediate : 0;
+	completion->immediate =
+		immediate || invalidated ? message->immediate : 0;
 	completion->flags =
-		(uint16_t)(flags | (immediate ? ARNICA_HW_CQE_IMM : 0));
+		(uint16_t)(flags | (immediate ? ARNICA_HW_CQE_IMM : 0) |
+			   (invalidated ? ARNICA_HW_CQE_INV : 0));
 	completion->opcode = message->opcode == ARNICA_HW_OP_WRITE_IMM ?
 				     ARNICA_HW_RECV_RDMA_WITH_IMM :
 				     ARNICA_HW_RECV;
@@ -120,6 +124,15 @@ static enum adev_verdict of_dma(enum adev_dma_result result)
 	return ADEV_VERDICT_NAK_OPERATION;
 }
 
+/* The responder's queue pair, to the table. */
+static struct adev_tpt_user user_of(const struct adev_qp *qp)
+{
+	return (struct adev_tpt_user){
+		.pd = qp->link.pd,
+		.qpn = qp->link.ring.qpn,
+	};
+}
+
 static void begin_transfer(struct adev_qp *qp, const struct adev_gather *remote,
 			   uint32_t access, struct adev_transfer *transfer)
 {
@@ -132,7 +145,7 @@ static void begin_transfer(struct adev_qp *qp, const struct adev_gather *remote,
 		.remote = remote,
 		.bytes = message->bytes,
 		.done = message->done,
-		.pd = qp->link.pd,
+		.user = user_of(qp),
 		.access = access,
 		.inbox_slot = message->inbox_slot,
 		.inbox_bytes = message->inbox_bytes,
@@ -180,10 +193,22 @@ static enum adev_verdict place_payload(struct adev_qp *qp,
 		return ADEV_VERDICT_ACK;
 	}
 	begin_transfer(qp, into, ARNICA_HW_ACCESS_LOCAL_WRITE, &transfer);
-	transfer.pd = link->rq_pd;
+	transfer.user.pd = link->rq_pd;
 	result = adev_dma_write(&transfer);
 	end_transfer(qp, &transfer);
 	return of_dma(result);
+}
+
+/* The key that a SEND with invalidate names, when its data is there; true for
+ * other messages. */
+static bool take_back(const struct adev_qp *qp)
+{
+	const struct adev_message *message = &qp->message;
+	arnica_be32 key = { message->immediate };
+
+	return message->opcode != ARNICA_HW_OP_SEND_INV ||
+	       adev_tpt_take_back(qp->link.view, arnica_from_be32(key),
+				  user_of(qp));
 }
 
 static enum adev_verdict place_send(struct adev_qp *qp,
@@ -213,6 +238,12 @@ static enum adev_verdict place_send(struct adev_qp *qp,
 	if (verdict == ADEV_VERDICT_NAK_OPERATION)
 		return fail_receive(qp, placement,
 				    ARNICA_HW_STATUS_LOC_PROT_ERR, verdict);
+	if (verdict == ADEV_VERDICT_ACK && !take_back(qp)) {
+		count_access(qp);
+		return fail_receive(qp, placement,
+				    ARNICA_HW_STATUS_REM_INV_REQ_ERR,
+				    ADEV_VERDICT_NAK_ACCESS);
+	}
 	if (verdict == ADEV_VERDICT_ACK)
 		complete_receive(qp, placement, ARNICA_HW_STATUS_SUCCESS,
 				 (uint32_t)message->bytes, flags);
@@ -237,9 +268,9 @@ static enum adev_verdict remote_piece(struct adev_qp *qp, uint32_t access,
 	if (!message->bytes)
 		return ADEV_VERDICT_ACK;
 	adev_qp_announce(link->qp, message->rkey);
-	if (adev_tpt_check(link->view, message->rkey, link->pd,
-			   message->remote_address, message->bytes, access,
-			   &piece->address) != ADEV_TPT_OK)
+	if (adev_tpt_check_remote(link->view, message->rkey, user_of(qp),
+				  message->remote_address, message->bytes,
+				  access, &piece->address) != ADEV_TPT_OK)
 		return refuse(qp, placement, ADEV_VERDICT_NAK_ACCESS,
 			      IBV_EVENT_QP_ACCESS_ERR);
 	remote->num_pieces = 1;
@@ -335,6 +366,7 @@ enum adev_verdict adev_place(struct adev_qp *qp,
 	switch ((enum arnica_hw_opcode)qp->message.opcode) {
 	case ARNICA_HW_OP_SEND:
 	case ARNICA_HW_OP_SEND_IMM:
+	case ARNICA_HW_OP_SEND_INV:
 		return place_send(qp, placement);
 	case ARNICA_HW_OP_WRITE:
 		return place_rdma(qp, true, placement);

@@ -19,6 +19,7 @@
 #include "core/function.h"
 #include "gather/gather.h"
 #include "link/link.h"
+#include "tpt/window.h"
 
 struct adev_remote; /* remote.h */
 struct adev_ah;
@@ -42,6 +43,7 @@ struct adev_message {
 	const struct adev_ah *ah; /* UD */
 	uint32_t dest_qpn;        /* UD */
 	uint32_t qkey;            /* UD: what it carries */
+	struct adev_bind bind;    /* BIND_MW */
 	uint8_t inline_data[ARNICA_HW_MAX_INLINE];
 	struct adev_gather gather;
 };
@@ -114,6 +116,7 @@ struct adev_qp {
 
 	struct arnica_hw_qp_attributes attributes; /* as modified */
 	uint32_t pd;
+	struct adev_binder binder;
 	uint32_t send_cq;
 	uint32_t recv_cq;
 	uint64_t memory_offset;

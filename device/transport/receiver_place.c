@@ -115,12 +115,20 @@ static void complete_receive(struct adev_qp *qp,
 			     uint64_t bytes, struct adev_aftermath *after)
 {
 	struct adev_completion *completion = &after->completion;
-	bool immediate = roce_opcode_info(packet->opcode) & ROCE_HAS_IMM;
+	uint32_t info = roce_opcode_info(packet->opcode);
+	bool immediate = info & ROCE_HAS_IMM;
+	bool invalidated = info & ROCE_HAS_IETH &&
+			   status == ARNICA_HW_STATUS_SUCCESS;
 
 	memset(completion, 0, sizeof(*completion));
 	completion->byte_len = (uint32_t)bytes;
 	completion->immediate = immediate ? packet->immediate : 0;
 	completion->flags = immediate ? ARNICA_HW_CQE_IMM : 0;
+	if (invalidated) {
+		completion->immediate =
+			arnica_to_be32(packet->invalidate).raw;
+		completion->flags = ARNICA_HW_CQE_INV;
+	}
 	completion->opcode = (uint8_t)opcode;
 	completion->status = (uint8_t)status;
 	completion->solicited = packet->solicited;
@@ -206,6 +214,15 @@ static bool place_send(struct adev_qp *qp, const struct roce_packet *packet,
 		return fail_receive(qp, packet, ARNICA_HW_STATUS_LOC_PROT_ERR,
 				    ROCE_NAK_REMOTE_OPERATION, after);
 	receiver->placed += packet->payload_bytes;
+	if (info & ROCE_HAS_IETH &&
+	    !adev_tpt_take_back(&qp->fn->view, packet->invalidate,
+				qp->binder.user)) {
+		adev_count(&qp->fn->counters, remote_access);
+		arnica_trace_remote_access(qp->qpn, packet->invalidate);
+		return fail_receive(qp, packet,
+				    ARNICA_HW_STATUS_REM_INV_REQ_ERR,
+				    ROCE_NAK_REMOTE_ACCESS, after);
+	}
 	if (info & ROCE_IS_LAST) {
 		complete_receive(qp, packet, ARNICA_HW_STATUS_SUCCESS,
 				 ARNICA_HW_RECV, receiver->placed, after);
@@ -220,8 +237,8 @@ static bool check_remote(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
 {
 	if (!bytes)
 		return true;
-	return adev_tpt_check(&qp->fn->view, rkey, qp->pd, iova, bytes, access,
-			      address) == ADEV_TPT_OK;
+	return adev_tpt_check_remote(&qp->fn->view, rkey, qp->binder.user, iova,
+				     bytes, access, address) == ADEV_TPT_OK;
 }
 
 /* With the last bytes stored last: an application may wait for them. */
@@ -396,6 +413,8 @@ bool adev_receiver_place(struct adev_qp *qp, const struct roce_packet *packet,
 	case ROCE_SEND_LAST_IMM:
 	case ROCE_SEND_ONLY:
 	case ROCE_SEND_ONLY_IMM:
+	case ROCE_SEND_LAST_INV:
+	case ROCE_SEND_ONLY_INV:
 		kind = ADEV_RECEIVING_SEND;
 		break;
 	case ROCE_WRITE_FIRST:

@@ -72,10 +72,11 @@ static bool read_piece(struct adev_qp *qp, const struct adev_resource *resource,
 
 	if (!bytes)
 		return true;
-	return adev_tpt_check(&qp->fn->view, resource->rkey, qp->pd,
-			      resource->address + offset, bytes,
-			      ARNICA_HW_ACCESS_REMOTE_READ,
-			      &address) == ADEV_TPT_OK &&
+	return adev_tpt_check_remote(&qp->fn->view, resource->rkey,
+				     qp->binder.user,
+				     resource->address + offset, bytes,
+				     ARNICA_HW_ACCESS_REMOTE_READ,
+				     &address) == ADEV_TPT_OK &&
 	       adev_guard_copy(to, (const void *)(uintptr_t)address, bytes);
 }
 

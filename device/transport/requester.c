@@ -48,6 +48,13 @@ enum adev_progress adev_requester_finish(struct adev_qp *qp)
 	qp->send_psn = (qp->send_psn + adev_psn_count(message->bytes,
 						      qp->path_mtu_bytes)) &
 		       0xffffff;
+	return adev_requester_end(qp);
+}
+
+enum adev_progress adev_requester_end(struct adev_qp *qp)
+{
+	struct adev_message *message = &qp->message;
+
 	qp->active = false;
 	qp->head++;
 	qp->wait = ADEV_WAIT_NOT;

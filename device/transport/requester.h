@@ -21,8 +21,10 @@ enum adev_progress adev_requester_run(struct adev_qp *qp) ARNICA_MUST_CHECK;
 
 /*
  * Ends the message under way. finish: it was sent, whatever became of it;
- * succeed: it was delivered, too. Both complete it where it is signaled.
+ * succeed: it was delivered, too; end: nothing was to be sent. All complete it
+ * where it is signaled.
  */
+enum adev_progress adev_requester_end(struct adev_qp *qp);
 enum adev_progress adev_requester_finish(struct adev_qp *qp);
 enum adev_progress adev_requester_succeed(struct adev_qp *qp);
 

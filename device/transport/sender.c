@@ -184,13 +184,38 @@ static void begin(struct adev_qp *qp, struct adev_sender *sender)
 	qp->send_psn = (uint32_t)sender->assigned & ROCE_PSN_MASK;
 }
 
+bool adev_sender_is_fenced(const struct adev_qp *qp)
+{
+	return qp->message.flags & ARNICA_HW_WQE_FENCE &&
+	       qp->remote->sender->returning;
+}
+
+enum adev_progress adev_sender_pass(struct adev_qp *qp)
+{
+	struct adev_sender *sender = qp->remote->sender;
+	const struct adev_message *message = &qp->message;
+
+	*adev_sender_sent(sender, sender->end_message++) = (struct adev_sent){
+		.first = sender->assigned,
+		.last = sender->assigned - 1,
+		.index = message->index,
+		.opcode = (uint8_t)message->opcode,
+		.flags = (uint8_t)message->flags,
+	};
+	qp->active = false;
+	qp->head++;
+	qp->wait = ADEV_WAIT_NOT;
+	qp->again_ns = 0;
+	adev_sender_acknowledge(qp, sender->oldest);
+	return ADEV_PROGRESS_DONE;
+}
+
 static enum adev_progress run_rc(struct adev_qp *qp)
 {
 	struct adev_sender *sender = qp->remote->sender;
 
 	if (!sender->begun) {
-		if (qp->message.flags & ARNICA_HW_WQE_FENCE &&
-		    sender->returning)
+		if (adev_sender_is_fenced(qp))
 			return ADEV_PROGRESS_WAIT;
 		begin(qp, sender);
 	}

@@ -34,6 +34,14 @@ void adev_sender_service(struct adev_qp *qp);
  */
 enum adev_progress adev_sender_run(struct adev_qp *qp) ARNICA_MUST_CHECK;
 
+/* Reads or atomics before qp->message are under way, and it is to wait for
+ * them. */
+bool adev_sender_is_fenced(const struct adev_qp *qp) ARNICA_MUST_CHECK;
+
+/* RC: qp->message was carried out without a packet. It completes after what was
+ * begun before it. */
+enum adev_progress adev_sender_pass(struct adev_qp *qp);
+
 /* The turn ends: packets leave the batch, the timer is set. */
 void adev_sender_rest(struct adev_qp *qp);
 

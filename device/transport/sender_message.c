@@ -85,12 +85,26 @@ static bool retire(struct adev_qp *qp, struct adev_sender *sender,
 
 	if (adev_sender_returns_data(sent->opcode))
 		sender->returning--;
-	count_message(qp, sent->index, sent->bytes);
+	if (adev_sender_has_packets(sent))
+		count_message(qp, sent->index, sent->bytes);
 	if (!(sent->flags & ARNICA_HW_WQE_SIGNALED))
 		return false;
 	describe(sent, ARNICA_HW_STATUS_SUCCESS, &ended);
 	adev_complete_send(qp, &ended, completion);
 	return true;
+}
+
+/* What needed no packet and has no message before it any more. */
+static bool retire_local(struct adev_qp *qp, struct adev_sender *sender,
+			 struct adev_completion *completion)
+{
+	bool any = false;
+
+	while (sender->first_message != sender->end_message &&
+	       !adev_sender_has_packets(
+		       adev_sender_sent(sender, sender->first_message)))
+		any |= retire(qp, sender, completion);
+	return any;
 }
 
 static bool is_behind(uint32_t index, uint32_t other)
@@ -137,6 +151,7 @@ void adev_sender_acknowledge(struct adev_qp *qp, uint64_t end)
 		sender->oldest = sent->last + 1;
 		any |= retire(qp, sender, &last);
 	}
+	any |= retire_local(qp, sender, &last);
 	catch_up(sender);
 	if (any)
 		adev_complete_notify(qp, &last);
@@ -152,6 +167,7 @@ void adev_sender_returned(struct adev_qp *qp)
 	    adev_sender_sent(sender, sender->first_message)->last)
 		any = retire(qp, sender, &last);
 	sender->oldest++;
+	any |= retire_local(qp, sender, &last);
 	catch_up(sender);
 	if (any)
 		adev_complete_notify(qp, &last);

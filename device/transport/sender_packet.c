@@ -34,6 +34,8 @@ static uint8_t operation_of(uint32_t opcode, bool first, bool last)
 
 	/* FIRST, MIDDLE, LAST, LAST with immediate, ONLY, ONLY with immediate:
 	 * the same order for both. */
+	if (last && opcode == ARNICA_HW_OP_SEND_INV)
+		return first ? ROCE_SEND_ONLY_INV : ROCE_SEND_LAST_INV;
 	if (last)
 		return (uint8_t)(base + (first ? 4u : 2u) + immediate);
 	return (uint8_t)(base + (first ? 0u : 1u));
@@ -72,6 +74,9 @@ static void set_data(const struct adev_qp *qp,
 		return;
 	if (has_immediate(message->opcode))
 		packet->immediate = message->immediate;
+	if (message->opcode == ARNICA_HW_OP_SEND_INV)
+		packet->invalidate = arnica_from_be32(
+			(arnica_be32){ message->immediate });
 	packet->solicited = message->flags & ARNICA_HW_WQE_SOLICITED &&
 			    message->opcode != ARNICA_HW_OP_WRITE;
 }
@@ -322,6 +327,10 @@ bool adev_sender_transmit(struct adev_qp *qp)
 		const struct adev_sent *sent =
 			adev_sender_sent(sender, sender->next_message);
 
+		if (!adev_sender_has_packets(sent)) {
+			sender->next_message++;
+			continue;
+		}
 		if (!room(sender) ||
 		    (sender->refusal && sender->next >= sender->refused) ||
 		    adev_rate_ready(&sender->rate, sender->now_ns) >

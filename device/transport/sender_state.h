@@ -24,7 +24,8 @@
 #define ADEV_SENDER_MESSAGES 256u /* begun and not completed; power of two */
 #define ADEV_SENDER_READS ARNICA_HW_MAX_RD_ATOMIC
 
-/* A message that was begun. */
+/* A message that was begun, or something that was carried out without one and
+ * completes in its turn: then `last` is before `first`. */
 struct adev_sent {
 	uint64_t first, last; /* its packets */
 	uint64_t bytes;
@@ -105,6 +106,11 @@ static inline struct adev_sent *adev_sender_sent(struct adev_sender *sender,
 						 uint32_t message)
 {
 	return &sender->messages[message % ADEV_SENDER_MESSAGES];
+}
+
+static inline bool adev_sender_has_packets(const struct adev_sent *sent)
+{
+	return sent->first <= sent->last;
 }
 
 static inline struct adev_asked *adev_sender_asked(struct adev_sender *sender,

@@ -48,6 +48,9 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_MODIFY_SRQ = 25,
 	ARNICA_HW_CMD_QUERY_SRQ = 26,
 	ARNICA_HW_CMD_DESTROY_SRQ = 27,
+	ARNICA_HW_CMD_ALLOC_MW = 32,
+	ARNICA_HW_CMD_DEALLOC_MW = 33,
+	ARNICA_HW_CMD_ALLOC_NULL_MR = 34, /* ended by DEREG_MR */
 };
 
 /* name, number, errno, text */
@@ -88,7 +91,8 @@ enum arnica_hw_access {
 	ARNICA_HW_ACCESS_RELAXED_ORDERING = 1 << 20,
 };
 
-struct arnica_hw_cmd_object { /* DEALLOC_PD, DEREG_MR, DESTROY_*, FREE_DM, QUERY_* */
+/* DEALLOC_PD, DEREG_MR, DEALLOC_MW, DESTROY_*, FREE_DM, QUERY_* */
+struct arnica_hw_cmd_object {
 	arnica_le32 handle;
 	arnica_le32 reserved0; /* zero */
 };
@@ -112,6 +116,21 @@ enum arnica_hw_rereg { /* numbers of enum ibv_rereg_mr_flags */
 	ARNICA_HW_REREG_TRANSLATION = 1 << 0,
 	ARNICA_HW_REREG_PD = 1 << 1,
 	ARNICA_HW_REREG_ACCESS = 1 << 2,
+};
+
+enum arnica_hw_window_type { /* numbers of enum ibv_mw_type */
+	ARNICA_HW_WINDOW_1 = 1,
+	ARNICA_HW_WINDOW_2 = 2,
+};
+
+struct arnica_hw_cmd_alloc_mw {
+	arnica_le32 pd;
+	arnica_le32 type; /* enum arnica_hw_window_type */
+};
+
+struct arnica_hw_cmd_alloc_null_mr {
+	arnica_le32 pd;
+	arnica_le32 reserved0; /* zero */
 };
 
 enum arnica_hw_cq_flags {
@@ -252,6 +271,8 @@ struct arnica_hw_command {
 		struct arnica_hw_cmd_object object;
 		struct arnica_hw_cmd_query_port query_port;
 		struct arnica_hw_cmd_reg_mr reg_mr;
+		struct arnica_hw_cmd_alloc_mw alloc_mw;
+		struct arnica_hw_cmd_alloc_null_mr alloc_null_mr;
 		struct arnica_hw_cmd_create_cq create_cq;
 		struct arnica_hw_cmd_create_qp create_qp;
 		struct arnica_hw_cmd_modify_qp modify_qp;
@@ -265,6 +286,16 @@ struct arnica_hw_command {
 ARNICA_FORMAT_SIZE(struct arnica_hw_command, 256);
 
 /* Answers */
+
+enum arnica_hw_device_flags {
+	ARNICA_HW_DEVICE_WINDOWS = 1 << 0, /* of type 1 */
+	/* Of type 2, held to a queue pair (2A), or to a queue pair and its
+	 * protection domain (2B): one of both. */
+	ARNICA_HW_DEVICE_WINDOWS_2A = 1 << 1,
+	ARNICA_HW_DEVICE_WINDOWS_2B = 1 << 2,
+	/* LOCAL_INV and SEND_INV */
+	ARNICA_HW_DEVICE_INVALIDATION = 1 << 3,
+};
 
 struct arnica_hw_device_caps {
 	arnica_le64 node_guid; /* value, not bytes: print as %016x */
@@ -295,6 +326,8 @@ struct arnica_hw_device_caps {
 	arnica_le32 max_srq;
 	arnica_le32 max_srq_wr;
 	arnica_le32 max_srq_sge;
+	arnica_le32 max_mw; /* regions and windows share one table */
+	arnica_le32 flags;  /* enum arnica_hw_device_flags */
 	arnica_le32 reserved0;
 };
 
@@ -316,9 +349,9 @@ struct arnica_hw_res_handle { /* ALLOC_PD, CREATE_AH */
 	arnica_le32 reserved0;
 };
 
-struct arnica_hw_res_mr {
+struct arnica_hw_res_mr { /* REG_MR, REREG_MR, ALLOC_NULL_MR, ALLOC_MW */
 	arnica_le32 handle;
-	arnica_le32 stag; /* lkey and rkey */
+	arnica_le32 stag; /* lkey and rkey; a window: its first key */
 };
 
 struct arnica_hw_res_cq {

@@ -13,6 +13,8 @@
  *  |          | datagram | CAS, FETCH_ADD)  | bytes, or inline_bytes bytes |
  *  +----------+----------+------------------+------------------------------+
  *
+ * BIND_MW has a bind segment behind its control segment, LOCAL_INV nothing.
+ *
  * A receive queue (or shared receive queue) is an array of entries that hold
  * data segments only; an entry with fewer segments than its stride has room
  * for ends with a segment whose lkey is ARNICA_HW_LKEY_END.
@@ -62,7 +64,7 @@ enum arnica_hw_wqe_flags {
 struct arnica_hw_wqe_control {
 	arnica_le32 operation;    /* opcode, flags, num_sge: masks above */
 	arnica_le32 index;        /* free-running index of this entry */
-	arnica_be32 immediate;    /* immediate data, or key to invalidate */
+	arnica_be32 immediate;    /* immediate data; *_INV: key to invalidate */
 	arnica_le32 inline_bytes; /* with INLINE: number of bytes, else zero */
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_wqe_control, 16);
@@ -92,6 +94,21 @@ struct arnica_hw_wqe_atomic {
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_wqe_atomic, 16);
 
+/*
+ * BIND_MW: from now on `rkey` names the window that its index part names, and
+ * the window is this range of the region, with these rights. The low 8 bits of
+ * the key are the host's. Length zero takes a type 1 window off its region.
+ */
+struct arnica_hw_wqe_bind {
+	arnica_le64 address;   /* in the region, as requests name it */
+	arnica_le64 length;    /* bytes */
+	arnica_le32 rkey;      /* the window's key from now on */
+	arnica_le32 lkey;      /* the region; length zero: not looked at */
+	arnica_le32 access;    /* enum arnica_hw_access: REMOTE_*, ZERO_BASED */
+	arnica_le32 reserved0; /* zero */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_wqe_bind, 32);
+
 #define ARNICA_HW_LKEY_END 0x00000100u /* ends a receive entry early */
 
 struct arnica_hw_data_segment {
@@ -103,18 +120,30 @@ ARNICA_FORMAT_SIZE(struct arnica_hw_data_segment, 16);
 
 #define ARNICA_HW_WQE_REMOTE_OFFSET 16u
 #define ARNICA_HW_WQE_DATAGRAM_OFFSET ARNICA_HW_WQE_REMOTE_OFFSET
+#define ARNICA_HW_WQE_BIND_OFFSET 16u
 #define ARNICA_HW_WQE_ATOMIC_OFFSET 32u
 #define ARNICA_HW_WQE_HEADER_BYTES 32u
 #define ARNICA_HW_WQE_ATOMIC_HEADER_BYTES 48u
+#define ARNICA_HW_WQE_BIND_BYTES 48u /* the whole entry */
 
 static inline bool arnica_hw_opcode_is_atomic(uint32_t opcode)
 {
 	return opcode == ARNICA_HW_OP_CAS || opcode == ARNICA_HW_OP_FETCH_ADD;
 }
 
-/* Offset of the data segments or of the inline data of an entry. */
+/* Done by the adapter alone: nothing is sent, and there is no data. */
+static inline bool arnica_hw_opcode_is_local(uint32_t opcode)
+{
+	return opcode == ARNICA_HW_OP_LOCAL_INV ||
+	       opcode == ARNICA_HW_OP_BIND_MW;
+}
+
+/* Offset of the data segments or of the inline data of an entry; its end where
+ * it can have neither. */
 static inline uint32_t arnica_hw_wqe_data_offset(uint32_t opcode)
 {
+	if (opcode == ARNICA_HW_OP_BIND_MW)
+		return ARNICA_HW_WQE_BIND_BYTES;
 	return arnica_hw_opcode_is_atomic(opcode) ?
 		       ARNICA_HW_WQE_ATOMIC_HEADER_BYTES :
 		       ARNICA_HW_WQE_HEADER_BYTES;

@@ -104,12 +104,36 @@ static void data_segment(void **state)
 	assert_le32_at(segment, lkey, 12);
 }
 
-static void data_follows_the_atomic_segment_of_atomics_only(void **state)
+static void bind_segment(void **state)
+{
+	struct arnica_hw_wqe_bind bind;
+
+	(void)state;
+	fill_with_counter(&bind, sizeof(bind));
+	assert_le64_at(bind, address, 0);
+	assert_le64_at(bind, length, 8);
+	assert_le32_at(bind, rkey, 16);
+	assert_le32_at(bind, lkey, 20);
+	assert_le32_at(bind, access, 24);
+}
+
+static void what_is_local_has_no_data(void **state)
 {
 	uint32_t opcode;
 
 	(void)state;
 	for (opcode = 0; opcode < ARNICA_HW_OP_COUNT; opcode++)
+		assert_int_equal(arnica_hw_opcode_is_local(opcode),
+				 opcode == 9 || opcode == 10);
+	assert_int_equal(arnica_hw_wqe_data_offset(ARNICA_HW_OP_BIND_MW), 48);
+}
+
+static void data_follows_the_atomic_segment_of_atomics_only(void **state)
+{
+	uint32_t opcode;
+
+	(void)state;
+	for (opcode = 0; opcode < ARNICA_HW_OP_BIND_MW; opcode++)
 		assert_int_equal(arnica_hw_wqe_data_offset(opcode),
 				 opcode == 7 || opcode == 8 ? 48 : 32);
 }
@@ -118,6 +142,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(control_segment),
+		cmocka_unit_test(bind_segment),
+		cmocka_unit_test(what_is_local_has_no_data),
 		cmocka_unit_test(remote_segment),
 		cmocka_unit_test(datagram_segment),
 		cmocka_unit_test(atomic_segment),

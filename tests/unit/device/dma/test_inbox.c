@@ -75,7 +75,7 @@ static struct adev_transfer transfer_of(struct two *two)
 		.local = &local,
 		.remote = &remote,
 		.bytes = remote.bytes,
-		.pd = two->b.pd,
+		.user = { .pd = two->b.pd },
 		.access = ARNICA_HW_ACCESS_REMOTE_WRITE,
 		.inbox_slot = -1,
 	};
@@ -187,7 +187,7 @@ static void the_owner_checks_domain_rights_and_bounds_itself(void **state)
 	struct adev_transfer transfer = transfer_of(two);
 	uint32_t handle;
 
-	transfer.pd++;
+	transfer.user.pd++;
 	assert_int_equal(finish(&transfer), ADEV_DMA_FAULT);
 	one_piece(&remote, &two->b, LENGTH);
 	remote.pieces[0].iova += TWO_BUFFER_BYTES - LENGTH + 1;

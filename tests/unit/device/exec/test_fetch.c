@@ -37,6 +37,7 @@ static void publish(uint32_t stag, uint32_t access)
 {
 	struct adev_tpt_entry *entry = &entries[adev_tpt_index(stag)];
 
+	entry->type = ADEV_TPT_REGION;
 	entry->pd = PD;
 	entry->access = access;
 	entry->iova = 0;
@@ -253,16 +254,38 @@ static void unknown_opcodes_are_refused_and_counted(void **state)
 	uint32_t opcode;
 
 	(void)state;
-	for (opcode = ARNICA_HW_OP_LOCAL_INV; opcode < 256; opcode++) {
+	for (opcode = ARNICA_HW_OP_COUNT; opcode < 256; opcode++) {
 		control(opcode, 0, 0);
 		expect_invalid();
 	}
 	control(ARNICA_HW_OP_NOP, 0, 0);
 	expect_invalid();
-	control(ARNICA_HW_OP_SEND_INV, 0, 0);
-	expect_invalid();
 	assert_int_equal(fn->counters.wqe_invalid,
-			 256 - ARNICA_HW_OP_LOCAL_INV + 2);
+			 256 - ARNICA_HW_OP_COUNT + 1);
+}
+
+static void a_bind_has_a_segment_of_its_own(void **state)
+{
+	struct arnica_hw_wqe_bind bind = {
+		.address = arnica_to_le64(0x123456789),
+		.length = arnica_to_le64(1ull << 40),
+		.rkey = arnica_to_le32(0x205),
+		.lkey = arnica_to_le32(STAG),
+		.access = arnica_to_le32(ARNICA_HW_ACCESS_REMOTE_READ),
+	};
+
+	(void)state;
+	control(ARNICA_HW_OP_BIND_MW, 0, 0);
+	memcpy((char *)&wqe + ARNICA_HW_WQE_BIND_OFFSET, &bind, sizeof(bind));
+	assert_ok(fetch());
+	assert_int_equal(qp->message.bind.address, 0x123456789);
+	assert_int_equal(qp->message.bind.length, 1ull << 40);
+	assert_int_equal(qp->message.bind.rkey, 0x205);
+	assert_int_equal(qp->message.bind.lkey, STAG);
+	assert_int_equal(qp->message.bind.access, ARNICA_HW_ACCESS_REMOTE_READ);
+	assert_int_equal(qp->message.bytes, 0);
+	control(ARNICA_HW_OP_BIND_MW, ARNICA_HW_WQE_INLINE, 0);
+	expect_invalid();
 }
 
 static void an_entry_of_another_index_is_refused(void **state)
@@ -357,7 +380,7 @@ static void a_message_that_is_too_long_is_refused(void **state)
 /* Rows: RC, UC, UD. */
 static void each_service_has_its_operations(void **state)
 {
-	static const char *const legal[] = { "nyynyyyyynn", "nyynyynnnnn",
+	static const char *const legal[] = { "nyyyyyyyyyy", "nyynyynnnyy",
 					     "nyynnnnnnnn" };
 	uint32_t type, opcode;
 
@@ -448,6 +471,7 @@ int main(void)
 		fetch_test(reads_and_atomics_have_no_inline_data),
 		fetch_test(reads_and_atomics_need_resources_of_the_queue_pair),
 		fetch_test(unknown_opcodes_are_refused_and_counted),
+		fetch_test(a_bind_has_a_segment_of_its_own),
 		fetch_test(an_entry_of_another_index_is_refused),
 		fetch_test(reserved_bits_are_refused),
 		fetch_test(too_many_segments_are_refused),

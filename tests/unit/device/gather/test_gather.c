@@ -22,6 +22,7 @@ static int setup(void **state)
 	(void)state;
 	view.tpt = entries;
 	view.layout.max_mr = 2;
+	entries[1].type = ADEV_TPT_REGION;
 	entries[1].pd = PD;
 	entries[1].access = ARNICA_HW_ACCESS_LOCAL_WRITE;
 	entries[1].iova = 0;

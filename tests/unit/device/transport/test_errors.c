@@ -254,8 +254,8 @@ static void an_atomic_of_four_bytes_fails_at_home(void **state)
 static void an_unknown_operation_fails_at_home(void **state)
 {
 	struct two *two = *state;
-	struct two_request request = two_request(ARNICA_HW_OP_BIND_MW, &two->a,
-						 0, 4, &two->b, 0);
+	struct two_request request = two_request(ARNICA_HW_OP_COUNT, &two->a, 0,
+						 4, &two->b, 0);
 
 	expect_local(two, &request, ARNICA_HW_STATUS_LOC_QP_OP_ERR);
 }

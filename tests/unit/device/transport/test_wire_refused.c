@@ -373,13 +373,23 @@ static void an_atomic_at_an_odd_address_is_invalid(void **state)
 }
 
 /* There are no windows and no invalidation. */
-static void an_operation_that_is_not_spoken_is_invalid(void **state)
+/* Nobody's key, and a region's, which peers do not take back. */
+static void a_key_that_cannot_be_taken_back_fails_the_receive(void **state)
 {
 	struct two_wire *wire = *state;
+	struct two_qp *qp = &wire->two.qp_b;
+	struct roce_packet packet = script_request(wire, ROCE_SEND_ONLY_INV,
+						   SCRIPT_PSN, 8);
 
-	(void)two_receive(&wire->two.qp_b, 0, 64);
-	script_put(wire, ROCE_SEND_ONLY_INV, SCRIPT_PSN, 8, 0);
-	expect_invalid(wire, SCRIPT_PSN);
+	(void)two_receive(qp, 0, 64);
+	packet.invalidate = wire->two.b.stag;
+	script_send(wire, &packet, 0);
+	script_expect_syndrome(wire, SCRIPT_PSN,
+			       ROCE_SYNDROME_NAK | ROCE_NAK_REMOTE_ACCESS);
+	(void)two_expect(qp, TWO_RECEIVE, ARNICA_HW_STATUS_REM_INV_REQ_ERR);
+	two_expect_state(qp, ARNICA_HW_QPS_ERR);
+	assert_int_equal(
+		two_function_of(&wire->two.b)->counters.remote_access, 1);
 }
 
 static void a_message_that_is_too_long_fails_the_receive(void **state)
@@ -469,7 +479,7 @@ int main(void)
 		two_wire_test(more_reads_than_resources_are_invalid),
 		two_wire_test(resources_are_rounded_up_to_a_power_of_two),
 		script_test(an_atomic_at_an_odd_address_is_invalid),
-		script_test(an_operation_that_is_not_spoken_is_invalid),
+		script_test(a_key_that_cannot_be_taken_back_fails_the_receive),
 		script_test(a_message_that_is_too_long_fails_the_receive),
 		script_test(a_receive_with_a_wrong_key_fails),
 		script_test(a_receive_whose_region_went_away_fails),
