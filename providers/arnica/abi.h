@@ -55,9 +55,14 @@ struct arnica_abi_device {
 	uint64_t core_support;
 };
 
+enum arnica_abi_mr_type {
+	ARNICA_ABI_MR_ORDINARY = 0,
+	ARNICA_ABI_MR_NULL = 1,
+};
+
 struct arnica_abi_mr {
 	struct ibv_mr mr;
-	int type; /* 0: an ordinary region */
+	int type; /* enum arnica_abi_mr_type */
 	int access;
 };
 

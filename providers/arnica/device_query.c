@@ -38,6 +38,22 @@ static int as_int(arnica_le32 word)
 	return value > INT_MAX ? INT_MAX : (int)value;
 }
 
+static unsigned int window_flags(const struct arnica_hw_device_caps *caps)
+{
+	uint32_t flags = arnica_from_le32(caps->flags);
+
+	return (flags & ARNICA_HW_DEVICE_WINDOWS ? IBV_DEVICE_MEM_WINDOW : 0) |
+	       (flags & ARNICA_HW_DEVICE_WINDOWS_2A ?
+			IBV_DEVICE_MEM_WINDOW_TYPE_2A :
+			0) |
+	       (flags & ARNICA_HW_DEVICE_WINDOWS_2B ?
+			IBV_DEVICE_MEM_WINDOW_TYPE_2B :
+			0) |
+	       (flags & ARNICA_HW_DEVICE_INVALIDATION ?
+			IBV_DEVICE_MEM_MGT_EXTENSIONS :
+			0);
+}
+
 static void fill_base(const struct arnica_hw_device_caps *caps,
 		      struct ibv_device_attr *attr)
 {
@@ -54,12 +70,13 @@ static void fill_base(const struct arnica_hw_device_caps *caps,
 	attr->max_qp = as_int(caps->max_qp);
 	attr->max_qp_wr = as_int(caps->max_qp_wr);
 	attr->device_cap_flags = IBV_DEVICE_RC_RNR_NAK_GEN |
-				 IBV_DEVICE_SYS_IMAGE_GUID;
+				 IBV_DEVICE_SYS_IMAGE_GUID | window_flags(caps);
 	attr->max_sge = as_int(caps->max_sge);
 	attr->max_sge_rd = attr->max_sge;
 	attr->max_cq = as_int(caps->max_cq);
 	attr->max_cqe = as_int(caps->max_cqe);
 	attr->max_mr = as_int(caps->max_mr);
+	attr->max_mw = as_int(caps->max_mw);
 	attr->max_pd = as_int(caps->max_pd);
 	attr->max_srq = as_int(caps->max_srq);
 	attr->max_srq_wr = as_int(caps->max_srq_wr);

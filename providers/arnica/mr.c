@@ -54,7 +54,9 @@ void *arnica_mr_find_translation(struct arnica_context *context, uint32_t lkey,
 	arnica_spinlock_lock(&context->translations_lock);
 	for (mr = context->translations; mr; mr = mr->next) {
 		if (mr->lkey == lkey) {
-			address += mr->offset;
+			address = arnica_mr_is_null(&mr->verbs.mr) ?
+					  0 :
+					  address + mr->offset;
 			break;
 		}
 	}
@@ -62,10 +64,16 @@ void *arnica_mr_find_translation(struct arnica_context *context, uint32_t lkey,
 	return (void *)(uintptr_t)address;
 }
 
+/* Are its own addresses other than the process's? */
+static bool is_translated(struct arnica_mr *mr)
+{
+	return mr->offset != 0 || arnica_mr_is_null(&mr->verbs.mr);
+}
+
 static void add_translation(struct arnica_context *context,
 			    struct arnica_mr *mr)
 {
-	if (mr->offset == 0)
+	if (!is_translated(mr))
 		return;
 	arnica_spinlock_lock(&context->translations_lock);
 	mr->next = context->translations;
@@ -80,7 +88,7 @@ static void remove_translation(struct arnica_context *context,
 {
 	struct arnica_mr **link;
 
-	if (mr->offset == 0)
+	if (!is_translated(mr))
 		return;
 	arnica_spinlock_lock(&context->translations_lock);
 	for (link = &context->translations; *link != mr; link = &(*link)->next)
@@ -162,6 +170,34 @@ err_out:
 	return NULL;
 }
 
+struct ibv_mr *arnica_mr_alloc_null(struct ibv_pd *pd)
+{
+	struct arnica_context *context = arnica_context_of(pd->context);
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_ALLOC_NULL_MR),
+		.alloc_null_mr.pd = arnica_to_le32(pd->handle),
+	};
+	struct arnica_hw_completion answer;
+	struct arnica_mr *mr = calloc(1, sizeof(*mr));
+	int error = mr ? arnica_command_execute(&context->commands, &command,
+						&answer) :
+			 ENOMEM;
+
+	if (error) {
+		free(mr);
+		errno = error;
+		return NULL;
+	}
+	adopt_answer(mr, &answer, NULL, 0);
+	mr->verbs.type = ARNICA_ABI_MR_NULL;
+	mr->verbs.mr.rkey = 0; /* not for peers */
+	mr->verbs.mr.context = pd->context;
+	mr->verbs.mr.pd = pd;
+	mr->verbs.mr.length = SIZE_MAX;
+	add_translation(context, mr);
+	return &mr->verbs.mr;
+}
+
 struct ibv_mr *arnica_mr_reg(struct ibv_pd *pd, void *address, size_t length,
 			     uint64_t iova, int access)
 {
@@ -183,9 +219,11 @@ int arnica_mr_rereg(struct arnica_abi_mr *abi_mr, int flags, struct ibv_pd *pd,
 	uint64_t iova;
 	int error = 0;
 
+	if (arnica_mr_is_null(&abi_mr->mr))
+		error = EINVAL;
 	if (!(flags & IBV_REREG_MR_CHANGE_ACCESS))
 		access = abi_mr->access;
-	else
+	else if (!error)
 		error = arnica_mr_check_access(access);
 	if (!(flags & IBV_REREG_MR_CHANGE_PD))
 		pd = abi_mr->mr.pd;

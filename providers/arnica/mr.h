@@ -9,6 +9,7 @@
 #define ARNICA_MR_H
 
 #include <infiniband/verbs.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "abi.h"
@@ -18,8 +19,15 @@ struct arnica_mr {
 	struct arnica_abi_mr verbs; /* first: this is the library's view */
 	uint64_t offset; /* add to the region's address; zero: the same */
 	uint32_t lkey;
-	struct arnica_mr *next; /* list of translations, when offset is not 0 */
+	struct arnica_mr *next; /* list of translations */
 };
+
+/* ibv_alloc_null_mr(): zeros, and a sink. */
+struct ibv_mr *arnica_mr_alloc_null(struct ibv_pd *pd);
+static inline bool arnica_mr_is_null(struct ibv_mr *mr)
+{
+	return ((struct arnica_abi_mr *)(void *)mr)->type == ARNICA_ABI_MR_NULL;
+}
 
 /* Any length: device memory may be registered with none. */
 struct ibv_mr *arnica_mr_create(struct ibv_pd *pd, void *address, size_t length,
@@ -38,7 +46,8 @@ int arnica_mr_check_access(int access) ARNICA_MUST_CHECK;
 void *arnica_mr_find_translation(struct arnica_context *context, uint32_t lkey,
 				 uint64_t address);
 
-/* The process's address of an address in the region `lkey`. */
+/* The process's address of an address in the region `lkey`; NULL: what is placed
+ * there is dropped. */
 static inline void *arnica_mr_translate(struct arnica_context *context,
 					uint32_t lkey, uint64_t address)
 {

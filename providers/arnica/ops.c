@@ -15,6 +15,7 @@
 #include "device_query.h"
 #include "dm.h"
 #include "mr.h"
+#include "mw.h"
 #include "pd.h"
 #include "qp.h"
 #include "srq.h"
@@ -57,10 +58,13 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 		       (void *)(uintptr_t)(function))
 	SET(advise_mr, arnica_mr_advise);
 	SET(alloc_dm, arnica_dm_alloc);
+	SET(alloc_mw, arnica_mw_alloc);
+	SET(alloc_null_mr, arnica_mr_alloc_null);
 	SET(alloc_parent_domain, arnica_pd_alloc_parent);
 	SET(alloc_pd, arnica_pd_alloc);
 	SET(alloc_td, arnica_td_alloc);
 	SET(async_event, arnica_async_event);
+	SET(bind_mw, arnica_mw_bind);
 	SET(cq_event, arnica_cq_event);
 	SET(create_ah, arnica_ah_create);
 	SET(create_cq, arnica_cq_create);
@@ -69,6 +73,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(create_qp_ex, arnica_qp_create_ex);
 	SET(create_srq, arnica_srq_create);
 	SET(create_srq_ex, arnica_srq_create_ex);
+	SET(dealloc_mw, arnica_mw_dealloc);
 	SET(dealloc_pd, arnica_pd_dealloc);
 	SET(dealloc_td, arnica_td_dealloc);
 	SET(dereg_mr, arnica_mr_dereg);

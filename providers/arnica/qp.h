@@ -109,6 +109,8 @@ int arnica_qp_query(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask,
 /* send.c, receive.c */
 int arnica_send_post(struct ibv_qp *qp, struct ibv_send_wr *wr,
 		     struct ibv_send_wr **bad_wr);
+/* One IBV_WR_BIND_MW of a window of type 1. */
+int arnica_send_bind(struct ibv_qp *qp, struct ibv_send_wr *wr);
 int arnica_receive_post(struct ibv_qp *qp, struct ibv_recv_wr *wr,
 			struct ibv_recv_wr **bad_wr);
 

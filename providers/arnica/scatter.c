@@ -40,8 +40,10 @@ static bool copy_to_segments(struct arnica_ring *ring, uint32_t index,
 			continue;
 		target = arnica_mr_translate(ring->qp->context, lkey,
 					     arnica_from_le64(segment.address));
-		/* A buffer that the application has unmapped gets nothing. */
-		(void)arnica_bus_place(target, payload, part);
+		/* A buffer that the application has unmapped gets nothing, and
+		 * so does a null region. */
+		if (target)
+			(void)arnica_bus_place(target, payload, part);
 		payload += part;
 		length -= part;
 	}

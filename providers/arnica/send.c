@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#include "mw.h"
 #include "wqe_write.h"
 
 /* Gathers the payload into the entry; EINVAL when it is too long. */
@@ -74,9 +75,29 @@ static inline void write_target(const struct arnica_send_queue *queue,
 	}
 }
 
-/* Writes one request at head; *bytes is the length of its entry. */
+/* What the adapter does by itself. */
+static int write_local(unsigned char *entry, int opcode,
+		       const struct ibv_send_wr *wr, enum ibv_mw_type windows)
+{
+	int error;
+
+	if (opcode == ARNICA_HW_OP_LOCAL_INV) {
+		arnica_wqe_write_remote(entry, 0, 0);
+		return 0;
+	}
+	error = arnica_mw_check_bind(wr->bind_mw.mw, windows, wr->bind_mw.rkey,
+				     &wr->bind_mw.bind_info);
+	if (!error)
+		arnica_wqe_write_bind(entry, wr->bind_mw.rkey,
+				      &wr->bind_mw.bind_info);
+	return error;
+}
+
+/* Writes one request at head; *bytes is the length of its entry. Windows of
+ * which type may it bind? */
 static inline int write_request(struct arnica_qp *qp,
-				const struct ibv_send_wr *wr, uint32_t *bytes)
+				const struct ibv_send_wr *wr,
+				enum ibv_mw_type windows, uint32_t *bytes)
 {
 	struct arnica_send_queue *queue = &qp->send;
 	int opcode = arnica_wqe_opcode(wr->opcode);
@@ -91,6 +112,8 @@ static inline int write_request(struct arnica_qp *qp,
 		return EINVAL;
 	if (__builtin_expect(queue->datagrams && !wr->wr.ud.ah, 0))
 		return EINVAL;
+	if (arnica_hw_opcode_is_local((uint32_t)opcode))
+		num_sge = 0;
 	if (__builtin_expect(
 		    num_sge > (arnica_hw_opcode_is_atomic((uint32_t)opcode) ?
 				       queue->max_atomic_sge :
@@ -120,10 +143,16 @@ static inline int write_request(struct arnica_qp *qp,
 			 num_sge * (uint32_t)sizeof(
 					   struct arnica_hw_data_segment);
 	}
-	write_target(queue, entry, opcode, wr);
+	if (__builtin_expect(arnica_hw_opcode_is_local((uint32_t)opcode), 0)) {
+		error = write_local(entry, opcode, wr, windows);
+		if (error)
+			return error;
+	} else {
+		write_target(queue, entry, opcode, wr);
+	}
 	arnica_wqe_write_control(
 		entry, arnica_wqe_operation((uint32_t)opcode, flags, num_sge),
-		queue->head, wr->imm_data, inline_bytes);
+		queue->head, arnica_wqe_immediate(opcode, wr), inline_bytes);
 	queue->wr_ids[queue->head & queue->mask] = wr->wr_id;
 	queue->head++;
 	return 0;
@@ -136,11 +165,14 @@ uint32_t arnica_send_opcodes(enum ibv_qp_type type)
 	switch ((int)type) {
 	case IBV_QPT_RC:
 		opcodes |= 1u << ARNICA_HW_OP_READ | 1u << ARNICA_HW_OP_CAS |
-			   1u << ARNICA_HW_OP_FETCH_ADD;
+			   1u << ARNICA_HW_OP_FETCH_ADD |
+			   1u << ARNICA_HW_OP_SEND_INV;
 		/* fall through */
 	case IBV_QPT_UC:
 		opcodes |= 1u << ARNICA_HW_OP_WRITE |
-			   1u << ARNICA_HW_OP_WRITE_IMM;
+			   1u << ARNICA_HW_OP_WRITE_IMM |
+			   1u << ARNICA_HW_OP_LOCAL_INV |
+			   1u << ARNICA_HW_OP_BIND_MW;
 		/* fall through */
 	case IBV_QPT_UD:
 		opcodes |= 1u << ARNICA_HW_OP_SEND |
@@ -152,8 +184,9 @@ uint32_t arnica_send_opcodes(enum ibv_qp_type type)
 	return opcodes;
 }
 
-int arnica_send_post(struct ibv_qp *ibv_qp, struct ibv_send_wr *wr,
-		     struct ibv_send_wr **bad_wr)
+static inline int post_list(struct ibv_qp *ibv_qp, struct ibv_send_wr *wr,
+			    enum ibv_mw_type windows,
+			    struct ibv_send_wr **bad_wr)
 {
 	struct arnica_qp *qp = arnica_qp_of(ibv_qp);
 	struct arnica_send_queue *queue = &qp->send;
@@ -170,7 +203,7 @@ int arnica_send_post(struct ibv_qp *ibv_qp, struct ibv_send_wr *wr,
 	arnica_spinlock_lock(&queue->lock);
 	first = queue->head;
 	for (; wr; wr = wr->next) {
-		error = write_request(qp, wr, &bytes);
+		error = write_request(qp, wr, windows, &bytes);
 		if (__builtin_expect(error != 0, 0)) {
 			*bad_wr = wr;
 			break;
@@ -180,4 +213,17 @@ int arnica_send_post(struct ibv_qp *ibv_qp, struct ibv_send_wr *wr,
 		arnica_send_announce(qp, first, bytes);
 	arnica_spinlock_unlock(&queue->lock);
 	return error;
+}
+
+int arnica_send_post(struct ibv_qp *qp, struct ibv_send_wr *wr,
+		     struct ibv_send_wr **bad_wr)
+{
+	return post_list(qp, wr, IBV_MW_TYPE_2, bad_wr);
+}
+
+int arnica_send_bind(struct ibv_qp *qp, struct ibv_send_wr *wr)
+{
+	struct ibv_send_wr *bad_wr;
+
+	return post_list(qp, wr, IBV_MW_TYPE_1, &bad_wr);
 }

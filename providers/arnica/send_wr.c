@@ -8,15 +8,17 @@
 #include <errno.h>
 
 #include "context.h"
+#include "mw.h"
 #include "send.h"
 #include "wqe_write.h"
 
 #define UD_OPS (IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM)
 #define UC_OPS                                                                 \
 	(UD_OPS | IBV_QP_EX_WITH_RDMA_WRITE |                                  \
-	 IBV_QP_EX_WITH_RDMA_WRITE_WITH_IMM)
+	 IBV_QP_EX_WITH_RDMA_WRITE_WITH_IMM | IBV_QP_EX_WITH_LOCAL_INV |       \
+	 IBV_QP_EX_WITH_BIND_MW)
 #define RC_OPS                                                                 \
-	(UC_OPS | IBV_QP_EX_WITH_RDMA_READ |                                   \
+	(UC_OPS | IBV_QP_EX_WITH_SEND_WITH_INV | IBV_QP_EX_WITH_RDMA_READ |    \
 	 IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP |                                   \
 	 IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD)
 
@@ -134,6 +136,44 @@ static void wr_atomic_fetch_add(struct ibv_qp_ex *ex, uint32_t rkey,
 		arnica_wqe_write_remote(entry, address, rkey);
 		arnica_wqe_write_atomic(entry, addend, 0);
 	}
+}
+
+static void wr_send_inv(struct ibv_qp_ex *ex, uint32_t rkey)
+{
+	unsigned char *entry = begin(ex, ARNICA_HW_OP_SEND_INV,
+				     arnica_to_be32(rkey).raw);
+
+	if (entry)
+		arnica_wqe_write_remote(entry, 0, 0);
+}
+
+/* Takes no data: what is set afterwards is for no request. */
+static void end_local(struct ibv_qp_ex *ex)
+{
+	arnica_qp_of_ex(ex)->send.built = NULL;
+}
+
+static void wr_local_inv(struct ibv_qp_ex *ex, uint32_t rkey)
+{
+	unsigned char *entry = begin(ex, ARNICA_HW_OP_LOCAL_INV,
+				     arnica_to_be32(rkey).raw);
+
+	if (entry)
+		arnica_wqe_write_remote(entry, 0, 0);
+	end_local(ex);
+}
+
+static void wr_bind_mw(struct ibv_qp_ex *ex, struct ibv_mw *mw, uint32_t rkey,
+		       const struct ibv_mw_bind_info *info)
+{
+	unsigned char *entry = begin(ex, ARNICA_HW_OP_BIND_MW, 0);
+	int error = arnica_mw_check_bind(mw, IBV_MW_TYPE_2, rkey, info);
+
+	if (error)
+		fail(&arnica_qp_of_ex(ex)->send, error);
+	else if (entry)
+		arnica_wqe_write_bind(entry, rkey, info);
+	end_local(ex);
 }
 
 static void wr_set_ud_addr(struct ibv_qp_ex *ex, struct ibv_ah *ah,
@@ -308,6 +348,9 @@ void arnica_send_wr_init(struct arnica_qp *qp)
 	ex->wr_rdma_read = wr_rdma_read;
 	ex->wr_atomic_cmp_swp = wr_atomic_cmp_swp;
 	ex->wr_atomic_fetch_add = wr_atomic_fetch_add;
+	ex->wr_send_inv = wr_send_inv;
+	ex->wr_local_inv = wr_local_inv;
+	ex->wr_bind_mw = wr_bind_mw;
 	ex->wr_set_ud_addr = wr_set_ud_addr;
 	ex->wr_set_sge = wr_set_sge;
 	ex->wr_set_sge_list = wr_set_sge_list;

@@ -72,6 +72,25 @@ static inline void arnica_wqe_write_atomic(void *entry, uint64_t swap_or_add,
 	       sizeof(atomic));
 }
 
+/* `rkey` is the window's from then on. */
+static inline void arnica_wqe_write_bind(void *entry, uint32_t rkey,
+					 const struct ibv_mw_bind_info *info)
+{
+	const uint32_t known = IBV_ACCESS_REMOTE_WRITE |
+			       IBV_ACCESS_REMOTE_READ |
+			       IBV_ACCESS_REMOTE_ATOMIC | IBV_ACCESS_ZERO_BASED;
+	struct arnica_hw_wqe_bind bind = {
+		.address = arnica_to_le64(info->addr),
+		.length = arnica_to_le64(info->length),
+		.rkey = arnica_to_le32(rkey),
+		.lkey = arnica_to_le32(info->mr ? info->mr->lkey : 0),
+		.access = arnica_to_le32(info->mw_access_flags & known),
+	};
+
+	memcpy((unsigned char *)entry + ARNICA_HW_WQE_BIND_OFFSET, &bind,
+	       sizeof(bind));
+}
+
 static inline void arnica_wqe_write_segment(void *place, uint64_t address,
 					    uint32_t length, uint32_t lkey)
 {
@@ -115,9 +134,24 @@ static inline int arnica_wqe_opcode(enum ibv_wr_opcode opcode)
 		return ARNICA_HW_OP_CAS;
 	case IBV_WR_ATOMIC_FETCH_AND_ADD:
 		return ARNICA_HW_OP_FETCH_ADD;
+	case IBV_WR_SEND_WITH_INV:
+		return ARNICA_HW_OP_SEND_INV;
+	case IBV_WR_LOCAL_INV:
+		return ARNICA_HW_OP_LOCAL_INV;
+	case IBV_WR_BIND_MW:
+		return ARNICA_HW_OP_BIND_MW;
 	default:
 		return -1;
 	}
+}
+
+/* The word of immediate data: a key is a number there, too. */
+static inline uint32_t arnica_wqe_immediate(int opcode,
+					    const struct ibv_send_wr *wr)
+{
+	if (opcode == ARNICA_HW_OP_SEND_INV || opcode == ARNICA_HW_OP_LOCAL_INV)
+		return arnica_to_be32(wr->invalidate_rkey).raw;
+	return wr->imm_data;
 }
 
 /* enum arnica_hw_wqe_flags of enum ibv_send_flags, but for INLINE. */
