@@ -155,6 +155,26 @@ uint32_t two_receive(struct two_qp *qp, uint32_t offset, uint32_t length)
 	return two_receive_list(qp, &segment, 1);
 }
 
+void two_srq_receive(struct two_srq *srq, uint32_t slot, uint32_t offset,
+		     uint32_t length)
+{
+	struct arnica_hw_data_segment *entry =
+		(void *)(srq->entries + (size_t)slot * srq->stride);
+
+	*entry = two_segment(srq->function, offset, length);
+	arnica_store64(&srq->words[slot], arnica_hw_srq_word(srq->posted, 0),
+		       memory_order_release);
+	arnica_store32(&srq->ring[srq->posted & (srq->slots - 1)], slot,
+		       memory_order_relaxed);
+	arnica_store32(&srq->record->producer, ++srq->posted,
+		       memory_order_seq_cst);
+	if (arnica_load32(&srq->record->waiting, memory_order_seq_cst))
+		arnica_bus_doorbell(srq->function->bus, 0, ARNICA_HW_DB_SRQ,
+				    arnica_hw_doorbell_encode(srq->handle,
+							      srq->number,
+							      srq->posted));
+}
+
 /* Payload that travelled in the entry or the eager ring. */
 static void scatter(struct two_qp *qp, const struct arnica_hw_cqe *cqe,
 		    const struct two_completion *completion)

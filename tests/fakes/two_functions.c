@@ -215,6 +215,41 @@ static void map_queue(struct two_queue *queue, struct arnica_bus *bus,
 			arnica_from_le32(from->eager_bytes));
 }
 
+void two_srq_create(struct two_srq *srq, struct two_function *function,
+		    uint32_t depth)
+{
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_CREATE_SRQ),
+		.create_srq = {
+			.pd = arnica_to_le32(function->pd),
+			.depth = arnica_to_le32(depth),
+			.sge = arnica_to_le32(1),
+		},
+	};
+	struct arnica_hw_completion completion;
+	struct arnica_hw_res_srq *granted = &completion.srq;
+	struct arnica_bus *bus = function->bus;
+
+	assert_ok(two_command(function, &command, &completion));
+	memset(srq, 0, sizeof(*srq));
+	srq->function = function;
+	srq->handle = arnica_from_le32(granted->handle);
+	srq->number = arnica_from_le32(granted->number);
+	srq->stride = arnica_from_le32(granted->entry_bytes);
+	srq->slots = arnica_from_le32(granted->slots);
+	srq->entries = arnica_bus_map(bus,
+				      arnica_from_le64(granted->entries_offset),
+				      srq->slots * srq->stride);
+	srq->words = arnica_bus_map(bus,
+				    arnica_from_le64(granted->words_offset),
+				    srq->slots * sizeof(*srq->words));
+	srq->ring = arnica_bus_map(bus, arnica_from_le64(granted->ring_offset),
+				   srq->slots * sizeof(*srq->ring));
+	srq->record = arnica_bus_map(bus,
+				     arnica_from_le64(granted->record_offset),
+				     sizeof(*srq->record));
+}
+
 void two_create(struct two_qp *qp, struct two_function *function,
 		const struct two_wish *wish)
 {
@@ -233,6 +268,10 @@ void two_create(struct two_qp *qp, struct two_function *function,
 	};
 	struct arnica_hw_completion completion;
 
+	if (wish->srq) {
+		command.create_qp.recv_depth = arnica_to_le32(0);
+		command.create_qp.srq = arnica_to_le32(wish->srq->handle + 1);
+	}
 	qp->type = wish->type ? wish->type : ARNICA_HW_QP_RC;
 	command.create_qp.type = arnica_to_le32(qp->type);
 	assert_ok(two_command(function, &command, &completion));
@@ -242,6 +281,8 @@ void two_create(struct two_qp *qp, struct two_function *function,
 	map_queue(&qp->queue[TWO_SEND], function->bus, &completion.qp.send);
 	map_queue(&qp->queue[TWO_RECEIVE], function->bus,
 		  &completion.qp.receive);
+	if (wish->srq)
+		qp->queue[TWO_RECEIVE].entries = wish->srq->entries;
 }
 
 uint32_t two_destroy(struct two_qp *qp)

@@ -59,6 +59,17 @@ struct two_queue {
 	uint32_t polled; /* next completion to read */
 };
 
+struct two_srq {
+	struct two_function *function;
+	uint32_t handle, number;
+	char *entries;
+	uint32_t stride, slots;
+	arnica_atomic_le64 *words;
+	arnica_atomic_le32 *ring;
+	struct arnica_hw_srq_record *record;
+	uint32_t posted;
+};
+
 struct two_qp {
 	struct two_function *function;
 	uint32_t handle, qpn;
@@ -82,6 +93,7 @@ struct two_wish {
 	uint32_t timeout, retry_cnt, rnr_retry, min_rnr_timer;
 	uint32_t rd_atomic;
 	uint32_t sl;
+	const struct two_srq *srq; /* of the same function; or NULL */
 };
 
 struct two_completion {
@@ -148,6 +160,8 @@ struct two_wish two_defaults(void);
 void two_create(struct two_qp *qp, struct two_function *function,
 		const struct two_wish *wish);
 uint32_t two_destroy(struct two_qp *qp);
+void two_srq_create(struct two_srq *srq, struct two_function *function,
+		    uint32_t depth);
 uint32_t two_to_init(struct two_qp *qp, const struct two_wish *wish);
 uint32_t two_to_rtr(struct two_qp *qp, const struct two_wish *wish,
 		    uint32_t dest_qpn);
@@ -188,6 +202,9 @@ uint32_t two_receive_list(struct two_qp *qp,
 			  const struct arnica_hw_data_segment *segments,
 			  uint32_t count);
 uint32_t two_receive(struct two_qp *qp, uint32_t offset, uint32_t length);
+/* The same in entry `slot` of an SRQ, which the test knows to be free. */
+void two_srq_receive(struct two_srq *srq, uint32_t slot, uint32_t offset,
+		     uint32_t length);
 
 /* Lets the adapter go on, as a poll does that saw the attention word. */
 void two_work(struct two_function *function);

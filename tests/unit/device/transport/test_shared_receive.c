@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Queue pairs that receive from a shared queue: what they take, what they leave
+ * behind when they end, and what a peer leaves that died or was stopped. */
+#include <infiniband/verbs.h>
+#include <string.h>
+
+#include "two_functions.h"
+
+#include "comp/completion.h"
+#include "core/qp_lock.h"
+#include "front/srq_table.h"
+
+#define DEPTH 4u
+
+/* Connections from a to b; those of b share the SRQ. */
+static struct two_srq srq;
+static struct two_qp from[2], to[2];
+
+static int setup_type(void **state, enum arnica_hw_qp_type type)
+{
+	struct two_wish wish = two_defaults();
+	struct two *two;
+	int i;
+
+	if (two_setup(state))
+		return -1;
+	two = *state;
+	wish.type = type;
+	two_srq_create(&srq, &two->b, DEPTH);
+	for (i = 0; i < 2; i++) {
+		wish.srq = NULL;
+		two_create(&from[i], &two->a, &wish);
+		wish.srq = &srq;
+		two_create(&to[i], &two->b, &wish);
+		two_connect(&from[i], &to[i], &wish);
+	}
+	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_type(state, ARNICA_HW_QP_RC);
+}
+
+static int setup_uc(void **state)
+{
+	return setup_type(state, ARNICA_HW_QP_UC);
+}
+
+static void send(struct two *two, int i, uint32_t length)
+{
+	const struct two_request request = two_request(
+		ARNICA_HW_OP_SEND, &two->a, 0, length, &two->b, 0);
+
+	two_send(&from[i], &request);
+}
+
+static void post(uint32_t slot)
+{
+	two_srq_receive(&srq, slot, slot * 100000, 100000);
+}
+
+/* A message from end i lands in that entry. */
+static void pass(struct two *two, int i, uint32_t slot)
+{
+	static const uint32_t lengths[] = { 20, 3000, 90000 };
+	uint32_t length = lengths[slot % 3];
+	struct two_completion completion;
+
+	two_fill(two->a.buffer, length, slot);
+	send(two, i, length);
+	(void)two_expect(&from[i], TWO_SEND, ARNICA_HW_STATUS_SUCCESS);
+	completion = two_expect(&to[i], TWO_RECEIVE, ARNICA_HW_STATUS_SUCCESS);
+	assert_int_equal(completion.wqe_index, slot);
+	two_check(two->b.buffer + slot * 100000, length, slot);
+}
+
+static uint32_t taker_of(uint32_t slot)
+{
+	return (uint32_t)arnica_load64(&srq.words[slot], memory_order_acquire);
+}
+
+/* As a peer has it that is in the middle of a message to end i. */
+static void take(int i)
+{
+	assert_true(adev_srq_take(&two_qp_of(&to[i])->srq,
+				  two_shared_of(&to[i])));
+}
+
+static void messages_take_entries_whoever_they_are_for(void **state)
+{
+	struct two *two = *state;
+
+	post(3);
+	post(1);
+	pass(two, 1, 3);
+	pass(two, 0, 1);
+	post(0);
+	post(2);
+	post(1);
+	pass(two, 0, 0);
+	pass(two, 0, 2);
+	pass(two, 1, 1);
+}
+
+static void messages_wait_for_an_entry(void **state)
+{
+	struct two *two = *state;
+
+	send(two, 0, 8);
+	send(two, 1, 8);
+	two_expect_none(&from[0], TWO_SEND);
+	post(2);
+	post(1);
+	(void)two_expect(&from[0], TWO_SEND, ARNICA_HW_STATUS_SUCCESS);
+	(void)two_expect(&from[1], TWO_SEND, ARNICA_HW_STATUS_SUCCESS);
+	(void)two_expect(&to[0], TWO_RECEIVE, ARNICA_HW_STATUS_SUCCESS);
+	(void)two_expect(&to[1], TWO_RECEIVE, ARNICA_HW_STATUS_SUCCESS);
+}
+
+static void the_end_flushes_what_was_taken_and_no_more(void **state)
+{
+	struct two *two = *state;
+	struct two_completion completion;
+
+	post(2);
+	post(1);
+	take(0);
+	assert_ok(two_to_state(&to[0], ARNICA_HW_QPS_ERR));
+	completion = two_expect(&to[0], TWO_RECEIVE,
+				ARNICA_HW_STATUS_WR_FLUSH_ERR);
+	assert_int_equal(completion.wqe_index, 2);
+	two_expect_none(&to[0], TWO_RECEIVE);
+	assert_int_equal(two_async(&two->b, true),
+			 IBV_EVENT_QP_LAST_WQE_REACHED);
+	assert_ok(two_to_state(&to[0], ARNICA_HW_QPS_ERR));
+	assert_int_equal(two_async(&two->b, false), -1);
+	pass(two, 1, 1);
+}
+
+/* A peer that died had published its completion, and not counted it. */
+static void what_the_dead_completed_is_not_flushed(void **state)
+{
+	struct adev_completion completion = { .opcode = ARNICA_HW_RECV };
+	struct adev_qp *qp = two_qp_of(&to[0]);
+	struct two *two = *state;
+
+	post(2);
+	take(0);
+	completion.wqe_index = 2;
+	adev_completion_publish(&qp->recv_ring, qp->shared->rq_head,
+				&completion);
+	assert_ok(two_to_state(&to[0], ARNICA_HW_QPS_ERR));
+	(void)two_expect(&to[0], TWO_RECEIVE, ARNICA_HW_STATUS_SUCCESS);
+	two_expect_none(&to[0], TWO_RECEIVE);
+	assert_int_equal(two_async(&two->b, true),
+			 IBV_EVENT_QP_LAST_WQE_REACHED);
+}
+
+/* The host finds it by its word; the queue pair takes another one next. */
+static void reset_lets_go_of_what_was_taken(void **state)
+{
+	struct two_wish wish = two_defaults();
+	struct two *two = *state;
+
+	post(2);
+	take(0);
+	assert_ok(two_to_state(&to[0], ARNICA_HW_QPS_RESET));
+	assert_int_equal(taker_of(2), to[0].handle + 1);
+	assert_ok(two_to_state(&from[0], ARNICA_HW_QPS_RESET));
+	two_connect(&from[0], &to[0], &wish);
+	post(3);
+	pass(two, 0, 3);
+	assert_int_equal(two_async(&two->b, false), -1);
+}
+
+/* A live peer is stopped in the middle: it may still write to the entry's
+ * memory, and look at the queue. */
+static void what_a_stopped_peer_took_is_lost(void **state)
+{
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->b);
+	struct adev_qp_shared *shared = two_shared_of(&to[0]);
+	uint64_t used;
+
+	post(2);
+	post(1);
+	take(0);
+	while (!adev_qp_try_lock(shared,
+				 two_function_of(&two->a)->view.function))
+		;
+	assert_ok(two_destroy(&to[0]));
+	assert_int_equal(taker_of(2), ARNICA_HW_SRQ_LOST);
+	pass(two, 1, 1);
+	assert_ok(two_destroy(&to[1]));
+	used = fn->heap.used_bytes;
+	assert_ok(two_object(&two->b, ARNICA_HW_CMD_DESTROY_SRQ, srq.handle));
+	assert_int_equal(fn->heap.used_bytes, used);
+	adev_qp_unlock(shared);
+}
+
+/* UC: what does not fit is dropped, and its entry is for the next message. */
+static void a_dropped_message_leaves_its_entry(void **state)
+{
+	struct two *two = *state;
+
+	two_srq_receive(&srq, 2, 200000, 3000);
+	post(3);
+	two_fill(two->a.buffer, 3001, 9);
+	send(two, 0, 3001);
+	(void)two_expect(&from[0], TWO_SEND, ARNICA_HW_STATUS_SUCCESS);
+	two_expect_none(&to[0], TWO_RECEIVE);
+	assert_int_equal(taker_of(2), to[0].handle + 1);
+	pass(two, 1, 3);
+	two_fill(two->a.buffer, 20, 1);
+	send(two, 0, 20);
+	assert_int_equal(two_expect(&to[0], TWO_RECEIVE,
+				    ARNICA_HW_STATUS_SUCCESS).wqe_index, 2);
+	two_check(two->b.buffer + 200000, 20, 1);
+}
+
+#define srq_test(function)                                                     \
+	cmocka_unit_test_setup_teardown(function, setup, two_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		srq_test(messages_take_entries_whoever_they_are_for),
+		srq_test(messages_wait_for_an_entry),
+		srq_test(the_end_flushes_what_was_taken_and_no_more),
+		srq_test(what_the_dead_completed_is_not_flushed),
+		srq_test(reset_lets_go_of_what_was_taken),
+		srq_test(what_a_stopped_peer_took_is_lost),
+		cmocka_unit_test_setup_teardown(
+			a_dropped_message_leaves_its_entry, setup_uc,
+			two_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
