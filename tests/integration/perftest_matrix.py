@@ -36,6 +36,8 @@ OPTIONS = {
     "-c UC": (["-c", "UC"], 200),
     # A size that every MTU has room for.
     "-c UD -s 256": (["-c", "UD", "-s", "256"], 200),
+    "--use-srq": (["--use-srq"], 200),
+    "--use-srq -c UD -s 256": (["--use-srq", "-c", "UD", "-s", "256"], 200),
 }
 
 # The part id by which perftest takes the device for one that has inline data
@@ -49,6 +51,7 @@ NO_EVENTS = "Events feature not available on WRITE verb"
 NO_INLINE = "Inline feature not available on READ/Atomic verbs"
 BW_LIST = "Post list is supported in BW tests only"
 NO_UC = "UC connection not possible in READ/ATOMIC verbs"
+SEND_SRQ = "Using SRQ only avavilible in SEND tests"  # as it spells it
 SEND_UD = "UD connection only possible in SEND verb"
 
 
@@ -69,8 +72,10 @@ def refusal(program, label):
         return BW_LIST
     if label == "-c UC" and verb in ("read", "atomic"):
         return NO_UC
-    if label == "-c UD -s 256" and verb != "send":
+    if label.endswith("-c UD -s 256") and verb != "send":
         return SEND_UD
+    if label == "--use-srq" and verb != "send":
+        return SEND_SRQ
     return None
 
 
@@ -80,7 +85,7 @@ def expected_sizes(program, label):
         return [2 ** power for power in range(1, 24)]
     if label == "-I 64 -s 64":
         return [64]
-    if label == "-c UD -s 256":
+    if label.endswith("-c UD -s 256"):
         return [256]
     if verb == "atomic":
         return [8]
