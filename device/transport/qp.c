@@ -119,7 +119,8 @@ static bool flush_receive(struct adev_qp *qp, struct adev_completion *last)
 	return any;
 }
 
-/* IBTA 11.6.3.5: nothing comes out of the SRQ for this QP any more. */
+/* Nothing comes out of the SRQ for this QP any more (IBTA 11.6.3, "Last WQE
+ * Reached"). */
 static void tell_last_wqe(struct adev_qp *qp)
 {
 	if (!qp->srq.shared || qp->last_wqe_told)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* The limit of a shared receive queue and its event (IBTA 10.2.9.4). */
+/* The limit of a shared receive queue and its event (IBTA 11.6.3, "SRQ Limit
+ * Reached"). */
 #include <infiniband/verbs.h>
 
 #include "comp/async.h"
@@ -50,15 +51,13 @@ void adev_srq_check_limit(const struct adev_view *view, uint32_t index)
 	announce(view, index);
 }
 
-/* With channel_lock held. Returns true when the event waits for room. */
-static bool raise(struct adev_function *fn, uint32_t index)
+/* The word was `limit` and is it no more: raises the event if it had fired.
+ * With channel_lock held; returns true when the event waits for room. */
+static bool raise(struct adev_function *fn, uint32_t index, uint32_t limit)
 {
 	struct adev_srq_owner *owner = &fn->srqs[index];
-	uint32_t limit = atomic_load(&fn->view.srqs[index].limit);
 
-	if (!owner->number || !(limit & ADEV_SRQ_FIRED) ||
-	    !atomic_compare_exchange_strong(&fn->view.srqs[index].limit, &limit,
-					    0))
+	if (!owner->number || !(limit & ADEV_SRQ_FIRED))
 		return false;
 	arnica_trace_srq_limit(owner->number, limit & ~ADEV_SRQ_FIRED);
 	return adev_async_raise_locked(fn, IBV_EVENT_SRQ_LIMIT_REACHED,
@@ -68,10 +67,14 @@ static bool raise(struct adev_function *fn, uint32_t index)
 
 static void deliver(struct adev_function *fn, uint32_t index)
 {
+	_Atomic uint32_t *word = &fn->view.srqs[index].limit;
+	uint32_t limit = atomic_load(word);
 	bool waits;
 
 	pthread_mutex_lock(&fn->channel_lock);
-	waits = raise(fn, index);
+	waits = limit & ADEV_SRQ_FIRED &&
+		atomic_compare_exchange_strong(word, &limit, 0) &&
+		raise(fn, index, limit);
 	pthread_mutex_unlock(&fn->channel_lock);
 	if (waits)
 		adev_view_kick(&fn->view);
@@ -79,8 +82,15 @@ static void deliver(struct adev_function *fn, uint32_t index)
 
 void adev_srq_arm(struct adev_function *fn, uint32_t index, uint32_t limit)
 {
-	deliver(fn, index);
-	atomic_store(&fn->view.srqs[index].limit, limit);
+	bool waits;
+
+	/* What was armed before may have fired up to this moment. */
+	pthread_mutex_lock(&fn->channel_lock);
+	waits = raise(fn, index,
+		      atomic_exchange(&fn->view.srqs[index].limit, limit));
+	pthread_mutex_unlock(&fn->channel_lock);
+	if (waits)
+		adev_view_kick(&fn->view);
 	/* The queue may be below it already. */
 	adev_srq_check_limit(&fn->view, index);
 	deliver(fn, index);
