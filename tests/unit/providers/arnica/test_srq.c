@@ -216,7 +216,7 @@ static void attributes_are_the_adapters(void **state)
 }
 
 /* Two pollers give back, one poster takes. */
-#define ROUNDS 4000u
+#define ROUNDS 1000u
 
 struct giver {
 	struct arnica_srq *srq;
