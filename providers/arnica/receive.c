@@ -7,16 +7,15 @@
 #include <errno.h>
 
 #include "qp.h"
-#include "wqe_write.h"
+#include "receive_post.h"
 
 static inline int write_receive(struct arnica_qp *qp,
 				const struct ibv_recv_wr *wr)
 {
 	struct arnica_receive_queue *queue = &qp->receive;
-	uint32_t num_sge = (uint32_t)wr->num_sge;
 	unsigned char *entry;
 
-	if (__builtin_expect(num_sge > queue->max_sge, 0))
+	if (__builtin_expect((uint32_t)wr->num_sge > queue->max_sge, 0))
 		return EINVAL;
 	if (__builtin_expect(
 		    queue->head - atomic_load_explicit(&qp->receive_ring.tail,
@@ -26,31 +25,10 @@ static inline int write_receive(struct arnica_qp *qp,
 		return ENOMEM;
 	entry = queue->entries +
 		((size_t)(queue->head & queue->mask) << queue->shift);
-	arnica_wqe_write_segments(entry, wr->sg_list, num_sge);
-	if (num_sge < queue->room)
-		arnica_wqe_write_segment(
-			entry + num_sge * sizeof(struct arnica_hw_data_segment),
-			0, 0, ARNICA_HW_LKEY_END);
+	arnica_receive_write(entry, wr, queue->room);
 	queue->wr_ids[queue->head & queue->mask] = wr->wr_id;
 	queue->head++;
 	return 0;
-}
-
-/*
- * P3: publishes the entries; pairs with the acquire load of `producer` by the
- * responder. Sequentially consistent, as is its "mark as waiting, then look
- * again": one of the two sees the other, or the message would wait for its
- * timer with a buffer at hand.
- */
-static inline void publish(struct arnica_receive_queue *queue)
-{
-	arnica_store32(&queue->record->producer, queue->head,
-		       memory_order_seq_cst);
-	if (__builtin_expect(arnica_load32(&queue->record->waiting,
-					   memory_order_seq_cst) != 0,
-			     0))
-		arnica_doorbell_ring(&queue->doorbell, ARNICA_HW_DB_RQ,
-				     queue->head);
 }
 
 int arnica_receive_post(struct ibv_qp *ibv_qp, struct ibv_recv_wr *wr,
@@ -77,7 +55,9 @@ int arnica_receive_post(struct ibv_qp *ibv_qp, struct ibv_recv_wr *wr,
 		}
 	}
 	if (queue->head != first)
-		publish(queue);
+		arnica_receive_publish(&queue->record->producer,
+				       &queue->record->waiting, queue->head,
+				       &queue->doorbell, ARNICA_HW_DB_RQ);
 	arnica_spinlock_unlock(&queue->lock);
 	return error;
 }

@@ -5,8 +5,8 @@
  */
 #include <errno.h>
 
+#include "receive_post.h"
 #include "srq.h"
-#include "wqe_write.h"
 
 /* A free entry, + 1; 0 when all are in use. The caller holds the lock. */
 static inline uint32_t take_free(struct arnica_srq *srq)
@@ -26,20 +26,16 @@ static inline uint32_t take_free(struct arnica_srq *srq)
 static inline int write_entry(struct arnica_srq *srq,
 			      const struct ibv_recv_wr *wr)
 {
-	uint32_t num_sge = (uint32_t)wr->num_sge, slot;
 	unsigned char *entry;
+	uint32_t slot;
 
-	if (__builtin_expect(num_sge > srq->max_sge, 0))
+	if (__builtin_expect((uint32_t)wr->num_sge > srq->max_sge, 0))
 		return EINVAL;
 	slot = take_free(srq);
 	if (__builtin_expect(!slot--, 0))
 		return ENOMEM;
 	entry = srq->entries + ((size_t)slot << srq->shift);
-	arnica_wqe_write_segments(entry, wr->sg_list, num_sge);
-	if (num_sge < srq->room)
-		arnica_wqe_write_segment(
-			entry + num_sge * sizeof(struct arnica_hw_data_segment),
-			0, 0, ARNICA_HW_LKEY_END);
+	arnica_receive_write(entry, wr, srq->room);
 	srq->wr_ids[slot] = wr->wr_id;
 	atomic_store_explicit(&srq->posted[slot], 1, memory_order_relaxed);
 	/* Release: one who was about to take what the entry was before finds it
@@ -50,17 +46,6 @@ static inline int write_entry(struct arnica_srq *srq,
 		       memory_order_relaxed);
 	srq->head++;
 	return 0;
-}
-
-/* P3, and the look at `waiting`: as in receive.c. */
-static inline void publish(struct arnica_srq *srq)
-{
-	arnica_store32(&srq->record->producer, srq->head, memory_order_seq_cst);
-	if (__builtin_expect(arnica_load32(&srq->record->waiting,
-					   memory_order_seq_cst) != 0,
-			     0))
-		arnica_doorbell_ring(&srq->doorbell, ARNICA_HW_DB_SRQ,
-				     srq->head);
 }
 
 int arnica_srq_post(struct ibv_srq *ibv_srq, struct ibv_recv_wr *wr,
@@ -80,7 +65,9 @@ int arnica_srq_post(struct ibv_srq *ibv_srq, struct ibv_recv_wr *wr,
 		}
 	}
 	if (srq->head != first)
-		publish(srq);
+		arnica_receive_publish(&srq->record->producer,
+				       &srq->record->waiting, srq->head,
+				       &srq->doorbell, ARNICA_HW_DB_SRQ);
 	arnica_spinlock_unlock(&srq->lock);
 	return error;
 }

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What posting receives has in common, whether the queue is a QP's own or a
+ * shared one: how an entry looks, and how the adapter learns of it.
+ */
+#ifndef ARNICA_RECEIVE_POST_H
+#define ARNICA_RECEIVE_POST_H
+
+#include "doorbell.h"
+#include "wqe_write.h"
+
+/* The segments of a request into an entry that has room for `room`; a shorter
+ * list ends with a segment that says so. */
+static inline void arnica_receive_write(unsigned char *entry,
+					const struct ibv_recv_wr *wr,
+					uint32_t room)
+{
+	uint32_t num_sge = (uint32_t)wr->num_sge;
+
+	arnica_wqe_write_segments(entry, wr->sg_list, num_sge);
+	if (num_sge < room)
+		arnica_wqe_write_segment(
+			entry + num_sge * sizeof(struct arnica_hw_data_segment),
+			0, 0, ARNICA_HW_LKEY_END);
+}
+
+/*
+ * P3: publishes the entries before `head`; pairs with the acquire load of
+ * `producer` by the responder. Sequentially consistent, as is its "mark as
+ * waiting, then look again": one of the two sees the other, or the message
+ * would wait for its timer with a buffer at hand.
+ */
+static inline void arnica_receive_publish(
+	arnica_atomic_le32 *producer, const arnica_atomic_le32 *waiting,
+	uint32_t head, const struct arnica_doorbell *doorbell,
+	enum arnica_hw_doorbell_offset offset)
+{
+	arnica_store32(producer, head, memory_order_seq_cst);
+	if (__builtin_expect(arnica_load32(waiting, memory_order_seq_cst) != 0,
+			     0))
+		arnica_doorbell_ring(doorbell, offset, head);
+}
+
+#endif
