@@ -101,6 +101,8 @@ class Program:
 
     def end(self):
         """Kills it if it still runs; its output can be read then."""
+        if self._connection is None:
+            return
         if self.status is None:
             try:
                 self._connection.shutdown(socket.SHUT_WR)
@@ -108,6 +110,7 @@ class Program:
             except (OSError, Failure):
                 pass
         self._connection.close()
+        self._connection = None
 
     def output(self):
         return self._output
@@ -196,8 +199,11 @@ class Guest:
         try:
             if program.wait(timeout):
                 raise Failure(f"{' '.join(map(str, words))} in the guest: "
-                              f"status {program.status}\n{program.tail()}")
+                              f"status {program.status}")
             return program.output()
+        except Failure as failure:
+            program.end()
+            raise Failure(f"{failure}\n{program.tail()}") from None
         finally:
             program.end()
 
