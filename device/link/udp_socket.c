@@ -53,6 +53,11 @@ static void ask_for_buffer(int fd, int force, int option)
 		wish(fd, SOL_SOCKET, option, bytes);
 }
 
+void adev_udp_socket_ask_room(int fd)
+{
+	ask_for_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+}
+
 int adev_udp_socket_receive(int *fd, int *family)
 {
 	int error = make(AF_INET6, fd);
@@ -80,7 +85,7 @@ int adev_udp_socket_receive(int *fd, int *family)
 	wish(*fd, SOL_IP, IP_RECVTTL, 1);
 	wish(*fd, SOL_UDP, UDP_GRO, 1);
 	wish(*fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
-	ask_for_buffer(*fd, SO_RCVBUFFORCE, SO_RCVBUF);
+	adev_udp_socket_ask_room(*fd);
 	return 0;
 }
 

@@ -62,6 +62,9 @@ struct adev_udp {
  * AF_INET6 for both families, or AF_INET. */
 int adev_udp_socket_receive(int *fd, int *family) ARNICA_MUST_CHECK;
 
+/* As much room for what arrives as the system gives. */
+void adev_udp_socket_ask_room(int fd);
+
 /* Binds a socket to a port of the wildcard address. */
 int adev_udp_socket_bind(int fd, int family, uint16_t port) ARNICA_MUST_CHECK;
 

@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "domain/wake.h"
+#include "link/udp_state.h"
 
-/* Headers that were seen, the newest at `next - 1`. */
-#define NUM_SEEN 256u
+/* Headers that were seen, the newest at `next - 1`. More than one look reads,
+ * as it may have read far ahead of the datagram that it is asked about. */
+#define NUM_SEEN 1024u
 /* An IP header with options, UDP, BTH. */
 #define SNAP_BYTES (60u + 8u + ROCE_BTH_BYTES)
 #define BATCH 32u
@@ -83,6 +85,8 @@ static void open_socket(struct adev_witness *witness)
 		close(fd);
 		return;
 	}
+	/* As the socket has whose datagrams it witnesses. */
+	adev_udp_socket_ask_room(fd);
 	witness->fd = adev_fd_high(fd);
 }
 
@@ -108,29 +112,27 @@ static void keep(struct adev_witness *witness, const uint8_t *bytes,
 	witness->next++;
 }
 
-/* All that came: the kernel shows a datagram here before it hands it to the
- * UDP socket. Directly, as the C library's would be a cancellation point. */
-static void look(struct adev_witness *witness)
+/* Some of what came: the kernel shows a datagram here before it hands it to the
+ * UDP socket. False: there is no more. Directly, as the C library's would be a
+ * cancellation point. */
+static bool look(struct adev_witness *witness)
 {
 	uint8_t bytes[BATCH][SNAP_BYTES];
 	struct iovec vectors[BATCH];
 	struct mmsghdr messages[BATCH];
-	uint32_t batches = 0;
 	long got, i;
 
-	do {
-		for (i = 0; i < (long)BATCH; i++) {
-			vectors[i] = (struct iovec){ bytes[i], SNAP_BYTES };
-			messages[i] = (struct mmsghdr){
-				.msg_hdr = { .msg_iov = &vectors[i],
-					     .msg_iovlen = 1 },
-			};
-		}
-		got = syscall(SYS_recvmmsg, witness->fd, messages, BATCH,
-			      MSG_DONTWAIT, NULL);
-		for (i = 0; i < got; i++)
-			keep(witness, bytes[i], messages[i].msg_len);
-	} while (got == (long)BATCH && ++batches < MAX_BATCHES);
+	for (i = 0; i < (long)BATCH; i++) {
+		vectors[i] = (struct iovec){ bytes[i], SNAP_BYTES };
+		messages[i] = (struct mmsghdr){
+			.msg_hdr = { .msg_iov = &vectors[i], .msg_iovlen = 1 },
+		};
+	}
+	got = syscall(SYS_recvmmsg, witness->fd, messages, BATCH, MSG_DONTWAIT,
+		      NULL);
+	for (i = 0; i < got; i++)
+		keep(witness, bytes[i], messages[i].msg_len);
+	return got == (long)BATCH;
 }
 
 static bool is_of(const struct seen *seen, const struct adev_datagram *datagram)
@@ -140,10 +142,33 @@ static bool is_of(const struct seen *seen, const struct adev_datagram *datagram)
 	       !memcmp(seen->bth, datagram->bytes, ROCE_BTH_BYTES);
 }
 
+enum sight { NOT_SEEN, SEEN_OTHERWISE, SEEN };
+
+/* One that was sent again is there twice, with two identifications. */
+static enum sight find(const struct adev_witness *witness,
+		       const struct adev_datagram *datagram, uint16_t ip_id)
+{
+	enum sight sight = NOT_SEEN;
+	uint32_t i;
+
+	for (i = 1; i <= NUM_SEEN && i <= witness->next; i++) {
+		const struct seen *seen =
+			&witness->seen[(witness->next - i) % NUM_SEEN];
+
+		if (!is_of(seen, datagram))
+			continue;
+		if (seen->ip_id == ip_id)
+			return SEEN;
+		sight = SEEN_OTHERWISE;
+	}
+	return sight;
+}
+
 bool adev_witness_agrees(struct adev_witness *witness,
 			 const struct adev_datagram *datagram, uint16_t ip_id)
 {
-	bool seen_otherwise = false;
+	enum sight sight;
+	bool more = true;
 	uint32_t i;
 
 	if (witness->fd < 0 && !witness->refused) {
@@ -153,18 +178,13 @@ bool adev_witness_agrees(struct adev_witness *witness,
 	/* Of what the kernel put together it shows the first one's header. */
 	if (witness->fd < 0 || datagram->segment)
 		return true;
-	look(witness);
-	/* One that was sent again is there twice, with two identifications. */
-	for (i = 1; i <= NUM_SEEN && i <= witness->next; i++) {
-		const struct seen *seen =
-			&witness->seen[(witness->next - i) % NUM_SEEN];
-
-		if (!is_of(seen, datagram))
-			continue;
-		if (seen->ip_id == ip_id)
-			return true;
-		seen_otherwise = true;
+	/* No further than needed: what comes after it is of no use, and would
+	 * take the place of what others are still asked about. */
+	sight = find(witness, datagram, ip_id);
+	for (i = 0; sight != SEEN && more && i < MAX_BATCHES; i++) {
+		more = look(witness);
+		sight = find(witness, datagram, ip_id);
 	}
 	/* Not seen at all: there was no room for it. */
-	return !seen_otherwise;
+	return sight != SEEN_OTHERWISE;
 }

@@ -19,6 +19,9 @@
 #include "link/wire_state.h"
 #include "wire_fixture.h"
 
+/* More than a socket of the default size has room for. */
+#define REPETITIONS 600
+
 static const uint8_t write_middle = ROCE_RC | ROCE_WRITE_MIDDLE;
 
 static int setup(void **state)
@@ -419,6 +422,22 @@ static void send_raw(int fd, uint32_t qpn, uint16_t id, uint16_t icrc_id)
 		bytes);
 }
 
+/* Until the release nobody takes packets in. */
+static void hold_drains(struct adev_function *fn)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+	uint32_t turn;
+
+	do
+		turn = atomic_load(&wire->turn) & ~1u;
+	while (!atomic_compare_exchange_weak(&wire->turn, &turn, turn + 1));
+}
+
+static void release_drains(struct adev_function *fn)
+{
+	atomic_fetch_add(&adev_wire_of(fn)->turn, 1);
+}
+
 /* As rdma_rxe does it: the witness sees the identification. */
 static void where_permitted_every_identification_is_checked(void **state)
 {
@@ -447,6 +466,44 @@ static void where_permitted_every_identification_is_checked(void **state)
 	send_raw(fd, qpn, 0x5002, 0x5002);
 	wire_wait(fn, NULL, 1);
 	assert_int_equal(counter(&fn->counters.wire_bad_icrc), 1);
+	close(fd);
+}
+
+/* A sender that gets no answer repeats; a program that had no processor finds
+ * all of it at once. None of it may be taken for another. */
+static void repetitions_that_waited_are_told_apart(void **state)
+{
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->a);
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	int room = 0;
+	socklen_t bytes = sizeof(room);
+	struct adev_udp *udp;
+	uint32_t qpn, i;
+
+	if (fd < 0) {
+		puts("raw sockets are not permitted");
+		skip();
+	}
+	wire_open_or_skip(fn);
+	udp = adev_wire_of(fn)->lower;
+	assert_ok(getsockopt(udp->receive_fd, SOL_SOCKET, SO_RCVBUF, &room,
+			     &bytes));
+	if (room < REPETITIONS * 2048) {
+		puts("no socket may have the room");
+		skip();
+	}
+	qpn = wire_qpn(fn);
+	send_raw(fd, qpn, 0x4000, 0x4000);
+	wire_wait(fn, NULL, 1);
+	wire_forget_arrivals();
+	hold_drains(fn);
+	for (i = 0; i < REPETITIONS; i++)
+		send_raw(fd, qpn, (uint16_t)(0x5000 + i),
+			 (uint16_t)(0x5000 + i));
+	release_drains(fn);
+	wire_wait(fn, NULL, REPETITIONS);
+	assert_int_equal(counter(&fn->counters.wire_bad_icrc), 0);
 	close(fd);
 }
 
@@ -674,6 +731,7 @@ int main(void)
 		udp_test(every_truncation_is_refused_and_counted),
 		udp_test(a_bit_that_flips_is_seen),
 		udp_test(where_permitted_every_identification_is_checked),
+		udp_test(repetitions_that_waited_are_told_apart),
 		udp_test(packets_for_qp_0_and_1_are_counted),
 		udp_test(icmp_errors_do_not_break_the_sockets),
 		udp_test(the_agent_drains_when_nobody_polls),
