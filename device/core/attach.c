@@ -14,6 +14,7 @@
 
 #include <arnica/hw/registers.h>
 
+#include "adopt/adopt.h"
 #include "comp/channel.h"
 #include "core/adapter.h"
 #include "core/agent.h"
@@ -35,14 +36,38 @@ static pthread_mutex_t attach_lock = PTHREAD_MUTEX_INITIALIZER;
 
 uint32_t adev_fork_epoch;
 
+/* With attach_lock held, which keeps the list as it is. */
+static void release_memory(uint64_t start, uint64_t bytes)
+{
+	struct adev_function *fn;
+
+	for (fn = adev_adapter.functions; fn; fn = fn->next) {
+		pthread_mutex_lock(&fn->command_lock);
+		adev_regions_release(fn, start, bytes);
+		pthread_mutex_unlock(&fn->command_lock);
+	}
+}
+
+void adev_functions_release_memory(uint64_t start, uint64_t bytes)
+{
+	pthread_mutex_lock(&attach_lock);
+	release_memory(start, bytes);
+	pthread_mutex_unlock(&attach_lock);
+}
+
 static void before_fork(void)
 {
 	pthread_mutex_lock(&attach_lock);
+	/* Private memory needs no copy. */
+	if (!adev_adopt_fork_fits())
+		release_memory(0, UINT64_MAX);
 	pthread_mutex_lock(&adev_adapter.lock);
+	adev_adopt_before_fork();
 }
 
 static void after_fork_parent(void)
 {
+	adev_adopt_after_fork_parent();
 	pthread_mutex_unlock(&adev_adapter.lock);
 	pthread_mutex_unlock(&attach_lock);
 }
@@ -54,6 +79,8 @@ static void after_fork_child(void)
 	struct adev_function *fn;
 
 	adev_fork_epoch++;
+	/* First of all: the parent's memory may be among it. */
+	adev_adopt_after_fork_child();
 	/* Else the parent's sockets would live on in the child, with nobody to
 	 * read what they take in. */
 	for (fn = adev_adapter.functions; fn; fn = fn->next)
@@ -265,6 +292,7 @@ static int attach_locked(int device_fd, struct adev_function *fn)
 		goto err_tables;
 	/* Yama: lets the peers of this user reach our memory. */
 	(void)prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+	adev_adopt_open(1); /* the agent */
 	go_online(fn);
 	return 0;
 
@@ -353,6 +381,7 @@ void adev_function_detach(struct adev_function *fn)
 	adev_agent_leave(fn);
 	destroy_all_qps(fn);
 	adev_wire_close(fn);
+	adev_adopt_close(fn);
 	adev_agent_stop();
 	fini_tables(fn);
 	adev_directory_put(fn->directory);

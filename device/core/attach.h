@@ -12,6 +12,10 @@ void adev_function_detach(struct adev_function *fn);
 /* The function that was made of a device file; NULL when there is none here. */
 struct adev_function *adev_function_of_fd(int device_fd);
 
+/* What is adopted of [start, start + bytes) becomes private memory, as far as
+ * that is possible now; the regions stay. */
+void adev_functions_release_memory(uint64_t start, uint64_t bytes);
+
 /* Counts the forks between this process and the first. */
 extern uint32_t adev_fork_epoch;
 

@@ -43,6 +43,14 @@
 	X(wire_notifications, "congestion notifications")                      \
 	X(dma_process_vm, "transfers by process_vm")                           \
 	X(dma_bounce, "transfers by bounce buffers")                           \
+	X(dma_shared, "transfers by copies into or out of shared memory")      \
+	X(adopt_taken, "ranges of the program that peers reach directly")      \
+	X(adopt_returned, "... that were turned back into private memory")     \
+	X(adopt_kept, "... that could not be turned back at once")             \
+	X(adopt_unfit, "... that stay private: not plain private memory")      \
+	X(adopt_unsafe, "... because others may touch them meanwhile")         \
+	X(adopt_no_room, "... because there are enough, or no room")           \
+	X(adopt_failed, "... because a step failed, and was undone")           \
 	X(inbox_served, "requests of peers served")                            \
 	X(peers_died, "peers that died")                                       \
 	X(wire_sent, "packets sent")                                           \

@@ -116,16 +116,23 @@ static void give_range(struct adev_heap *heap, uint64_t offset, uint64_t bytes)
 		heap->free_ranges = range;
 }
 
-int adev_heap_alloc(struct adev_heap *heap, uint64_t bytes, uint64_t *offset)
+int adev_heap_reserve(struct adev_heap *heap, uint64_t bytes, uint64_t *offset)
 {
 	int error;
 
-	bytes = whole_pages(bytes);
 	pthread_mutex_lock(&heap->lock);
-	error = take_range(heap, bytes, offset);
+	error = take_range(heap, whole_pages(bytes), offset);
 	pthread_mutex_unlock(&heap->lock);
+	return error;
+}
+
+int adev_heap_alloc(struct adev_heap *heap, uint64_t bytes, uint64_t *offset)
+{
+	int error = adev_heap_reserve(heap, bytes, offset);
+
 	if (error)
 		return error;
+	bytes = whole_pages(bytes);
 	error = adev_segment_populate(heap->fd, *offset, bytes);
 	if (error)
 		adev_heap_free(heap, *offset, bytes);

@@ -31,6 +31,10 @@ void adev_heap_fini(struct adev_heap *heap);
  * is zero. */
 int adev_heap_alloc(struct adev_heap *heap, uint64_t bytes, uint64_t *offset)
 	ARNICA_MUST_CHECK;
+/* The same without giving the range its memory: who writes it must bear that
+ * there is none. */
+int adev_heap_reserve(struct adev_heap *heap, uint64_t bytes, uint64_t *offset)
+	ARNICA_MUST_CHECK;
 void adev_heap_free(struct adev_heap *heap, uint64_t offset, uint64_t bytes);
 
 #endif

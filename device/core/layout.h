@@ -199,7 +199,7 @@ struct adev_tpt_entry {
 	uint32_t address_space; /* function whose process maps it */
 	uint32_t qpn;           /* WINDOW_2*: whose requests may use it */
 	uint64_t sink;          /* NULL: where writes go */
-	uint64_t reserved0;
+	uint64_t shared; /* REGION: its adopted pages, see tpt/shared.h */
 };
 _Static_assert(sizeof(struct adev_tpt_entry) == 64, "one line");
 

@@ -62,6 +62,15 @@ bool adev_cq_valid(const struct adev_function *fn, uint32_t cq);
  * asynchronous events the application has read, as adev_async_settle(). */
 uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp);
 
+/* Does a region other than `index` overlap this one? `command_lock` held. */
+bool adev_regions_overlap(const struct adev_function *fn, uint32_t index,
+			  uint64_t address, uint64_t length);
+
+/* The regions that have to do with this memory go on without adopted pages,
+ * which become private; `command_lock` held. What is in use stays. */
+void adev_regions_release(struct adev_function *fn, uint64_t start,
+			  uint64_t bytes);
+
 /* A queue of `depth` entries completes to the CQ from now on, or no more. */
 void adev_cq_attach(struct adev_function *fn, uint32_t cq, uint32_t depth);
 void adev_cq_detach(struct adev_function *fn, uint32_t cq, uint32_t depth);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <sched.h>
 
+#include "adopt/adopt.h"
 #include "core/qp_lock.h"
 #include "exec/exec.h"
 #include "front/command.h"
@@ -118,6 +119,43 @@ static void store_region(struct adev_function *fn, uint32_t index,
 	entry->sink = 0;
 }
 
+bool adev_regions_overlap(const struct adev_function *fn, uint32_t index,
+			  uint64_t address, uint64_t length)
+{
+	uint32_t number;
+
+	for (number = 0; number < fn->next_mr; number++) {
+		uint32_t other = number ^ fn->tpt_mask;
+		const struct adev_tpt_entry *entry = &fn->view.tpt[other];
+
+		if (other != index && fn->mr_pd[other] &&
+		    entry->address < address + length &&
+		    entry->address + entry->length > address)
+			return true;
+	}
+	return false;
+}
+
+/* Makes the region's pages reachable for peers, if they may be. */
+static void adopt(struct adev_function *fn, uint32_t index)
+{
+	struct adev_tpt_entry *entry = &fn->view.tpt[index];
+
+	if (adev_adopt_wants(entry->length))
+		entry->shared = adev_adopt_take(fn, index, entry->address,
+						entry->length, entry->access);
+}
+
+/* The entry is invalid, and nobody uses what it named. */
+static void disown(struct adev_function *fn, uint32_t index)
+{
+	struct adev_tpt_entry *entry = &fn->view.tpt[index];
+	uint64_t shared = entry->shared;
+
+	entry->shared = 0;
+	adev_adopt_put(fn, index, shared);
+}
+
 static void publish(struct adev_function *fn, uint32_t index, uint32_t stag,
 		    struct arnica_hw_completion *completion)
 {
@@ -153,6 +191,7 @@ ADEV_COMMAND_HANDLER(reg_mr)
 	if (adev_key_take(fn, &index))
 		return ARNICA_HW_COMMAND_NO_MEMORY;
 	store_region(fn, index, &region);
+	adopt(fn, index);
 	begin(fn, index, region.pd, completion);
 	return ARNICA_HW_COMMAND_OK;
 }
@@ -278,10 +317,32 @@ ADEV_COMMAND_HANDLER(rereg_mr)
 	adev_pd_get(fn, region.pd);
 	adev_pd_put(fn, fn->mr_pd[index] - 1);
 	fn->mr_pd[index] = region.pd + 1;
+	if (change != ARNICA_HW_REREG_PD)
+		disown(fn, index);
 	store_region(fn, index, &region);
+	if (change != ARNICA_HW_REREG_PD)
+		adopt(fn, index);
 	/* The key stays, as with hardware: peers hold copies of it. */
 	publish(fn, index, adev_key_of(fn, index), completion);
 	return ARNICA_HW_COMMAND_OK;
+}
+
+void adev_regions_release(struct adev_function *fn, uint64_t start,
+			  uint64_t bytes)
+{
+	uint32_t number;
+
+	for (number = 0; number < fn->next_mr; number++) {
+		uint32_t index = number ^ fn->tpt_mask;
+		struct adev_tpt_entry *entry = &fn->view.tpt[index];
+
+		if (!fn->mr_pd[index] || !entry->shared ||
+		    !adev_adopt_is_in(fn, entry->shared, start, bytes) ||
+		    invalidate(fn, index) != ARNICA_HW_COMMAND_OK)
+			continue;
+		disown(fn, index);
+		adev_tpt_publish(entry, adev_key_of(fn, index));
+	}
 }
 
 ADEV_COMMAND_HANDLER(dereg_mr)
@@ -297,6 +358,7 @@ ADEV_COMMAND_HANDLER(dereg_mr)
 	status = invalidate(fn, index);
 	if (status != ARNICA_HW_COMMAND_OK)
 		return status;
+	disown(fn, index);
 	adev_pd_put(fn, fn->mr_pd[index] - 1);
 	fn->mr_pd[index] = 0;
 	fn->num_mrs--;

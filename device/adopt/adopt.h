@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Adopted memory: pages of the application that were made part of a function's
+ * segment when they were registered, so that peers, who map that segment,
+ * reach them by loads and stores. docs/adopted-memory.md has the whole story,
+ * policy.h the rules, move.h the mechanism.
+ *
+ * A range is the pages that lie wholly inside one region. Every region of the
+ * function that lies in it uses it too; when the last of them ends, the pages
+ * are private again. What cannot be turned back at that time is kept as it is
+ * and tried again whenever something else is adopted or turned back.
+ *
+ * Lock role `adopt`: the table of ranges, and the moves. It is held while pages
+ * move, so nothing is allocated under it, and no other lock is taken.
+ */
+#ifndef ADEV_ADOPT_ADOPT_H
+#define ADEV_ADOPT_ADOPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/function.h"
+
+/* A function more in this process. `own_threads` of the process are the
+ * adapter's. */
+void adev_adopt_open(uint32_t own_threads);
+
+/* A function less: what it adopted is turned back. Its queue pairs are gone. */
+void adev_adopt_close(struct adev_function *fn);
+
+/* Cheap: may a region of this length have to do with adopted memory at all? */
+bool adev_adopt_wants(uint64_t length);
+
+/*
+ * For a new region [address, address + length) with these rights (enum
+ * arnica_hw_access), which will be entry `index`. Returns the word for the entry
+ * (tpt/shared.h), zero when nothing of it is adopted. The contents are the same
+ * before and after, whatever happens. Lock role `command` is held.
+ */
+uint64_t adev_adopt_take(struct adev_function *fn, uint32_t index,
+			 uint64_t address, uint64_t length, uint32_t access);
+
+/* Does the range that these pages belong to touch [start, start + bytes)? */
+bool adev_adopt_is_in(const struct adev_function *fn, uint64_t shared,
+		      uint64_t start, uint64_t bytes);
+
+/* The region of entry `index`, which had this word, has ended, and nobody uses
+ * it. Lock role `command` is held. */
+void adev_adopt_put(struct adev_function *fn, uint32_t index, uint64_t shared);
+
+/* Is there room for the copies that a fork would need? Otherwise what can be
+ * turned back should be. */
+bool adev_adopt_fork_fits(void);
+
+/* Around fork(), with the other locks of the adapter taken before. */
+void adev_adopt_before_fork(void);
+void adev_adopt_after_fork_parent(void);
+void adev_adopt_after_fork_child(void);
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Ranges and the regions on them, through the commands. */
+#include "adopt/adopt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fake_function.h"
+#include "front/command.h"
+#include "tpt/shared.h"
+
+#define PAGE 4096u
+#define PAGES 32u
+#define BYTES (PAGES * PAGE)
+
+static uint8_t *memory; /* BYTES, in the middle of more of its kind */
+static uint32_t pd;
+
+static int setup(void **state)
+{
+	struct adev_function *fn;
+	struct stat status;
+	uint8_t *around = mmap(NULL, BYTES + 2 * PAGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (around == MAP_FAILED || setenv("ARNICA_ADOPT", "auto", 1) ||
+	    fake_function_setup(state))
+		return -1;
+	memory = around + PAGE;
+	memset(memory, 0x42, BYTES);
+	fn = *state;
+	if (fstat(fn->segment_fd, &status))
+		return -1;
+	fn->segment_inode = status.st_ino;
+	adev_adopt_open(0);
+	pd = fake_alloc_pd(fn);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	adev_adopt_close(*state);
+	munmap(memory - PAGE, BYTES + 2 * PAGE);
+	return fake_function_teardown(state);
+}
+
+static uint32_t reg(struct adev_function *fn, const uint8_t *address,
+		    uint64_t length)
+{
+	const struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_REG_MR),
+		.reg_mr = {
+			.pd = arnica_to_le32(pd),
+			.access = arnica_to_le32(
+				ARNICA_HW_ACCESS_LOCAL_WRITE |
+				ARNICA_HW_ACCESS_REMOTE_WRITE),
+			.address = arnica_to_le64((uintptr_t)address),
+			.length = arnica_to_le64(length),
+		},
+	};
+	struct arnica_hw_completion completion;
+
+	assert_ok(fake_command(fn, &command, &completion));
+	return arnica_from_le32(completion.mr.stag);
+}
+
+static void dereg(struct adev_function *fn, uint32_t stag)
+{
+	assert_ok(fake_command_object(fn, ARNICA_HW_CMD_DEREG_MR, stag >> 8));
+}
+
+static char *place(const struct adev_function *fn, uint32_t stag,
+		   const uint8_t *address, uint64_t bytes)
+{
+	return adev_tpt_shared_place(&fn->view, stag, (uintptr_t)address,
+				     bytes);
+}
+
+static bool is_shared(const uint8_t *address)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long start, end;
+	char rights[8] = "", line[512];
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx %7s", &start, &end, rights) == 3 &&
+		    (uintptr_t)address >= start && (uintptr_t)address < end)
+			break;
+	fclose(maps);
+	return rights[3] == 's';
+}
+
+static void assert_all(uint8_t value)
+{
+	size_t i;
+
+	for (i = 0; i < BYTES; i++)
+		assert_int_equal(memory[i], value);
+}
+
+static void peers_see_the_pages_where_the_entry_says(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t stag = reg(fn, memory, BYTES);
+	char *there = place(fn, stag, memory + 100, 200);
+
+	assert_non_null(there);
+	assert_int_equal(*there, 0x42);
+	there[7] = 0x17;
+	assert_int_equal(memory[107], 0x17);
+	memory[107] = 0x42;
+	assert_int_equal(there[7], 0x42);
+	assert_null(place(fn, stag, memory - 1, 2));
+	assert_null(place(fn, stag, memory + BYTES - 1, 2));
+	assert_non_null(place(fn, stag, memory, BYTES));
+	assert_int_equal(fn->counters.adopt_taken, 1);
+	dereg(fn, stag);
+	assert_false(is_shared(memory));
+	assert_all(0x42);
+	assert_int_equal(fn->counters.adopt_returned, 1);
+	assert_int_equal(fn->heap.used_bytes, 0);
+}
+
+static void only_whole_pages_of_the_region_go(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t stag = reg(fn, memory + 16, BYTES - 32);
+
+	assert_false(is_shared(memory + PAGE - 1));
+	assert_true(is_shared(memory + PAGE));
+	assert_true(is_shared(memory + BYTES - PAGE - 1));
+	assert_false(is_shared(memory + BYTES - PAGE));
+	assert_null(place(fn, stag, memory + 16, PAGE));
+	assert_non_null(place(fn, stag, memory + PAGE, BYTES - 2 * PAGE));
+	assert_null(place(fn, stag, memory + PAGE, BYTES - 2 * PAGE + 1));
+	dereg(fn, stag);
+	assert_all(0x42);
+}
+
+static void the_last_region_on_a_range_ends_it(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t whole = reg(fn, memory, BYTES);
+	uint32_t part = reg(fn, memory + 5 * PAGE + 8, 100);
+	uint32_t again = reg(fn, memory, BYTES);
+
+	assert_ptr_equal(place(fn, part, memory + 5 * PAGE + 8, 100),
+			 place(fn, whole, memory + 5 * PAGE + 8, 100));
+	dereg(fn, whole);
+	assert_true(is_shared(memory));
+	dereg(fn, again);
+	assert_true(is_shared(memory + 5 * PAGE));
+	dereg(fn, part);
+	assert_false(is_shared(memory));
+	assert_false(is_shared(memory + 5 * PAGE));
+	assert_all(0x42);
+	assert_int_equal(fn->counters.adopt_taken, 1);
+}
+
+static void a_region_across_the_end_of_a_range_stays_private(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t first = reg(fn, memory, BYTES / 2);
+	uint32_t across = reg(fn, memory + BYTES / 4, BYTES / 2);
+
+	assert_null(place(fn, across, memory + BYTES / 4, 8));
+	assert_int_equal(fn->counters.adopt_unfit, 1);
+	dereg(fn, first);
+	assert_false(is_shared(memory));
+	dereg(fn, across);
+	assert_all(0x42);
+}
+
+static void small_regions_are_left_alone(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t stag = reg(fn, memory, PAGE);
+
+	assert_null(place(fn, stag, memory, 8));
+	assert_false(is_shared(memory));
+	dereg(fn, stag);
+	assert_int_equal(fn->counters.adopt_taken, 0);
+}
+
+static void what_was_unmapped_meanwhile_stays_away(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t stag = reg(fn, memory, BYTES);
+	uint8_t *other = memory + 8 * PAGE;
+
+	assert_ok(munmap(other, 2 * PAGE));
+	assert_ptr_equal(mmap(other, PAGE, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+			 other);
+	*other = 0x99; /* something else now */
+	dereg(fn, stag);
+	assert_int_equal(*other, 0x99);
+	assert_int_equal(msync(other + PAGE, PAGE, MS_ASYNC), -1);
+	assert_int_equal(memory[8 * PAGE - 1], 0x42);
+	assert_int_equal(memory[10 * PAGE], 0x42);
+	assert_false(is_shared(memory));
+	assert_false(is_shared(memory + 10 * PAGE));
+	assert_int_equal(fn->heap.used_bytes, 0);
+}
+
+static void what_cannot_be_returned_is_kept_and_tried_again(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t stag = reg(fn, memory, BYTES);
+	static char elsewhere[PAGE];
+
+	if (mlock(elsewhere, 1))
+		skip();
+	dereg(fn, stag);
+	assert_true(is_shared(memory));
+	assert_int_equal(fn->counters.adopt_kept, 1);
+	assert_all(0x42);
+	/* It is as good as new for the next region on it. */
+	stag = reg(fn, memory, BYTES);
+	assert_non_null(place(fn, stag, memory, BYTES));
+	dereg(fn, stag);
+	assert_ok(munlock(elsewhere, 1));
+	stag = reg(fn, memory - PAGE, 2 * PAGE);
+	assert_false(is_shared(memory + PAGE));
+	assert_all(0x42);
+	dereg(fn, stag);
+}
+
+static void a_change_of_the_place_changes_the_pages(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t stag = reg(fn, memory, BYTES / 2);
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_REREG_MR),
+		.reg_mr = {
+			.handle = arnica_to_le32(stag >> 8),
+			.change = arnica_to_le32(ARNICA_HW_REREG_TRANSLATION),
+			.address = arnica_to_le64(
+				(uintptr_t)(memory + BYTES / 2)),
+			.length = arnica_to_le64(BYTES / 2),
+		},
+	};
+
+	assert_ok(fake_command(fn, &command, NULL));
+	assert_false(is_shared(memory));
+	assert_true(is_shared(memory + BYTES / 2));
+	assert_non_null(place(fn, stag, memory + BYTES / 2, 8));
+	dereg(fn, stag);
+	assert_all(0x42);
+}
+
+static void without_room_it_stays_private(void **state)
+{
+	struct adev_function *fn = *state;
+	uint64_t quota = fn->heap.quota_bytes;
+	uint32_t stag;
+
+	fn->heap.quota_bytes = fn->heap.used_bytes + PAGE;
+	stag = reg(fn, memory, BYTES);
+	assert_null(place(fn, stag, memory, 8));
+	assert_int_equal(fn->counters.adopt_no_room, 1);
+	assert_all(0x42);
+	fn->heap.quota_bytes = quota;
+	dereg(fn, stag);
+}
+
+static void a_closed_function_gives_all_back(void **state)
+{
+	struct adev_function *fn = *state;
+
+	(void)reg(fn, memory, BYTES);
+	assert_true(is_shared(memory));
+	adev_adopt_close(fn);
+	assert_false(is_shared(memory));
+	assert_all(0x42);
+	adev_adopt_open(0); /* for the teardown */
+}
+
+/* What the handlers around fork() do; they are installed with the adapter. */
+static void a_forked_child_has_its_own(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t stag = reg(fn, memory, BYTES);
+	int status;
+	pid_t pid;
+
+	assert_ok(munmap(memory + 3 * PAGE, PAGE));
+	assert_ok(mprotect(memory + 5 * PAGE, PAGE, PROT_READ));
+	adev_adopt_before_fork();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		adev_adopt_after_fork_child();
+		if (is_shared(memory) || memory[5 * PAGE] != 0x42 ||
+		    memory[BYTES - 1] != 0x42 ||
+		    msync(memory + 3 * PAGE, PAGE, MS_ASYNC) != -1)
+			_exit(1);
+		memset(memory, 0, PAGE);
+		_exit(0);
+	}
+	memory[1] = 0x43;
+	adev_adopt_after_fork_parent();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(memory[0], 0x42);
+	assert_int_equal(memory[1], 0x43);
+	assert_true(is_shared(memory));
+	dereg(fn, stag);
+	assert_false(is_shared(memory));
+}
+
+static void the_word_holds_what_went_in(void **state)
+{
+	uint64_t word = adev_tpt_shared_encode(0x123000, 0x456000, true);
+
+	(void)state;
+	assert_true(word == 0x0100004560000123ull);
+	assert_true(adev_tpt_shared_offset(word) == 0x123000);
+	assert_true(adev_tpt_shared_bytes(word) == 0x456000);
+	assert_true(adev_tpt_shared_start(word, 0x7001) == 0x8000);
+	assert_true(adev_tpt_shared_start(word ^ ADEV_TPT_SHARED_SKIP,
+					  0x7001) == 0x7000);
+	word = adev_tpt_shared_encode((1ull << 40) - PAGE, (1ull << 40) - PAGE,
+				      false);
+	assert_true(adev_tpt_shared_offset(word) == (1ull << 40) - PAGE);
+	assert_true(adev_tpt_shared_bytes(word) == (1ull << 40) - PAGE);
+}
+
+/* Whatever an owner writes there, peers stay within its segment. */
+static void a_hostile_word_leads_nowhere_else(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t stag = reg(fn, memory, PAGE);
+	struct adev_tpt_entry *entry = &fn->view.tpt[stag >> 8];
+
+	entry->shared = adev_tpt_shared_encode((1ull << 40) - PAGE, BYTES,
+					       false);
+	assert_null(place(fn, stag, memory, 8));
+	entry->shared = UINT64_MAX;
+	assert_null(place(fn, stag, memory, 8));
+	assert_null(place(fn, stag, memory + PAGE, 8));
+	entry->shared = adev_tpt_shared_encode(fn->view.size - PAGE, 2 * PAGE,
+					       false);
+	assert_non_null(place(fn, stag, memory, PAGE));
+	assert_null(place(fn, stag, memory, PAGE + 1));
+	assert_null(place(fn, UINT32_MAX, memory, 8));
+	entry->shared = 0;
+	dereg(fn, stag);
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(peers_see_the_pages_where_the_entry_says),
+		test(only_whole_pages_of_the_region_go),
+		test(the_last_region_on_a_range_ends_it),
+		test(a_region_across_the_end_of_a_range_stays_private),
+		test(small_regions_are_left_alone),
+		test(what_was_unmapped_meanwhile_stays_away),
+		test(what_cannot_be_returned_is_kept_and_tried_again),
+		test(a_change_of_the_place_changes_the_pages),
+		test(without_room_it_stays_private),
+		test(a_closed_function_gives_all_back),
+		test(a_forked_child_has_its_own),
+		test(the_word_holds_what_went_in),
+		test(a_hostile_word_leads_nowhere_else),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
