@@ -7,7 +7,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "adopt/raw.h"
 #include "dma/guard.h"
+#include "tpt/shared.h"
 
 #define CHUNK_BYTES (1u << 20) /* of one call */
 #define TAIL_BYTES 8u
@@ -164,8 +166,12 @@ static char *mapped_piece(const struct adev_view *view,
 			  const struct adev_piece *piece)
 {
 	uint64_t offset = piece->address - view->shared->base_address;
+	char *place = adev_view_at(view, offset, piece->bytes);
 
-	return adev_view_at(view, offset, piece->bytes);
+	return place || !piece->stag ?
+		       place :
+		       adev_tpt_shared_place(view, piece->stag, piece->address,
+					 piece->bytes);
 }
 
 static enum adev_dma_result transfer_here(struct adev_transfer *transfer,
@@ -200,6 +206,7 @@ static bool transfer_mapped(struct adev_transfer *transfer, bool write,
 	here.bytes = transfer->remote->bytes;
 	here.pieces[0] = transfer->remote->pieces[0];
 	here.pieces[0].address = (uint64_t)(uintptr_t)place;
+	adev_count(&transfer->fn->counters, dma_shared);
 	*result = transfer_here(transfer, &here, write);
 	return true;
 }
@@ -246,12 +253,12 @@ int adev_dma_atomic_here(uint64_t address, bool compare_and_swap,
 	_Atomic uint64_t *word = (_Atomic uint64_t *)(uintptr_t)address;
 	jmp_buf escape;
 	uintptr_t page = address & ~(uintptr_t)(ARNICA_HW_PAGE_BYTES - 1);
+	int error = adev_raw_madvise(page, ARNICA_HW_PAGE_BYTES,
+				     MADV_POPULATE_WRITE);
 
-#ifdef MADV_POPULATE_WRITE
-	if (madvise((void *)page, ARNICA_HW_PAGE_BYTES, MADV_POPULATE_WRITE) &&
-	    errno != EINVAL)
+	/* EINVAL: a kernel before 5.14; the guard has to do. */
+	if (error && error != EINVAL)
 		return EFAULT;
-#endif
 	if (_setjmp(escape)) {
 		adev_guard_escape = NULL;
 		return EFAULT;
