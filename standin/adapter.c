@@ -83,8 +83,16 @@ static int standin_adapter_bind(struct standin_adapter *adapter)
 						 "arnica_bus_channel_open");
 	*(void **)&adapter->open_async = dlsym(library,
 					       "arnica_bus_async_open");
+	*(void **)&adapter->memory_concerned =
+		dlsym(library, "arnica_bus_memory_concerned");
+	*(void **)&adapter->memory_advise =
+		dlsym(library, "arnica_bus_memory_advise");
+	*(void **)&adapter->memory_moving =
+		dlsym(library, "arnica_bus_memory_moving");
 	if (adapter->read_identity && adapter->port_changed &&
-	    adapter->open_channel && adapter->open_async)
+	    adapter->open_channel && adapter->open_async &&
+	    adapter->memory_concerned && adapter->memory_advise &&
+	    adapter->memory_moving)
 		return 0;
 	standin_complain(
 		"%s does not fit this version of the stand-in; no RDMA "
@@ -152,6 +160,12 @@ int standin_adapter_get(const struct standin_adapter **adapter)
 	*adapter = atomic_load_explicit(&standin_the_adapter,
 					memory_order_acquire);
 	return *adapter ? 0 : error;
+}
+
+const struct standin_adapter *standin_adapter_if_loaded(void)
+{
+	return atomic_load_explicit(&standin_the_adapter,
+				    memory_order_acquire);
 }
 
 bool standin_adapter_is_loading(void)

@@ -21,6 +21,9 @@ struct standin_adapter {
 	bool (*port_changed)(struct arnica_bus_port *port);
 	int (*open_channel)(int device_fd, int *fd);
 	int (*open_async)(int device_fd, int *fd);
+	bool (*memory_concerned)(const void *start, size_t bytes);
+	int (*memory_advise)(void *start, size_t bytes, int advice);
+	int (*memory_moving)(void *start, size_t bytes);
 	struct arnica_bus_identity identity;
 	char root[STANDIN_ROOT_BYTES]; /* of the sysfs tree */
 };
@@ -32,6 +35,9 @@ struct standin_adapter {
  */
 int standin_adapter_get(const struct standin_adapter **adapter)
 	ARNICA_MUST_CHECK;
+
+/* The adapter if it is there already, else NULL; nothing is loaded. */
+const struct standin_adapter *standin_adapter_if_loaded(void);
 
 /*
  * True while this thread is inside standin_adapter_get(): the adapter's own

@@ -6,9 +6,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "adopt/raw.h"
+
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
-#define MADV_POPULATE_WRITE 23
 #endif
 
 /* Pages that one mincore() looks at. */
@@ -38,16 +39,10 @@ static bool is_mapped(uint64_t start, uint64_t bytes, uint64_t page)
 
 static int try_populate(uint64_t start, uint64_t bytes, bool writable)
 {
-	int error;
-
-	do {
-		error = madvise(pointer(start), bytes,
+	/* Past the stand-in, who would ask us whose memory it is. */
+	return adev_raw_madvise(start, bytes,
 				writable ? MADV_POPULATE_WRITE :
-					   MADV_POPULATE_READ) ?
-				errno :
-				0;
-	} while (error == EINTR);
-	return error;
+					   MADV_POPULATE_READ);
 }
 
 /* A kernel that knows the advice takes it for a page of our own. */

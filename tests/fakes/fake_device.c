@@ -73,6 +73,29 @@ FAKE_EXPORT bool arnica_bus_port_changed(struct arnica_bus_port *port)
 	return true;
 }
 
+/* This adapter makes nobody's memory its own. */
+FAKE_EXPORT bool arnica_bus_memory_concerned(const void *start, size_t bytes)
+{
+	(void)start;
+	(void)bytes;
+	return false;
+}
+
+FAKE_EXPORT int arnica_bus_memory_advise(void *start, size_t bytes, int advice)
+{
+	(void)start;
+	(void)bytes;
+	(void)advice;
+	return ENOSYS;
+}
+
+FAKE_EXPORT int arnica_bus_memory_moving(void *start, size_t bytes)
+{
+	(void)start;
+	(void)bytes;
+	return ENOSYS;
+}
+
 static int fake_pipe(int *fd)
 {
 	int ends[2];

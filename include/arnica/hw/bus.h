@@ -107,6 +107,21 @@ void arnica_bus_doorbell(struct arnica_bus *bus, uint32_t page,
 void arnica_bus_area(struct arnica_bus *bus, uint32_t page, uint32_t offset,
 		     uint32_t length, uint64_t value);
 
+/*
+ * Memory of the application that the adapter has made its own for the time that
+ * it is registered. The host tells what the application does to such memory
+ * before the kernel does it:
+ *
+ * - concerned: is any of [start, start + bytes) such memory?
+ * - advise: in place of madvise(); zero or errno.
+ * - moving: it leaves its place (mremap), and is ordinary memory again when this
+ *   returns zero. EBUSY: it cannot be now.
+ */
+bool arnica_bus_memory_concerned(const void *start, size_t bytes);
+int arnica_bus_memory_advise(void *start, size_t bytes, int advice)
+	ARNICA_MUST_CHECK;
+int arnica_bus_memory_moving(void *start, size_t bytes) ARNICA_MUST_CHECK;
+
 /* Somebody polls, and the segment's attention word was set: goes on with the
  * work that is left. Returns without waiting. */
 void arnica_bus_poll(struct arnica_bus *bus);
