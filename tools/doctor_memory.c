@@ -95,18 +95,25 @@ static bool open_userfaultfd_device(void)
 	return fd >= 0;
 }
 
+/* What ARNICA_ADOPT asks for is the adapter's to judge. */
 void doctor_check_userfaultfd(struct doctor_finding *finding)
 {
+	const char *adopt = getenv("ARNICA_ADOPT");
+	const char *wish = adopt && *adopt ? adopt : "not set: off";
+
 	if (open_userfaultfd(0) || open_userfaultfd_device())
-		doctor_report(finding, DOCTOR_OK,
-			      "full; not used by this version");
-	else if (open_userfaultfd(UFFD_USER_MODE_ONLY))
-		doctor_report(finding, DOCTOR_OK,
-			      "for user mode only; not used by this version");
+		doctor_report(
+			finding, DOCTOR_OK,
+			"full: registered memory of every program can be adopted (ARNICA_ADOPT is %s)",
+			wish);
 	else
-		doctor_report(finding, DOCTOR_OK,
-			      "refused (%s); not used by this version",
-			      strerror(errno));
+		doctor_report(
+			finding, DOCTOR_OK,
+			"%s: only programs with one thread can have their memory adopted (ARNICA_ADOPT is %s)",
+			open_userfaultfd(UFFD_USER_MODE_ONLY) ?
+				"for user mode only" :
+				"refused",
+			wish);
 }
 
 void doctor_check_shm(struct doctor_finding *finding)
