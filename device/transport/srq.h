@@ -66,8 +66,8 @@ void adev_srq_check_limit(const struct adev_view *view, uint32_t index);
 /* Arms it, or with zero disarms it; `command` held. */
 void adev_srq_arm(struct adev_function *fn, uint32_t index, uint32_t limit);
 
-/* What is armed; zero: nothing. */
-uint32_t adev_srq_limit(const struct adev_function *fn, uint32_t index);
+/* What is armed; zero: nothing, and an event that was due has been raised. */
+uint32_t adev_srq_limit(struct adev_function *fn, uint32_t index);
 
 /* Raises the events that are due. */
 void adev_srq_serve(struct adev_function *fn);

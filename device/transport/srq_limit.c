@@ -96,10 +96,13 @@ void adev_srq_arm(struct adev_function *fn, uint32_t index, uint32_t limit)
 	deliver(fn, index);
 }
 
-uint32_t adev_srq_limit(const struct adev_function *fn, uint32_t index)
+uint32_t adev_srq_limit(struct adev_function *fn, uint32_t index)
 {
-	uint32_t limit = atomic_load(&fn->view.srqs[index].limit);
+	uint32_t limit;
 
+	/* One who is stopped may have fired it and told nobody. */
+	deliver(fn, index);
+	limit = atomic_load(&fn->view.srqs[index].limit);
 	return limit & ADEV_SRQ_FIRED ? 0 : limit;
 }
 

@@ -204,13 +204,13 @@ static void the_event_comes_once_below_the_limit(void **state)
 	assert_int_equal(events(fd), 0);
 	set_fill(fn, 0, 8, 5);
 	adev_srq_check_limit(&fn->view, 0);
-	assert_int_equal(armed(fn, 0), 0);
 	/* It is told of, though more were posted since. */
 	set_fill(fn, 0, 12, 5);
 	adev_srq_check_limit(&fn->view, 0);
 	adev_srq_serve(fn);
 	adev_srq_serve(fn);
 	assert_int_equal(events(fd), 1);
+	assert_int_equal(armed(fn, 0), 0);
 	set_fill(fn, 0, 12, 12);
 	adev_srq_check_limit(&fn->view, 0);
 	adev_srq_serve(fn);
@@ -263,6 +263,24 @@ static void a_death_loses_no_event(void **state)
 	close(fd);
 }
 
+/* Who asks and hears that nothing is armed any more can read the event. */
+static void a_query_raises_what_has_fired(void **state)
+{
+	struct adev_function *fn = *state;
+	int fd;
+
+	assert_ok(adev_async_open(fn, &fd));
+	assert_ok(create(fn, fake_alloc_pd(fn), 10, 1, NULL));
+	set_fill(fn, 0, 5, 0);
+	assert_ok(arm(fn, 0, 5));
+	atomic_fetch_or(&fn->view.srqs[0].limit, ADEV_SRQ_FIRED);
+	assert_int_equal(armed(fn, 0), 0);
+	assert_int_equal(events(fd), 1);
+	adev_srq_serve(fn);
+	assert_int_equal(events(fd), 0);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +292,7 @@ int main(void)
 		function_test(the_event_comes_once_below_the_limit),
 		function_test(arming_below_the_limit_fires_at_once),
 		function_test(a_death_loses_no_event),
+		function_test(a_query_raises_what_has_fired),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
