@@ -7,7 +7,8 @@ of the points are learnt by one run that lists what it passes. Then each name is
 taken in turn: the client is killed there, or stopped, at its first hit (during
 set-up) and at later ones (in the data path), while the server polls, or sleeps
 until an event comes, or polls and has a receive queue that all connections
-share. The other seven clients and the server must go on each time. Needs a build with fault points (preset dev).
+share, with a limit. The other seven clients and the server must go on each
+time. Needs a build with fault points (preset dev).
 """
 
 import itertools
@@ -34,7 +35,7 @@ def learn_points(environment):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "points")
         for how in SERVERS:
-            status = shared_cq(environment, "none", 3, how,
+            status = shared_cq(environment, "none", 10, how,
                                {"ARNICA_FAULT_LIST": path})
             check(status == NOT_REACHED, f"status {status} without a fault")
         if not os.path.exists(path):

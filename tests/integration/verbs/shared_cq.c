@@ -94,6 +94,41 @@ static int post_entry(uint64_t entry)
 	return ibv_post_srq_recv(srq, &wr, &bad);
 }
 
+#define LIMIT (ENTRIES - 4) /* often too few are left */
+
+static void arm_limit(void)
+{
+	struct ibv_srq_attr attr = { .srq_limit = LIMIT };
+
+	VT_EQUAL(ibv_modify_srq(srq, &attr, IBV_SRQ_LIMIT), 0);
+}
+
+/* Reads events to their end; those of queue pairs are the victim's. */
+static int limit_events(void)
+{
+	struct ibv_async_event event;
+	int count = 0;
+
+	while (vt_readable(ends[0].context->async_fd, 0)) {
+		VT_EQUAL(ibv_get_async_event(ends[0].context, &event), 0);
+		count += event.event_type == IBV_EVENT_SRQ_LIMIT_REACHED;
+		ibv_ack_async_event(&event);
+	}
+	return count;
+}
+
+/* What is not armed any more has had its one event. */
+static void check_limit(void)
+{
+	struct ibv_srq_attr attr;
+
+	VT_EQUAL(ibv_query_srq(srq, &attr), 0);
+	if (attr.srq_limit)
+		return;
+	VT_EQUAL(limit_events(), 1);
+	arm_limit();
+}
+
 static void open_srq(void)
 {
 	struct ibv_srq_init_attr attr = { .attr = { .max_wr = ENTRIES,
@@ -109,6 +144,7 @@ static void open_srq(void)
 	VT_CHECK(pool_mr);
 	for (uint64_t k = 0; k < ENTRIES; k++)
 		VT_EQUAL(post_entry(k), 0);
+	arm_limit();
 }
 
 /* One PD for all: what came for one is sent back from where it stands. */
@@ -341,6 +377,8 @@ static void serve(int *fds)
 		if (take_all(echoed)) {
 			if (++batches % 16 == 0)
 				come_and_go();
+			if (shares)
+				check_limit();
 			continue;
 		}
 		if (sleeps) {
