@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -205,6 +206,30 @@ static void probe_message(void)
 	close(file);
 }
 
+static void probe_memory(void)
+{
+	const size_t page = 4096;
+	char *memory = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *place = mmap(NULL, 8 * page, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memset(memory, 1, 4 * page);
+	report("madvise", madvise(memory, page, MADV_DONTNEED));
+	printf("  %d %d\n", memory[0], memory[page]);
+	report("madvise", madvise(memory + 1, page, MADV_DONTNEED));
+	report("madvise", madvise(memory, page, -1));
+	report("madvise", madvise(memory, 0, MADV_NORMAL));
+	report("mremap", mremap(memory, 4 * page, 2 * page, 0) != memory);
+	report("mremap", mremap(memory, 2 * page, 8 * page,
+				MREMAP_MAYMOVE | MREMAP_FIXED,
+				place) != place);
+	printf("  %d %d %d\n", place[0], place[page], place[7 * page]);
+	report("mremap", mremap(place + 1, page, page, 0) != MAP_FAILED);
+	report("mremap", mremap(place, page, page, -1) != MAP_FAILED);
+	munmap(place, 8 * page);
+}
+
 int main(void)
 {
 	FILE *file;
@@ -224,6 +249,7 @@ int main(void)
 	probe_links();
 	probe_path();
 	probe_message();
+	probe_memory();
 	probe_limits();
 	return 0;
 }
