@@ -16,6 +16,7 @@
 #include "front/srq_table.h"
 #include "link/wire.h"
 #include "transport/datagram.h"
+#include "transport/receiver.h"
 #include "transport/remote.h"
 
 #define EAGER_MIN_BYTES 8192u
@@ -405,11 +406,12 @@ static void withdraw(struct adev_function *fn, struct adev_qp *qp)
 {
 	while (atomic_flag_test_and_set(&fn->serving))
 		sched_yield();
-	/* The last acknowledgement may have been put off, and the peer waits
-	 * for it. */
+	/* The last acknowledgement may have been put off, or lost, and the peer
+	 * waits for it. */
 	if (atomic_load(&qp->remote)) {
 		adev_wire_quiesce(fn);
 		(void)adev_wire_drain(fn, 0);
+		adev_receiver_flush(qp);
 	}
 	__atomic_store_n(&fn->qps[qp->index], NULL, __ATOMIC_RELEASE);
 	adev_settle_never(qp);

@@ -32,8 +32,9 @@ bool adev_receiver_settle(struct adev_qp *qp);
  * apart. With send_queue held; no responder lock. */
 void adev_receiver_accompany(struct adev_qp *qp, struct adev_batch *batch);
 
-/* Before the QP goes to RESET or ERR: what the program has seen is acknowledged
- * to the peer. No responder lock held. */
+/* Before the QP goes to RESET or ERR, or is destroyed: what the program has seen
+ * is acknowledged to the peer, also if it was before: that may have been lost. No
+ * responder lock held. */
 void adev_receiver_flush(struct adev_qp *qp);
 
 #endif

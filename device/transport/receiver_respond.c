@@ -233,12 +233,24 @@ void adev_receiver_accompany(struct adev_qp *qp, struct adev_batch *batch)
 	adev_qp_unlock(qp->shared);
 }
 
+/* What came is acknowledged once more: when that was lost, nobody will be here
+ * to repeat it. */
+static void acknowledge_again(struct adev_qp *qp)
+{
+	if (qp->type != ARNICA_HW_QP_RC || !adev_receiver_lock(qp))
+		return;
+	if (qp->shared->established)
+		adev_receiver_of(qp)->ack_due = true;
+	adev_qp_unlock(qp->shared);
+}
+
 void adev_receiver_flush(struct adev_qp *qp)
 {
 	struct adev_batch *batch;
 
 	if (!atomic_load(&qp->remote))
 		return;
+	acknowledge_again(qp);
 	(void)adev_receiver_settle(qp);
 	batch = adev_wire_batch(qp->fn);
 	if (batch)
