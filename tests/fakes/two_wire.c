@@ -226,6 +226,8 @@ int two_wire_teardown(void **state)
 
 	two_function_close(&wire->two.a);
 	two_function_close(&wire->two.b);
+	/* What b had to say to a in the end. */
+	close_end(&wire->a);
 	free(wire);
 	unsetenv("ARNICA_LOOPBACK");
 	atomic_store(&adev_clock_simulated_ns, 0);

@@ -135,10 +135,11 @@ static void locked_memory_stays(void **state)
 	static char elsewhere[PAGE];
 
 	(void)state;
-	if (mlock(elsewhere, 1))
+	/* Directly: with sanitizers the function locks nothing. */
+	if (syscall(SYS_mlock, elsewhere, 1))
 		skip();
 	assert_int_equal(judge(memory), ADEV_ADOPT_UNSAFE);
-	assert_ok(munlock(elsewhere, 1));
+	assert_ok(syscall(SYS_munlock, elsewhere, 1));
 	assert_int_equal(judge(memory), ADEV_ADOPT_FIT);
 	unmap(memory);
 }
