@@ -245,6 +245,7 @@ void adev_batch_send(struct adev_batch *batch)
 	else
 		wire->ops->transmit(wire->lower, batch->frames,
 				    batch->num_frames);
+	adev_wire_note_send(wire);
 	clear(batch);
 }
 

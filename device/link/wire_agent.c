@@ -11,6 +11,7 @@
  * soon after the last: others are threads that did not get a processor.
  */
 #include <poll.h>
+#include <time.h>
 
 #include "core/agent.h"
 #include "core/clock.h"
@@ -29,8 +30,9 @@
 #define LIVELY_NS 50000
 
 /* How often the agent asks, and after how many polls in a row somebody polls
- * busily: between them is less time than it takes to sleep and be woken, so
- * that a program that sleeps until each of its events does not count. */
+ * busily: between them, but for what the adapter itself needs in that thread, is
+ * less time than it takes to sleep and be woken, so that a program that sleeps
+ * until each of its events does not count. */
 #define PAUSE_NS ADEV_MS_NS
 #define BUSY_POLLS 32u
 #define GAP_NS 20000
@@ -41,6 +43,7 @@
 /* Somebody who polls busily and has not done so for that long is not polling.
  */
 #define STALL_NS 200000
+#define MOMENT_NS 50000
 #define FIRST_WATCH_NS (2 * ADEV_MS_NS)
 #define LAST_WATCH_NS (1024 * ADEV_MS_NS)
 #define RECURS_NS (8 * ADEV_MS_NS)
@@ -63,21 +66,35 @@ static void note_poll(struct adev_wire *wire, uint64_t now_ns)
 	atomic_store_explicit(&wire->polls_in_row, row, memory_order_relaxed);
 }
 
+void adev_wire_note_send(struct adev_wire *wire)
+{
+	if (!adev_agent_is_self())
+		atomic_store_explicit(&wire->polled_ns, adev_now_ns(),
+				      memory_order_relaxed);
+}
+
+static bool serve_by_poll(struct adev_wire *wire)
+{
+	bool left;
+
+	note_poll(wire, adev_now_ns());
+	left = adev_wire_drain(wire->fn, BUDGET);
+	adev_wire_note_send(wire);
+	/* Its sockets may be empty by now, and whoever polls may not come
+	 * again. */
+	if (left)
+		adev_agent_expect(adev_now_ns());
+	return left;
+}
+
 bool adev_wire_serve(struct adev_function *fn)
 {
 	struct adev_wire *wire = adev_wire_of(fn);
 	uint32_t round;
 	bool left;
 
-	if (!adev_agent_is_self()) {
-		note_poll(wire, adev_now_ns());
-		left = adev_wire_drain(fn, BUDGET);
-		/* Its sockets may be empty by now, and whoever polls may not
-		 * come again. */
-		if (left)
-			adev_agent_expect(adev_now_ns());
-		return left;
-	}
+	if (!adev_agent_is_self())
+		return serve_by_poll(wire);
 	if (wire->polled_busily) {
 		wire->lively_until_ns = 0;
 		return false;
@@ -133,6 +150,22 @@ static bool polled_within(struct adev_wire *wire, uint64_t now_ns,
 				 time_ns;
 }
 
+/* Something waits, and who polled busily does not any more. A thread that had
+ * no processor for a while polls as soon as the agent lets it. */
+static bool is_stalled(struct adev_wire *wire, uint64_t now_ns)
+{
+	const struct timespec moment = { .tv_nsec = MOMENT_NS };
+	uint64_t last_ns = atomic_load_explicit(&wire->polled_ns,
+						memory_order_relaxed);
+
+	if (polled_within(wire, now_ns, STALL_NS) || !something_waits(wire))
+		return false;
+	nanosleep(&moment, NULL);
+	return last_ns == atomic_load_explicit(&wire->polled_ns,
+					       memory_order_relaxed) &&
+	       something_waits(wire);
+}
+
 void adev_wire_maintain(struct adev_function *fn)
 {
 	struct adev_wire *wire = adev_wire_of(fn);
@@ -143,10 +176,8 @@ void adev_wire_maintain(struct adev_function *fn)
 	now_ns = adev_now_ns();
 	if (wire->ops->maintain)
 		wire->ops->maintain(wire->lower, now_ns);
-	if (!wire->polled_busily || polled_within(wire, now_ns, STALL_NS) ||
-	    !something_waits(wire))
+	if (!wire->polled_busily || !is_stalled(wire, now_ns))
 		return;
-	/* Something waits, and who polled busily does not any more. */
 	wire->polled_busily = false;
 	if (now_ns > wire->watch_until_ns + RECURS_NS || !wire->watch_ns)
 		wire->watch_ns = FIRST_WATCH_NS;

@@ -34,6 +34,9 @@ struct adev_wire {
 	uint64_t lively_until_ns; /* it looks until then; zero: it sleeps */
 };
 
+/* wire_agent.c: the calling thread has sent something, which takes its time. */
+void adev_wire_note_send(struct adev_wire *wire);
+
 static inline struct adev_wire *adev_wire_of(const struct adev_function *fn)
 {
 	return atomic_load_explicit(&fn->wire, memory_order_acquire);
