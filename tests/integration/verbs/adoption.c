@@ -206,10 +206,11 @@ static void a_forked_child_has_the_moment_of_the_fork(void)
 
 static void children_of_children_have_their_own(void)
 {
+	struct ibv_mr *mr;
 	pid_t pid;
 
 	open_memory();
-	(void)reg();
+	mr = reg();
 	pid = fork();
 	VT_CHECK(pid >= 0);
 	if (!pid) {
@@ -226,6 +227,7 @@ static void children_of_children_have_their_own(void)
 	}
 	join(pid);
 	check_all(0x42);
+	VT_CHECK(!ibv_dereg_mr(mr));
 }
 
 /* What is asked for a fork at libibverbs holds: no copy, and no damage. */
