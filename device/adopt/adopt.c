@@ -356,7 +356,7 @@ static uint64_t take(struct adev_function *fn, uint32_t index,
 {
 	struct adev_adopted *range = NULL;
 	struct leftover leftover;
-	uint64_t start, end, shared = 0;
+	uint64_t start = 0, end = 0, shared = 0;
 	bool fresh = worth && find_pages(address, length, &start, &end) &&
 		     end - start >= adev_adopt_smallest(adev_adopted.mode);
 
