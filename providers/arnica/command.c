@@ -20,6 +20,9 @@ int arnica_command_init(struct arnica_command_queue *queue,
 {
 	queue->bus = bus;
 	queue->next = 0;
+	queue->used = false;
+	queue->renew = NULL;
+	atomic_init(&queue->orphaned, false);
 	queue->slots = arnica_bus_map(
 		bus, arnica_bus_cqp_offset(bus),
 		ARNICA_HW_CQP_DEPTH * sizeof(struct arnica_hw_cqp_slot));
@@ -91,6 +94,14 @@ static void post(struct arnica_hw_command *slot,
 			 __ATOMIC_RELEASE);
 }
 
+static bool is_question(const struct arnica_hw_command *command)
+{
+	uint32_t opcode = arnica_from_le32(command->opcode);
+
+	return opcode == ARNICA_HW_CMD_QUERY_DEVICE ||
+	       opcode == ARNICA_HW_CMD_QUERY_PORT;
+}
+
 static int execute_locked(struct arnica_command_queue *queue,
 			  const struct arnica_hw_command *command,
 			  struct arnica_hw_completion *answer)
@@ -99,6 +110,8 @@ static int execute_locked(struct arnica_command_queue *queue,
 	struct arnica_hw_cqp_slot *slot =
 		&queue->slots[index % ARNICA_HW_CQP_DEPTH];
 
+	if (!is_question(command))
+		queue->used = true;
 	post(&slot->command, command);
 	queue->next++;
 	arnica_bus_doorbell(queue->bus, 0, ARNICA_HW_DB_CQP, 0);
@@ -110,15 +123,26 @@ static int execute_locked(struct arnica_command_queue *queue,
 	return arnica_command_errno(arnica_from_le32(slot->completion.status));
 }
 
+int arnica_command_ready(struct arnica_command_queue *queue)
+{
+	if (atomic_load_explicit(&queue->orphaned, memory_order_acquire)) {
+		int error = queue->renew ? queue->renew(queue) : EIO;
+
+		if (error)
+			return error;
+	}
+	return arnica_bus_alive(queue->bus) ? 0 : EIO;
+}
+
 int arnica_command_execute(struct arnica_command_queue *queue,
 			   const struct arnica_hw_command *command,
 			   struct arnica_hw_completion *answer)
 {
-	int error, cancel;
-
 	/* A forked child must not touch the mutex: its owner may be gone. */
-	if (!arnica_bus_alive(queue->bus))
-		return EIO;
+	int error = arnica_command_ready(queue), cancel;
+
+	if (error)
+		return error;
 	/* A thread that is cancelled finishes its command first. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_mutex_lock(&queue->mutex);

@@ -8,6 +8,7 @@
 #define ARNICA_COMMAND_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,6 +20,11 @@ struct arnica_command_queue {
 	struct arnica_bus *bus;
 	struct arnica_hw_cqp_slot *slots;
 	uint32_t next; /* free-running index of the next command */
+	bool used; /* something was made or changed, not only asked */
+	/* The function is the parent's: `renew` may give the queue another one;
+	 * zero or errno. NULL: nobody can. */
+	atomic_bool orphaned;
+	int (*renew)(struct arnica_command_queue *queue);
 };
 
 /* EIO: the bus has no control queue. */
@@ -27,10 +33,14 @@ int arnica_command_init(struct arnica_command_queue *queue,
 
 void arnica_command_fini(struct arnica_command_queue *queue);
 
+/* Is there a function that could execute a command? Zero, or the errno that
+ * the command would have: EIO, or that of `renew`. */
+int arnica_command_ready(struct arnica_command_queue *queue) ARNICA_MUST_CHECK;
+
 /*
  * Executes a command. Returns 0 and fills in the answer, or the errno that
  * belongs to the command's status; EIO when the function is gone or belongs to
- * the parent process. `answer` may be NULL.
+ * the parent process and stays so. `answer` may be NULL.
  */
 int arnica_command_execute(struct arnica_command_queue *queue,
 			   const struct arnica_hw_command *command,

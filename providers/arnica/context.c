@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Opening and closing the device; see context.h.
- *
- * A forked child inherits the memory of a context but not the function behind
- * it. It may close the context; everything else answers EIO. For the data path
- * this costs nothing, because the child exchanges the functions.
  */
 #include "context.h"
 
@@ -17,97 +13,8 @@
 #include "arnica/hw/registers.h"
 #include "calibrate.h"
 #include "device_query.h"
+#include "fork.h"
 #include "ops.h"
-
-static pthread_mutex_t contexts_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct arnica_context *contexts; /* all open ones of this process */
-
-static int dead_post_send(struct ibv_qp *qp, struct ibv_send_wr *wr,
-			  struct ibv_send_wr **bad_wr)
-{
-	(void)qp;
-	*bad_wr = wr;
-	return EIO;
-}
-
-static int dead_post_recv(struct ibv_qp *qp, struct ibv_recv_wr *wr,
-			  struct ibv_recv_wr **bad_wr)
-{
-	(void)qp;
-	*bad_wr = wr;
-	return EIO;
-}
-
-static int dead_poll(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc)
-{
-	(void)cq;
-	(void)num_entries;
-	(void)wc;
-	return -EIO;
-}
-
-static int dead_req_notify(struct ibv_cq *cq, int solicited_only)
-{
-	(void)cq;
-	(void)solicited_only;
-	return EIO;
-}
-
-static void before_fork(void)
-{
-	pthread_mutex_lock(&contexts_mutex);
-}
-
-static void after_fork_in_parent(void)
-{
-	pthread_mutex_unlock(&contexts_mutex);
-}
-
-static void after_fork_in_child(void)
-{
-	struct arnica_context *context;
-
-	for (context = contexts; context; context = context->next) {
-		struct ibv_context_ops *ops = &context->ibv->ops;
-
-		atomic_store_explicit(&context->dead, true,
-				      memory_order_relaxed);
-		ops->post_send = dead_post_send;
-		ops->post_recv = dead_post_recv;
-		ops->poll_cq = dead_poll;
-		ops->req_notify_cq = dead_req_notify;
-	}
-	pthread_mutex_unlock(&contexts_mutex);
-}
-
-static void register_fork_handlers(void)
-{
-	/* Out of memory costs the child clear errors, nothing else. */
-	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-}
-
-static void link_context(struct arnica_context *context)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, register_fork_handlers);
-	pthread_mutex_lock(&contexts_mutex);
-	context->next = contexts;
-	context->link = &contexts;
-	if (context->next)
-		context->next->link = &context->next;
-	contexts = context;
-	pthread_mutex_unlock(&contexts_mutex);
-}
-
-static void unlink_context(struct arnica_context *context)
-{
-	pthread_mutex_lock(&contexts_mutex);
-	*context->link = context->next;
-	if (context->next)
-		context->next->link = context->link;
-	pthread_mutex_unlock(&contexts_mutex);
-}
 
 void *arnica_context_map(struct arnica_context *context, uint64_t offset,
 			 uint64_t length)
@@ -169,8 +76,8 @@ static int map_bar(struct arnica_context *context)
 
 static struct arnica_context *create_context(struct ibv_context *ibv)
 {
-	struct arnica_context *context = aligned_alloc(
-		64, (sizeof(*context) + 63) & ~(size_t)63);
+	struct arnica_context *context = aligned_alloc(64,
+						       ARNICA_CONTEXT_BYTES);
 
 	if (!context)
 		return NULL;
@@ -193,11 +100,10 @@ static void destroy_context(struct arnica_context *context)
 	free(context);
 }
 
-/* Everything between the open device file and a context that works. */
-static int bring_up(struct arnica_context *context)
+int arnica_context_bring_up(struct arnica_context *context, int device_fd,
+			    int *async_fd)
 {
-	struct ibv_context *ibv = context->ibv;
-	int error = arnica_bus_attach(ibv->cmd_fd, &context->bus);
+	int error = arnica_bus_attach(device_fd, &context->bus);
 
 	if (error)
 		return error;
@@ -210,11 +116,9 @@ static int bring_up(struct arnica_context *context)
 		goto err_detach;
 	error = arnica_device_load_caps(context);
 	if (!error)
-		error = arnica_bus_async_open(ibv->cmd_fd, &ibv->async_fd);
+		error = arnica_bus_async_open(device_fd, async_fd);
 	if (error)
 		goto err_commands;
-	ibv->num_comp_vectors = (int)arnica_from_le32(
-		context->caps.num_comp_vectors);
 	return 0;
 
 err_commands:
@@ -260,11 +164,13 @@ void *arnica_context_alloc(struct ibv_device *device, int cmd_fd,
 		goto err_uninit;
 	}
 	*(struct arnica_context **)(void *)(ibv + 1) = context;
-	error = bring_up(context);
+	error = arnica_context_bring_up(context, cmd_fd, &ibv->async_fd);
 	if (error)
 		goto err_destroy;
+	ibv->num_comp_vectors = (int)arnica_from_le32(
+		context->caps.num_comp_vectors);
 	arnica_ops_install(calibration, base);
-	link_context(context);
+	arnica_fork_watch(context);
 	return base;
 
 err_destroy:
@@ -282,10 +188,11 @@ void arnica_context_free(struct ibv_context *ibv)
 	struct arnica_context *context = arnica_context_of(ibv);
 	void *base = arnica_calibrate_base(&arnica_calibration, ibv);
 
-	unlink_context(context);
+	arnica_fork_forget(context);
 	arnica_bus_detach(context->bus);
 	/* In a child the mutexes may be held by threads that it has not. */
-	if (!atomic_load_explicit(&context->dead, memory_order_relaxed))
+	if (!atomic_load_explicit(&context->commands.orphaned,
+				  memory_order_relaxed))
 		arnica_command_fini(&context->commands);
 	destroy_context(context);
 	arnica_calibration.uninit_context(base);

@@ -53,7 +53,8 @@ struct arnica_context {
 
 	struct arnica_command_queue commands;
 	struct arnica_hw_device_caps caps;
-	/* Set in a forked child: every verb but closing answers EIO. */
+	/* Set in a forked child if there are objects of the parent: every verb
+	 * but closing answers EIO. */
 	atomic_bool dead;
 	pthread_mutex_t objects;
 	struct arnica_qp *qps; /* list; guarded by `objects` */
@@ -62,6 +63,10 @@ struct arnica_context {
 	struct arnica_context *next;	/* all contexts of the process */
 	struct arnica_context **link;
 };
+
+/* As aligned_alloc() wants it. */
+#define ARNICA_CONTEXT_BYTES                                                   \
+	((sizeof(struct arnica_context) + 63) & ~(size_t)63)
 
 /* Our context behind the library's: its address follows ibv_context. */
 static inline struct arnica_context *arnica_context_of(
@@ -73,6 +78,10 @@ static inline struct arnica_context *arnica_context_of(
 void *arnica_context_alloc(struct ibv_device *device, int cmd_fd,
 			   void *private_data);
 void arnica_context_free(struct ibv_context *context);
+
+/* Everything between an open device file and a context that works. */
+int arnica_context_bring_up(struct arnica_context *context, int device_fd,
+			    int *async_fd) ARNICA_MUST_CHECK;
 
 /* Maps a part of the segment that an answer named; NULL when it lies outside.
  */

@@ -121,13 +121,15 @@ int arnica_device_query_ex(struct ibv_context *ibv,
 {
 	struct arnica_context *context = arnica_context_of(ibv);
 	struct ibv_device_attr_ex full;
+	int error;
 
 	if (input && input->comp_mask)
 		return EINVAL;
 	if (attr_bytes < sizeof(attr->orig_attr))
 		return EINVAL;
-	if (!arnica_bus_alive(context->bus))
-		return EIO;
+	error = arnica_command_ready(&context->commands);
+	if (error)
+		return error;
 	memset(&full, 0, sizeof(full));
 	fill_base(&context->caps, &full.orig_attr);
 	full.completion_timestamp_mask = UINT64_MAX;

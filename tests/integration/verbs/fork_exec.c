@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * fork and exec around an open device. In the child the contexts of the parent
- * are dead: every verb but closing fails, none crashes, and nothing that the
- * child does (closing, exiting, executing another program, opening a device of
- * its own) disturbs the parent's connections.
+ * fork and exec around an open device. In the child the contexts on which the
+ * parent made something are dead: every verb but closing fails, none crashes,
+ * and nothing that the child does (closing, exiting, executing another program,
+ * opening a device of its own) disturbs the parent's connections.
  */
+#include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -153,6 +154,68 @@ static void child_opens_its_own_device(void)
 	with_child(child_that_opens_its_own);
 }
 
+/* A context on which nothing was made has nothing of the parent's to lose. */
+static struct ibv_context *untouched;
+
+static void child_that_makes_use_of_it(void)
+{
+	struct ibv_alloc_dm_attr wish = { .length = 4096 };
+	uint64_t word = 0x1234567890abcdef, back = 0;
+	int cmd_fd = untouched->cmd_fd, async_fd = untouched->async_fd;
+	struct ibv_device_attr device;
+	struct ibv_port_attr port;
+	struct ibv_pd *pd;
+	struct ibv_dm *dm;
+	struct ibv_mr *mr;
+	struct ibv_cq *cq;
+
+	VT_EQUAL(ibv_query_device(untouched, &device), 0);
+	VT_EQUAL(ibv_query_port(untouched, 1, &port), 0);
+	dm = ibv_alloc_dm(untouched, &wish);
+	pd = ibv_alloc_pd(untouched);
+	cq = ibv_create_cq(untouched, 4, NULL, NULL, 0);
+	VT_CHECK(dm && pd && cq);
+	VT_EQUAL(ibv_memcpy_to_dm(dm, 8, &word, sizeof(word)), 0);
+	VT_EQUAL(ibv_memcpy_from_dm(&back, dm, 8, sizeof(back)), 0);
+	VT_CHECK(back == word);
+	mr = ibv_reg_dm_mr(pd, dm, 0, 4096,
+			   IBV_ACCESS_ZERO_BASED | IBV_ACCESS_LOCAL_WRITE);
+	VT_CHECK(mr);
+	VT_EQUAL(untouched->cmd_fd, cmd_fd);
+	VT_EQUAL(untouched->async_fd, async_fd);
+	VT_CHECK(!vt_readable(async_fd, 5));
+	VT_EQUAL(ibv_dereg_mr(mr), 0);
+	VT_EQUAL(ibv_destroy_cq(cq), 0);
+	VT_EQUAL(ibv_dealloc_pd(pd), 0);
+	VT_EQUAL(ibv_free_dm(dm), 0);
+	VT_EQUAL(ibv_close_device(untouched), 0);
+	child_that_uses(); /* those with objects stay dead */
+}
+
+static void child_that_finds_it_used(void)
+{
+	VT_CHECK(!ibv_alloc_pd(untouched));
+	VT_EQUAL(errno, EIO);
+	VT_EQUAL(ibv_close_device(untouched), 0);
+}
+
+static void untouched_context_works_in_parent_and_child(void)
+{
+	struct ibv_device **list = ibv_get_device_list(NULL);
+	struct ibv_pd *pd;
+
+	VT_CHECK(list && list[0]);
+	untouched = ibv_open_device(list[0]);
+	VT_CHECK(untouched);
+	with_child(child_that_makes_use_of_it);
+	pd = ibv_alloc_pd(untouched);
+	VT_CHECK(pd);
+	VT_EQUAL(ibv_dealloc_pd(pd), 0);
+	with_child(child_that_finds_it_used);
+	VT_EQUAL(ibv_close_device(untouched), 0);
+	ibv_free_device_list(list);
+}
+
 static void child_that_executes(void)
 {
 	execl("/bin/true", "true", (char *)NULL);
@@ -252,6 +315,7 @@ static const struct vt_case cases[] = {
 	VT_CASE(closing_in_the_child_disturbs_nobody),
 	VT_CASE(verbs_on_a_dead_context_fail),
 	VT_CASE(child_opens_its_own_device),
+	VT_CASE(untouched_context_works_in_parent_and_child),
 	VT_CASE(exec_in_the_child_disturbs_nobody),
 	VT_CASE(descriptors_are_closed_on_exec),
 	VT_CASE(connection_to_a_child_that_was_forked_later),

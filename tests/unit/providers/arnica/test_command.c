@@ -94,6 +94,57 @@ static void dead_function_answers_eio(void **state)
 	assert_int_equal(fixture->bus->next_command, 0);
 }
 
+static int renewals, renewal_error;
+
+static int count_renewal(struct arnica_command_queue *queue)
+{
+	renewals++;
+	if (!renewal_error)
+		atomic_store(&queue->orphaned, false);
+	return renewal_error;
+}
+
+static void orphaned_queue_is_renewed_before_its_first_command(void **state)
+{
+	struct queue_fixture *fixture = *state;
+	struct arnica_command_queue *queue = &fixture->queue;
+
+	renewals = 0;
+	atomic_store(&queue->orphaned, true);
+	assert_int_equal(arnica_command_object(queue, ARNICA_HW_CMD_DEALLOC_PD,
+					       7),
+			 EIO);
+	queue->renew = count_renewal;
+	renewal_error = ENOMEM;
+	assert_int_equal(arnica_command_object(queue, ARNICA_HW_CMD_DEALLOC_PD,
+					       7),
+			 ENOMEM);
+	assert_int_equal(queue->next, 0);
+	renewal_error = 0;
+	assert_int_equal(arnica_command_object(queue, ARNICA_HW_CMD_DEALLOC_PD,
+					       7),
+			 0);
+	assert_int_equal(arnica_command_object(queue, ARNICA_HW_CMD_DEALLOC_PD,
+					       7),
+			 0);
+	assert_int_equal(renewals, 2);
+	assert_int_equal(queue->next, 2);
+}
+
+static void questions_leave_no_trace(void **state)
+{
+	struct queue_fixture *fixture = *state;
+
+	assert_int_equal(arnica_command_object(&fixture->queue,
+					       ARNICA_HW_CMD_QUERY_DEVICE, 0),
+			 0);
+	assert_false(fixture->queue.used);
+	assert_int_equal(arnica_command_object(&fixture->queue,
+					       ARNICA_HW_CMD_DEALLOC_PD, 0),
+			 0);
+	assert_true(fixture->queue.used);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -103,6 +154,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(failure_is_passed_on,
 						open_queue, close_queue),
 		cmocka_unit_test_setup_teardown(dead_function_answers_eio,
+						open_queue, close_queue),
+		cmocka_unit_test_setup_teardown(
+			orphaned_queue_is_renewed_before_its_first_command,
+			open_queue, close_queue),
+		cmocka_unit_test_setup_teardown(questions_leave_no_trace,
 						open_queue, close_queue),
 	};
 
