@@ -186,6 +186,7 @@ enum adev_tpt_type {
 	ADEV_TPT_WINDOW_1 = 3,  /* remote only, as all windows */
 	ADEV_TPT_WINDOW_2A = 4, /* ... through one queue pair */
 	ADEV_TPT_WINDOW_2B = 5, /* ... that has the same PD still */
+	ADEV_TPT_LIST = 8,      /* its memory is in many places: tpt/list.h */
 };
 
 struct adev_tpt_entry {
@@ -195,10 +196,12 @@ struct adev_tpt_entry {
 	uint32_t access; /* enum arnica_hw_access */
 	uint64_t iova;   /* first address of the region as requests name it */
 	uint64_t length; /* bytes */
-	uint64_t address; /* first byte in the address space */
+	/* First byte in the address space; LIST: its items in the segment. */
+	uint64_t address;
 	uint32_t address_space; /* function whose process maps it */
-	uint32_t qpn;           /* WINDOW_2*: whose requests may use it */
-	uint64_t sink;          /* NULL: where writes go */
+	/* WINDOW_2*: whose requests may use it; LIST: number of its items. */
+	uint32_t qpn;
+	uint64_t sink;   /* NULL: where writes go; LIST: bytes of a row */
 	uint64_t shared; /* REGION: its adopted pages, see tpt/shared.h */
 };
 _Static_assert(sizeof(struct adev_tpt_entry) == 64, "one line");

@@ -107,6 +107,21 @@ static inline void adev_qp_announce(struct adev_qp_shared *qp, uint32_t stag)
 }
 
 /*
+ * Announces that any region may be touched: a list is used, and what is behind
+ * it may be anything. Other than the above it may come after another
+ * announcement. H2: with a fence of its own, so that of this thread, which looks
+ * at keys next, and of one that has made a key invalid and looks at `uses` next,
+ * one sees what the other did.
+ */
+static inline void adev_qp_announce_any(struct adev_qp_shared *qp)
+{
+	const uint32_t any = ADEV_USES_ANY;
+
+	adev_qp_announce_list(qp, &any, 1);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+/*
  * Gives the lock back. A full barrier (P2): what was published under the lock is
  * visible before the caller looks at `queued` and `armed`.
  */

@@ -9,9 +9,12 @@
 
 #include "adopt/raw.h"
 #include "dma/guard.h"
+#include "tpt/list.h"
 #include "tpt/shared.h"
 
 #define CHUNK_BYTES (1u << 20) /* of one call */
+#define LIST_CHUNK_BYTES (1u << 16) /* ... through lists */
+#define LIST_PLACES 1024u /* of a list, of one call */
 #define TAIL_BYTES 8u
 
 /* Copies so that whoever watches the last bytes sees the others first. */
@@ -123,6 +126,11 @@ static enum adev_dma_result transfer_vm(struct adev_transfer *transfer,
 	num_remote = adev_gather_slice(transfer->remote, transfer->done,
 				       covered, remote, ARNICA_HW_MAX_SGE,
 				       &part);
+	/* A list may have lost a range since it was checked. */
+	if (!num_local)
+		return ADEV_DMA_LOCAL_FAULT;
+	if (!num_remote)
+		return ADEV_DMA_FAULT;
 	if (write && part == left)
 		num_remote = split_tail(remote, num_remote);
 	if (write)
@@ -182,12 +190,69 @@ static enum adev_dma_result transfer_here(struct adev_transfer *transfer,
 
 	if (part > CHUNK_BYTES)
 		part = CHUNK_BYTES;
+	/* One turn must not take too long where each byte is elsewhere. */
+	if (__builtin_expect(remote->pieces[0].list ||
+				     transfer->local->pieces[0].list,
+			     0) &&
+	    part > LIST_CHUNK_BYTES)
+		part = LIST_CHUNK_BYTES;
 	if (!copy_local(write ? remote : transfer->local,
 			write ? transfer->local : remote, transfer->done, part))
 		return own_fault(transfer);
 	transfer->done += part;
 	return transfer->done == transfer->bytes ? ADEV_DMA_DONE :
 						   ADEV_DMA_MORE;
+}
+
+/* The next place of a list, in our own mapping: as a gather list in which it is
+ * where the transfer has arrived. */
+static bool mapped_place(const struct adev_transfer *transfer,
+			 struct adev_gather *here)
+{
+	const struct adev_gather *remote = transfer->remote;
+	const struct adev_piece *list = &remote->pieces[0];
+	struct adev_piece *piece = &here->pieces[0];
+	struct adev_tpt_place place;
+	char *mapped;
+
+	if (adev_tpt_list_place(transfer->view, list->stag, remote->list_pd,
+				list->iova + transfer->done,
+				transfer->bytes - transfer->done,
+				remote->list_access, &place) != ADEV_TPT_OK)
+		return false;
+	*piece = (struct adev_piece){
+		.address = place.address,
+		.bytes = place.bytes,
+		.stag = place.stag,
+	};
+	mapped = mapped_piece(transfer->view, piece);
+	here->num_pieces = 1;
+	here->bytes = piece->bytes = transfer->done + place.bytes;
+	piece->address = (uintptr_t)mapped - transfer->done;
+	return mapped != NULL;
+}
+
+/* As transfer_mapped(), for a list: as far as its places are mapped. */
+static bool transfer_mapped_list(struct adev_transfer *transfer, bool write,
+				 enum adev_dma_result *result)
+{
+	struct adev_gather here;
+	uint32_t places;
+
+	for (places = 0; places < LIST_PLACES; places++) {
+		uint64_t whole = transfer->bytes;
+
+		if (!mapped_place(transfer, &here))
+			break;
+		adev_count(&transfer->fn->counters, dma_shared);
+		transfer->bytes = here.bytes;
+		*result = transfer_here(transfer, &here, write);
+		transfer->bytes = whole;
+		if (*result != ADEV_DMA_DONE || transfer->done == whole)
+			return true;
+		*result = ADEV_DMA_MORE;
+	}
+	return places > 0;
 }
 
 /* Another process's memory that we have mapped as well. */
@@ -199,6 +264,8 @@ static bool transfer_mapped(struct adev_transfer *transfer, bool write,
 
 	if (transfer->remote->num_pieces != 1 || transfer->inbox_slot >= 0)
 		return false;
+	if (__builtin_expect(transfer->remote->pieces[0].list != 0, 0))
+		return transfer_mapped_list(transfer, write, result);
 	place = mapped_piece(transfer->view, &transfer->remote->pieces[0]);
 	if (!place)
 		return false;

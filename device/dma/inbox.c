@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/fault_point.h"
+#include "core/qp_lock.h"
 #include "domain/segment.h"
 #include "tpt/tpt.h"
 
@@ -253,25 +254,73 @@ static int move(struct adev_function *fn, uint64_t address, uint64_t offset,
 	return 0;
 }
 
+/* The same for what a key names: for a list place by place. */
+static int move_pieces(struct adev_function *fn,
+		       const struct adev_gather *memory, uint64_t offset,
+		       uint64_t bytes, bool write)
+{
+	uint64_t done = 0;
+	int error = 0;
+
+	while (done < bytes && !error) {
+		struct iovec iov[ARNICA_HW_MAX_SGE];
+		uint64_t covered;
+		uint32_t i, count = adev_gather_slice(memory, done,
+						      bytes - done, iov,
+						      ARNICA_HW_MAX_SGE,
+						      &covered);
+
+		if (!covered)
+			return EACCES;
+		for (i = 0; i < count && !error; i++) {
+			error = move(fn, (uintptr_t)iov[i].iov_base,
+				     offset + done, iov[i].iov_len, write);
+			done += iov[i].iov_len;
+		}
+	}
+	return error;
+}
+
+/* What is behind a list is nobody's whose key we could say. */
+static enum adev_tpt_verdict open_list(struct adev_function *fn, uint32_t pd,
+				       uint32_t access,
+				       struct adev_gather *memory)
+{
+	atomic_store(&fn->inbox_stag, ADEV_USES_ANY);
+	return adev_gather_list(&fn->view, pd, access, memory);
+}
+
 /* A receive is checked as what it is, an access by a local key. */
 static bool may_access(struct adev_function *fn,
 		       const struct adev_inbox_slot *slot, uint32_t length,
-		       uint64_t *address)
+		       struct adev_gather *memory)
 {
 	struct adev_tpt_user user = { .pd = slot->pd, .qpn = slot->qpn };
 	uint32_t access = slot->access, stag = slot->stag;
 	enum adev_tpt_verdict verdict;
+	uint64_t iova = slot->iova;
 
 	/* H3: said before the key is looked at; who invalidates it looks here
 	 * afterwards (tpt/window.c). */
 	atomic_store(&fn->inbox_stag, stag);
-	if (access == ARNICA_HW_ACCESS_LOCAL_WRITE)
-		verdict = adev_tpt_check(&fn->view, stag, user.pd, slot->iova,
-					 length, access, address);
-	else
-		verdict = adev_tpt_check_remote(&fn->view, stag, user,
-						slot->iova, length, access,
-						address);
+	if (access == ARNICA_HW_ACCESS_LOCAL_WRITE) {
+		struct adev_piece *piece = &memory->pieces[0];
+
+		memory->num_pieces = 1;
+		memory->bytes = length;
+		*piece = (struct adev_piece){
+			.iova = iova,
+			.bytes = length,
+			.stag = stag,
+		};
+		verdict = adev_tpt_check(&fn->view, stag, user.pd, iova, length,
+					 access, &piece->address);
+	} else {
+		verdict = adev_gather_remote(&fn->view, stag, user, iova,
+					     length, access, memory);
+	}
+	if (verdict == ADEV_TPT_IS_LIST)
+		verdict = open_list(fn, user.pd, access, memory);
 	return verdict == ADEV_TPT_OK;
 }
 
@@ -281,22 +330,23 @@ static int execute(struct adev_function *fn, int number,
 	uint32_t operation = slot->operation, length = slot->length;
 	uint64_t offset = (uint64_t)(slot_buffer(&fn->view, number) -
 				     fn->view.base);
-	uint64_t address;
+	struct adev_gather memory;
 
 	if (length > ADEV_INBOX_BYTES || !length)
 		return EINVAL;
-	if (!may_access(fn, slot, length, &address))
+	if (!may_access(fn, slot, length, &memory))
 		return EACCES;
 	switch (operation) {
 	case ADEV_INBOX_WRITE:
 	case ADEV_INBOX_READ:
-		return move(fn, address, offset, length,
-			    operation == ADEV_INBOX_WRITE);
+		return move_pieces(fn, &memory, offset, length,
+				   operation == ADEV_INBOX_WRITE);
 	case ADEV_INBOX_CAS:
 	case ADEV_INBOX_FETCH_ADD:
-		if (length != 8 || address & 7)
+		if (length != 8 || !adev_gather_word(&memory) ||
+		    memory.pieces[0].address & 7)
 			return EINVAL;
-		return adev_dma_atomic_here(address,
+		return adev_dma_atomic_here(memory.pieces[0].address,
 					    operation == ADEV_INBOX_CAS,
 					    slot->operand_swap_add,
 					    slot->operand_compare,

@@ -111,6 +111,7 @@ static enum arnica_hw_status read_inline(struct adev_qp *qp,
 	piece->bytes = bytes;
 	piece->iova = 0;
 	piece->stag = 0;
+	piece->list = 0;
 	message->bytes = bytes;
 	return ARNICA_HW_STATUS_SUCCESS;
 }

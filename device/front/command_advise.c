@@ -13,6 +13,7 @@ static enum arnica_hw_command_status status_of(enum adev_tpt_verdict verdict)
 	case ADEV_TPT_OK:
 		return ARNICA_HW_COMMAND_OK;
 	case ADEV_TPT_BAD_KEY:
+	case ADEV_TPT_IS_LIST: /* not a region */
 		return ARNICA_HW_COMMAND_NO_KEY;
 	case ADEV_TPT_BAD_PD:
 	case ADEV_TPT_BAD_QP:

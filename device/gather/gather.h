@@ -13,18 +13,25 @@
 #include <arnica/hw/wqe.h>
 
 #include "core/view.h"
+#include "tpt/tpt.h"
 
 struct adev_piece {
 	uint64_t address; /* in its address space */
 	uint64_t iova;    /* as named by the request */
 	uint64_t bytes;
 	uint32_t stag;
-	uint32_t reserved0;
+	uint32_t list; /* not zero: `stag` is a list, which is looked up at
+			  each use; `address` says nothing */
 };
 
 struct adev_gather {
 	uint32_t num_pieces;
-	uint64_t bytes; /* sum */
+	uint32_t num_lists; /* of adev_gather_segments(): how many are lists */
+	uint64_t bytes;     /* sum */
+	/* Valid with a piece that is a list: as which it is looked up. */
+	const struct adev_view *list_view;
+	uint32_t list_pd;
+	uint32_t list_access;
 	struct adev_piece pieces[ARNICA_HW_MAX_SGE];
 };
 
@@ -46,9 +53,56 @@ bool adev_gather_holds(const struct adev_view *view, uint32_t pd,
 		       const struct adev_gather *gather, uint32_t access)
 	ARNICA_MUST_CHECK;
 
+/* The same for what holds some of [offset, offset + bytes), all with keys. */
+bool adev_gather_part_holds(const struct adev_view *view, uint32_t pd,
+			    const struct adev_gather *gather, uint64_t offset,
+			    uint64_t bytes, uint32_t access) ARNICA_MUST_CHECK;
+
+/*
+ * What a remote request names, as a gather list of one piece. Returns what
+ * adev_tpt_check_remote() says; ADEV_TPT_IS_LIST: see adev_gather_list().
+ */
+static inline enum adev_tpt_verdict
+adev_gather_remote(const struct adev_view *view, uint32_t stag,
+		   struct adev_tpt_user user, uint64_t iova, uint64_t bytes,
+		   uint32_t access, struct adev_gather *gather)
+{
+	struct adev_piece *piece = &gather->pieces[0];
+
+	gather->num_pieces = 1;
+	gather->bytes = bytes;
+	piece->iova = iova;
+	piece->bytes = bytes;
+	piece->stag = stag;
+	piece->list = 0;
+	return adev_tpt_check_remote(view, stag, user, iova, bytes, access,
+				     &piece->address);
+}
+
+/*
+ * The same piece, which is a list, with everything behind it checked. Whoever
+ * holds a responder lock that announces has said before that he uses any region
+ * (adev_qp_announce_any()).
+ */
+enum adev_tpt_verdict adev_gather_list(const struct adev_view *view,
+				       uint32_t pd, uint32_t access,
+				       struct adev_gather *gather)
+	ARNICA_MUST_CHECK;
+
+/* Both, for those who need not announce anything. */
+enum adev_tpt_verdict
+adev_gather_any(const struct adev_view *view, uint32_t stag,
+		struct adev_tpt_user user, uint64_t iova, uint64_t bytes,
+		uint32_t access, struct adev_gather *gather) ARNICA_MUST_CHECK;
+
+/* The only piece is 8 bytes for an atomic operation: makes a list the one place
+ * where they are. False: they are in several. */
+bool adev_gather_word(struct adev_gather *gather) ARNICA_MUST_CHECK;
+
 /*
  * Describes bytes [offset, offset + bytes) of a gather list as iovecs; stops
- * when `max` are used. Returns their number, *covered how many bytes they hold.
+ * when `max` are used, or at a range of a list that is not valid any more.
+ * Returns their number, *covered how many bytes they hold.
  */
 uint32_t adev_gather_slice(const struct adev_gather *gather, uint64_t offset,
 			   uint64_t bytes, struct iovec *iov, uint32_t max,

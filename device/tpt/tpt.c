@@ -45,6 +45,21 @@ static enum adev_tpt_verdict check_null(const struct adev_tpt_entry *entry,
 	return ADEV_TPT_OK;
 }
 
+/* What local requests may name beside regions. */
+static enum adev_tpt_verdict check_special(const struct adev_tpt_entry *entry,
+					   uint32_t pd, uint32_t access,
+					   uint64_t *address)
+{
+	uint32_t type = entry->type;
+
+	if (type != ADEV_TPT_NULL && type != ADEV_TPT_LIST)
+		return ADEV_TPT_BAD_KEY;
+	if (entry->pd != pd)
+		return ADEV_TPT_BAD_PD;
+	return type == ADEV_TPT_NULL ? check_null(entry, access, address) :
+				       ADEV_TPT_IS_LIST;
+}
+
 enum adev_tpt_verdict adev_tpt_check(const struct adev_view *view,
 				     uint32_t stag, uint32_t pd, uint64_t iova,
 				     uint64_t length, uint32_t access,
@@ -56,13 +71,10 @@ enum adev_tpt_verdict adev_tpt_check(const struct adev_view *view,
 	if (!entry)
 		return ADEV_TPT_BAD_KEY;
 	type = entry->type;
-	if (__builtin_expect(type != ADEV_TPT_REGION, 0) &&
-	    type != ADEV_TPT_NULL)
-		return ADEV_TPT_BAD_KEY;
+	if (__builtin_expect(type != ADEV_TPT_REGION, 0))
+		return check_special(entry, pd, access, address);
 	if (entry->pd != pd)
 		return ADEV_TPT_BAD_PD;
-	if (__builtin_expect(type == ADEV_TPT_NULL, 0))
-		return check_null(entry, access, address);
 	return check_range(entry, iova, length, access, address);
 }
 
@@ -81,6 +93,9 @@ static enum adev_tpt_verdict check_user(const struct adev_tpt_entry *entry,
 		/* fall through */
 	case ADEV_TPT_WINDOW_2A:
 		return entry->qpn == user.qpn ? ADEV_TPT_OK : ADEV_TPT_BAD_QP;
+	case ADEV_TPT_LIST:
+		return entry->pd == user.pd ? ADEV_TPT_IS_LIST :
+					      ADEV_TPT_BAD_PD;
 	default:
 		return ADEV_TPT_BAD_KEY;
 	}

@@ -19,6 +19,7 @@ enum adev_tpt_verdict {
 	ADEV_TPT_BAD_QP, /* a window of another queue pair */
 	ADEV_TPT_BAD_ACCESS,
 	ADEV_TPT_BAD_BOUNDS,
+	ADEV_TPT_IS_LIST, /* go on with adev_tpt_list_check() */
 };
 
 /* The responder's queue pair, as a remote request comes through it. */
@@ -35,7 +36,8 @@ static inline uint32_t adev_tpt_index(uint32_t stag)
 /*
  * May a request of protection domain `pd` use `length` bytes at `iova` of the
  * region `stag` with all rights of `access`? On ADEV_TPT_OK *address is the
- * place in the region's address space. A length of zero is not for this
+ * place in the region's address space. ADEV_TPT_IS_LIST: no region but a list
+ * of that protection domain; nothing else was checked. A length of zero is not for this
  * function: nothing is accessed, so nothing is checked (IBTA C9-88). Windows
  * are no regions.
  */

@@ -168,6 +168,13 @@ static void free_window(struct adev_window *window)
 	unlink_binder(window);
 }
 
+static bool is_served(struct adev_function *fn, uint32_t index)
+{
+	uint32_t stag = atomic_load(&fn->inbox_stag);
+
+	return stag == ADEV_USES_ANY || adev_tpt_index(stag) == index;
+}
+
 /*
  * May somebody still be at the memory behind an entry that was made invalid?
  * Peers hold a responder lock meanwhile; what they cannot do themselves this
@@ -176,9 +183,8 @@ static void free_window(struct adev_window *window)
 static bool is_in_use(struct adev_function *fn, uint32_t index,
 		      uint32_t timeout_ms)
 {
-	if (adev_qp_lock_quiesce(fn, index, timeout_ms))
-		return true;
-	return adev_tpt_index(atomic_load(&fn->inbox_stag)) == index;
+	return adev_qp_lock_quiesce(fn, index, timeout_ms) ||
+	       is_served(fn, index);
 }
 
 /* The key is invalid; true when the accesses under it are over. */
@@ -237,8 +243,7 @@ int adev_window_destroy(struct adev_function *fn, uint32_t index,
 	*pd = window->pd;
 	if (window->draining) {
 		error = adev_qp_lock_quiesce(fn, index, timeout_ms);
-		while (!error &&
-		       adev_tpt_index(atomic_load(&fn->inbox_stag)) == index)
+		while (!error && is_served(fn, index))
 			sched_yield();
 	}
 	pthread_mutex_lock(&fn->windows->lock);

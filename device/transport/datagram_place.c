@@ -131,7 +131,8 @@ static enum adev_placed place_payload(struct adev_function *fn,
 			 (uint32_t)delivery->payload->bytes;
 	uint32_t offset, end;
 
-	if (adev_receive_eager(link, bytes, &offset, &end)) {
+	if (!into->num_lists &&
+	    adev_receive_eager(link, bytes, &offset, &end)) {
 		struct arnica_hw_cqe *cqe = adev_ring_entry(&link->ring,
 							    link->qp->rq_head);
 

@@ -160,6 +160,19 @@ static void end_transfer(struct adev_qp *qp,
 	qp->message.inbox_bytes = transfer->inbox_bytes;
 }
 
+static enum adev_verdict place_directly(struct adev_qp *qp,
+					const struct adev_gather *into)
+{
+	struct adev_transfer transfer;
+	enum adev_dma_result result;
+
+	begin_transfer(qp, into, ARNICA_HW_ACCESS_LOCAL_WRITE, &transfer);
+	transfer.user.pd = qp->link.rq_pd;
+	result = adev_dma_write(&transfer);
+	end_transfer(qp, &transfer);
+	return of_dma(result);
+}
+
 /* Payload of a SEND into the entry's segments. */
 static enum adev_verdict place_payload(struct adev_qp *qp,
 				       const struct adev_gather *into,
@@ -170,11 +183,12 @@ static enum adev_verdict place_payload(struct adev_qp *qp,
 	uint32_t bytes = (uint32_t)message->bytes, offset, end;
 	struct arnica_hw_cqe *cqe =
 		adev_ring_entry(&link->ring, link->qp->rq_head);
-	struct adev_transfer transfer;
-	enum adev_dma_result result;
 
 	if (!message->bytes)
 		return ADEV_VERDICT_ACK;
+	/* What the host is to place it must find without the table. */
+	if (__builtin_expect(into->num_lists != 0, 0))
+		return place_directly(qp, into);
 	if (message->bytes <= ARNICA_HW_CQE_INLINE_BYTES) {
 		if (!adev_gather_read(&message->gather, 0, cqe->data, bytes))
 			return ADEV_VERDICT_LOCAL_PROTECTION;
@@ -192,11 +206,7 @@ static enum adev_verdict place_payload(struct adev_qp *qp,
 		*flags = ARNICA_HW_CQE_EAGER;
 		return ADEV_VERDICT_ACK;
 	}
-	begin_transfer(qp, into, ARNICA_HW_ACCESS_LOCAL_WRITE, &transfer);
-	transfer.user.pd = link->rq_pd;
-	result = adev_dma_write(&transfer);
-	end_transfer(qp, &transfer);
-	return of_dma(result);
+	return place_directly(qp, into);
 }
 
 /* The key that a SEND with invalidate names, when its data is there; true for
@@ -258,7 +268,7 @@ static enum adev_verdict remote_piece(struct adev_qp *qp, uint32_t access,
 {
 	struct adev_link *link = &qp->link;
 	struct adev_message *message = &qp->message;
-	struct adev_piece *piece = &remote->pieces[0];
+	enum adev_tpt_verdict verdict;
 
 	remote->num_pieces = 0;
 	remote->bytes = message->bytes;
@@ -268,15 +278,17 @@ static enum adev_verdict remote_piece(struct adev_qp *qp, uint32_t access,
 	if (!message->bytes)
 		return ADEV_VERDICT_ACK;
 	adev_qp_announce(link->qp, message->rkey);
-	if (adev_tpt_check_remote(link->view, message->rkey, user_of(qp),
-				  message->remote_address, message->bytes,
-				  access, &piece->address) != ADEV_TPT_OK)
+	verdict = adev_gather_remote(link->view, message->rkey, user_of(qp),
+				     message->remote_address, message->bytes,
+				     access, remote);
+	if (__builtin_expect(verdict == ADEV_TPT_IS_LIST, 0)) {
+		adev_qp_announce_any(link->qp);
+		verdict = adev_gather_list(link->view, link->pd, access,
+					   remote);
+	}
+	if (verdict != ADEV_TPT_OK)
 		return refuse(qp, placement, ADEV_VERDICT_NAK_ACCESS,
 			      IBV_EVENT_QP_ACCESS_ERR);
-	remote->num_pieces = 1;
-	piece->iova = message->remote_address;
-	piece->bytes = message->bytes;
-	piece->stag = message->rkey;
 	return ADEV_VERDICT_ACK;
 }
 
@@ -345,6 +357,11 @@ static enum adev_verdict place_atomic(struct adev_qp *qp,
 			       placement);
 	if (verdict != ADEV_VERDICT_ACK)
 		return verdict;
+	/* Through a list: eight bytes in one place, at such an address. */
+	if (__builtin_expect(remote.pieces[0].list != 0, 0) &&
+	    !(adev_gather_word(&remote) && !(remote.pieces[0].address & 7)))
+		return refuse(qp, placement, ADEV_VERDICT_NAK_ACCESS,
+			      IBV_EVENT_QP_ACCESS_ERR);
 	begin_transfer(qp, &remote, ARNICA_HW_ACCESS_REMOTE_ATOMIC, &transfer);
 	result = adev_dma_atomic(&transfer, message->opcode == ARNICA_HW_OP_CAS,
 				 message->swap_or_add, message->compare,

@@ -79,8 +79,16 @@ enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
 					  struct adev_gather *into)
 {
 	const void *entry = link->rq + (size_t)slot_of(link) * link->rq_stride;
+	enum arnica_hw_status status;
 
 	announce(link, entry);
+	status = adev_gather_segments(link->view, link->rq_pd, entry,
+				      link->rq_max_sge,
+				      ARNICA_HW_ACCESS_LOCAL_WRITE, into);
+	if (__builtin_expect(!into->num_lists, 1))
+		return status;
+	/* What is behind the lists is looked at once more, now announced. */
+	adev_qp_announce_any(link->qp);
 	return adev_gather_segments(link->view, link->rq_pd, entry,
 				    link->rq_max_sge,
 				    ARNICA_HW_ACCESS_LOCAL_WRITE, into);

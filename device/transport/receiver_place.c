@@ -158,30 +158,6 @@ static bool length_fits(const struct adev_qp *qp,
 	return packet->payload_bytes || info & ROCE_IS_FIRST;
 }
 
-/* Are the regions of the entry's pieces in [offset, offset + bytes) still what
- * they were? */
-static bool pieces_hold(struct adev_qp *qp, const struct adev_gather *into,
-			uint64_t offset, uint64_t bytes)
-{
-	uint64_t address, begin = 0;
-	uint32_t i;
-
-	for (i = 0; i < into->num_pieces && begin < offset + bytes; i++) {
-		const struct adev_piece *piece = &into->pieces[i];
-
-		begin += piece->bytes;
-		if (begin > offset &&
-		    (adev_tpt_check(&qp->fn->view, piece->stag,
-				    adev_receiver_of(qp)->own.rq_pd,
-				    piece->iova, piece->bytes,
-				    ARNICA_HW_ACCESS_LOCAL_WRITE,
-				    &address) != ADEV_TPT_OK ||
-		     address != piece->address))
-			return false;
-	}
-	return true;
-}
-
 static bool place_send(struct adev_qp *qp, const struct roce_packet *packet,
 		       uint32_t info, struct adev_aftermath *after)
 {
@@ -207,8 +183,10 @@ static bool place_send(struct adev_qp *qp, const struct roce_packet *packet,
 		return fail_receive(qp, packet, ARNICA_HW_STATUS_LOC_LEN_ERR,
 				    ROCE_NAK_INVALID_REQUEST, after);
 	}
-	if (!pieces_hold(qp, &receiver->into, receiver->placed,
-			 packet->payload_bytes) ||
+	if (!adev_gather_part_holds(&qp->fn->view, receiver->own.rq_pd,
+				    &receiver->into, receiver->placed,
+				    packet->payload_bytes,
+				    ARNICA_HW_ACCESS_LOCAL_WRITE) ||
 	    !adev_gather_write(&receiver->into, receiver->placed,
 			       packet->payload, packet->payload_bytes))
 		return fail_receive(qp, packet, ARNICA_HW_STATUS_LOC_PROT_ERR,
@@ -233,35 +211,40 @@ static bool place_send(struct adev_qp *qp, const struct roce_packet *packet,
 
 /* What an RDMA request names, or part of it (9.7.4.1.5, 10.6.5). */
 static bool check_remote(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
-			 uint64_t bytes, uint32_t access, uint64_t *address)
+			 uint64_t bytes, uint32_t access,
+			 struct adev_gather *memory)
 {
 	if (!bytes)
 		return true;
-	return adev_tpt_check_remote(&qp->fn->view, rkey, qp->binder.user, iova,
-				     bytes, access, address) == ADEV_TPT_OK;
+	return adev_gather_any(&qp->fn->view, rkey, qp->binder.user, iova,
+			       bytes, access, memory) == ADEV_TPT_OK;
 }
 
 /* With the last bytes stored last: an application may wait for them. */
-static bool store(struct adev_qp *qp, uint64_t address,
+static bool store(struct adev_qp *qp, const struct adev_gather *to,
 		  const struct roce_packet *packet)
 {
-	struct adev_gather from, to;
+	struct adev_gather from;
 	struct adev_transfer transfer = {
 		.fn = qp->fn,
 		.view = &qp->fn->view,
 		.local = &from,
-		.remote = &to,
+		.remote = to,
 		.bytes = packet->payload_bytes,
 		.inbox_slot = -1,
 	};
+	enum adev_dma_result result;
 
-	from.num_pieces = to.num_pieces = 1;
-	from.bytes = to.bytes = packet->payload_bytes;
-	from.pieces[0].address = (uintptr_t)packet->payload;
-	from.pieces[0].bytes = packet->payload_bytes;
-	to.pieces[0].address = address;
-	to.pieces[0].bytes = packet->payload_bytes;
-	return adev_dma_write(&transfer) == ADEV_DMA_DONE;
+	from.num_pieces = 1;
+	from.bytes = packet->payload_bytes;
+	from.pieces[0] = (struct adev_piece){
+		.address = (uintptr_t)packet->payload,
+		.bytes = packet->payload_bytes,
+	};
+	do
+		result = adev_dma_write(&transfer);
+	while (result == ADEV_DMA_MORE);
+	return result == ADEV_DMA_DONE;
 }
 
 /* The first packet of a write: what it announces, before it is believed. */
@@ -270,7 +253,7 @@ static bool begin_write(struct adev_qp *qp, const struct roce_packet *packet,
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	bool only = info & ROCE_IS_LAST;
-	uint64_t address;
+	struct adev_gather memory;
 
 	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_WRITE) ||
 	    packet->dma_length > ARNICA_HW_MAX_MESSAGE ||
@@ -279,7 +262,7 @@ static bool begin_write(struct adev_qp *qp, const struct roce_packet *packet,
 		return refuse_invalid(qp, packet);
 	if (!check_remote(qp, packet->rkey, packet->address,
 			  packet->dma_length, ARNICA_HW_ACCESS_REMOTE_WRITE,
-			  &address))
+			  &memory))
 		return refuse_access(qp, packet, packet->rkey);
 	receiver->address = packet->address;
 	receiver->rkey = packet->rkey;
@@ -293,7 +276,8 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	bool last = info & ROCE_IS_LAST;
-	uint64_t end, address = 0;
+	struct adev_gather memory;
+	uint64_t end;
 
 	if (!length_fits(qp, packet, info))
 		return refuse_invalid(qp, packet);
@@ -307,9 +291,9 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 	if (!check_remote(qp, receiver->rkey,
 			  receiver->address + receiver->placed,
 			  packet->payload_bytes,
-			  ARNICA_HW_ACCESS_REMOTE_WRITE, &address))
+			  ARNICA_HW_ACCESS_REMOTE_WRITE, &memory))
 		return refuse_access(qp, packet, receiver->rkey);
-	if (packet->payload_bytes && !store(qp, address, packet))
+	if (packet->payload_bytes && !store(qp, &memory, packet))
 		return refuse_fault(qp, packet);
 	receiver->receiving = ADEV_RECEIVING_WRITE;
 	receiver->placed = end;
@@ -329,14 +313,14 @@ static bool place_read(struct adev_qp *qp, const struct roce_packet *packet)
 					qp->path_mtu_bytes);
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	struct adev_resource *resource;
-	uint64_t address;
+	struct adev_gather memory;
 
 	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_READ) ||
 	    packet->payload_bytes || packet->dma_length > ARNICA_HW_MAX_MESSAGE)
 		return refuse_invalid(qp, packet);
 	if (!check_remote(qp, packet->rkey, packet->address,
 			  packet->dma_length, ARNICA_HW_ACCESS_REMOTE_READ,
-			  &address))
+			  &memory))
 		return refuse_access(qp, packet, packet->rkey);
 	if (!adev_response_room(receiver))
 		return false; /* as good as lost */
@@ -358,6 +342,7 @@ static bool place_atomic(struct adev_qp *qp, const struct roce_packet *packet)
 	bool swap = adev_operation(packet) == ROCE_COMPARE_SWAP;
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	struct adev_resource *resource;
+	struct adev_gather memory;
 	uint64_t address;
 
 	/* 9.4.5: an address that is not a multiple of eight. */
@@ -365,8 +350,12 @@ static bool place_atomic(struct adev_qp *qp, const struct roce_packet *packet)
 	    packet->payload_bytes || packet->address & 7)
 		return refuse_invalid(qp, packet);
 	if (!check_remote(qp, packet->rkey, packet->address, 8,
-			  ARNICA_HW_ACCESS_REMOTE_ATOMIC, &address))
+			  ARNICA_HW_ACCESS_REMOTE_ATOMIC, &memory))
 		return refuse_access(qp, packet, packet->rkey);
+	/* Through a list: eight bytes in one place. */
+	if (!adev_gather_word(&memory))
+		return refuse_access(qp, packet, packet->rkey);
+	address = memory.pieces[0].address;
 	if (address & 7)
 		return refuse_invalid(qp, packet);
 	if (!adev_response_room(receiver))

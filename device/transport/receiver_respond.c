@@ -9,7 +9,6 @@
 #include <infiniband/verbs.h>
 
 #include "core/qp_lock.h"
-#include "dma/guard.h"
 #include "tpt/tpt.h"
 #include "transport/receiver_state.h"
 #include "trace.h"
@@ -68,16 +67,15 @@ static uint8_t response_opcode(const struct adev_response *response, bool last)
 static bool read_piece(struct adev_qp *qp, const struct adev_resource *resource,
 		       uint64_t offset, uint8_t *to, uint32_t bytes)
 {
-	uint64_t address;
+	struct adev_gather memory;
 
 	if (!bytes)
 		return true;
-	return adev_tpt_check_remote(&qp->fn->view, resource->rkey,
-				     qp->binder.user,
-				     resource->address + offset, bytes,
-				     ARNICA_HW_ACCESS_REMOTE_READ,
-				     &address) == ADEV_TPT_OK &&
-	       adev_guard_copy(to, (const void *)(uintptr_t)address, bytes);
+	return adev_gather_any(&qp->fn->view, resource->rkey, qp->binder.user,
+			       resource->address + offset, bytes,
+			       ARNICA_HW_ACCESS_REMOTE_READ,
+			       &memory) == ADEV_TPT_OK &&
+	       adev_gather_read(&memory, 0, to, bytes);
 }
 
 /* The region went away under a read: the NAK stands in for this response. */

@@ -27,6 +27,8 @@
 #define ARNICA_HW_MAX_RD_ATOMIC 128u    /* outstanding reads and atomics */
 #define ARNICA_HW_MAX_DM 4096u          /* ranges of device memory */
 #define ARNICA_HW_MAX_DM_BYTES (16u << 20) /* one range */
+#define ARNICA_HW_MAX_MKEY_ENTRIES 4096u /* of one indirect key */
+#define ARNICA_HW_MAX_MKEY_DEPTH 4u      /* indirect keys within each other */
 #define ARNICA_HW_COMP_VECTORS 8u
 #define ARNICA_HW_GID_TABLE_LEN 16u
 #define ARNICA_HW_QPN_MASK 0xffffffu
