@@ -53,7 +53,7 @@ struct arnica_cq {
 	uint32_t num_current;		  /* polled in this session */
 	struct arnica_completion current; /* what read_* tell of */
 
-	_Atomic uint32_t wire_polls; /* since the wire was open */
+	_Atomic uint32_t spared_polls; /* since the wire was open */
 	uint32_t channel_index; /* ARNICA_HW_NO_CHANNEL without one */
 	/* Events that the library has handed over. */
 	_Atomic uint32_t completion_events;
@@ -102,30 +102,40 @@ void arnica_cq_rescan(struct arnica_cq *cq);
 void arnica_cq_cool(struct arnica_cq *cq, struct arnica_ring *ring);
 /* Where the queues could overrun the CQ: entries that are free again. */
 void arnica_cq_count_polled(struct arnica_cq *cq, uint32_t num_polled);
-/* Of so many polls one looks at the wire, when there is nothing else to do. */
+/* Of so many polls that found nothing one looks at the wire, when there is
+ * nothing else to do. */
 #define ARNICA_CQ_WIRE_POLLS 8u
+/* Of so many that found something one goes on with the work that is left. */
+#define ARNICA_CQ_TAKING_POLLS 16u
 
-/* If work is left for whoever polls, does it. */
-static inline void arnica_cq_attend(struct arnica_cq *cq)
+/*
+ * If work is left for whoever polls, does it; true when completions may have
+ * come of it. Who has just taken some is let go with them: what is left is of
+ * no use to it yet, and what it posts next may take that along (an
+ * acknowledgement, with the answer to what it acknowledges).
+ */
+static inline bool arnica_cq_attend(struct arnica_cq *cq, bool taken)
 {
 	/* C3: pairs with the release with which peers leave work here. */
 	uint32_t attention = arnica_load32(&cq->context->header->attention,
 					   memory_order_acquire);
 
 	if (__builtin_expect(attention == ARNICA_HW_ATTENTION_NONE, 1))
-		return;
+		return false;
 	/* A look at the wire is a system call, which would be on the way of
 	 * each message within the host. A count lost among threads is no harm. */
-	if (attention == ARNICA_HW_ATTENTION_WIRE) {
-		uint32_t polls = atomic_load_explicit(&cq->wire_polls,
+	if (taken || attention == ARNICA_HW_ATTENTION_WIRE) {
+		uint32_t polls = atomic_load_explicit(&cq->spared_polls,
 						      memory_order_relaxed);
 
-		atomic_store_explicit(&cq->wire_polls, polls + 1,
+		atomic_store_explicit(&cq->spared_polls, polls + 1,
 				      memory_order_relaxed);
-		if (polls % ARNICA_CQ_WIRE_POLLS)
-			return;
+		if (polls % (taken ? ARNICA_CQ_TAKING_POLLS :
+				     ARNICA_CQ_WIRE_POLLS))
+			return false;
 	}
 	arnica_bus_poll(cq->context->bus);
+	return true;
 }
 
 /* Takes the lock, as a poller: waits until no session is open. */

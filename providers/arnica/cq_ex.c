@@ -24,27 +24,38 @@ static void show_current(struct arnica_cq *cq)
 	cq->verbs.status = cq->current.status;
 }
 
-static int start_poll(struct ibv_cq_ex *ibv_cq, struct ibv_poll_cq_attr *attr)
+/* Opens a session with the first completion, if there is one. */
+static bool begin_session(struct arnica_cq *cq)
 {
-	struct arnica_cq *cq = arnica_cq_of_ex(ibv_cq);
-	int error = 0;
+	bool taken;
 
-	if (attr->comp_mask)
-		return EINVAL;
-	if (atomic_load_explicit(&cq->context->dead, memory_order_relaxed))
-		return EIO;
-	arnica_cq_attend(cq);
 	arnica_cq_lock_to_poll(cq);
-	if (arnica_cq_take(cq, &cq->current)) {
+	taken = arnica_cq_take(cq, &cq->current);
+	if (taken) {
 		cq->in_session = true;
 		show_current(cq);
 	} else {
 		/* Without a completion there is nothing to end. */
 		end_session(cq);
-		error = ENOENT;
 	}
 	arnica_spinlock_unlock(&cq->lock);
-	return error;
+	return taken;
+}
+
+static int start_poll(struct ibv_cq_ex *ibv_cq, struct ibv_poll_cq_attr *attr)
+{
+	struct arnica_cq *cq = arnica_cq_of_ex(ibv_cq);
+	bool taken;
+
+	if (attr->comp_mask)
+		return EINVAL;
+	if (atomic_load_explicit(&cq->context->dead, memory_order_relaxed))
+		return EIO;
+	taken = begin_session(cq);
+	/* Not from within a session: another thread's poll waits for its end. */
+	if (!taken && arnica_cq_attend(cq, false))
+		taken = begin_session(cq);
+	return taken ? 0 : ENOENT;
 }
 
 static int next_poll(struct ibv_cq_ex *ibv_cq)

@@ -376,13 +376,11 @@ static inline void fill_wc(struct ibv_wc *wc,
 			(arnica_be32){ completion->immediate });
 }
 
-int arnica_cq_poll(struct ibv_cq *ibv_cq, int num_entries, struct ibv_wc *wc)
+static int take_some(struct arnica_cq *cq, int num_entries, struct ibv_wc *wc)
 {
-	struct arnica_cq *cq = arnica_cq_of(ibv_cq);
 	struct arnica_completion completion;
 	int num_taken = 0;
 
-	arnica_cq_attend(cq);
 	arnica_cq_lock_to_poll(cq);
 	find_work(cq);
 	while (num_taken < num_entries && take_next(cq, &completion)) {
@@ -391,5 +389,15 @@ int arnica_cq_poll(struct ibv_cq *ibv_cq, int num_entries, struct ibv_wc *wc)
 	}
 	arnica_cq_settle(cq, (uint32_t)num_taken);
 	arnica_spinlock_unlock(&cq->lock);
+	return num_taken;
+}
+
+int arnica_cq_poll(struct ibv_cq *ibv_cq, int num_entries, struct ibv_wc *wc)
+{
+	struct arnica_cq *cq = arnica_cq_of(ibv_cq);
+	int num_taken = take_some(cq, num_entries, wc);
+
+	if (arnica_cq_attend(cq, num_taken != 0) && !num_taken)
+		num_taken = take_some(cq, num_entries, wc);
 	return num_taken;
 }
