@@ -182,6 +182,14 @@ static void seal_all(struct adev_batch *batch)
 		seal(&batch->frames[batch->num_sealed++]);
 }
 
+void adev_batch_make_room(struct adev_batch *batch, uint32_t packets,
+			  uint32_t bytes)
+{
+	if (batch->num_frames + packets > BATCH_FRAMES ||
+	    batch->used + bytes > BATCH_BYTES)
+		adev_batch_send(batch);
+}
+
 uint8_t *adev_batch_add(struct adev_batch *batch, const struct adev_path *path,
 			const struct roce_packet *packet)
 {
@@ -190,9 +198,7 @@ uint8_t *adev_batch_add(struct adev_batch *batch, const struct adev_path *path,
 	struct adev_frame *frame;
 	uint32_t header_bytes;
 
-	if (batch->num_frames == BATCH_FRAMES ||
-	    batch->used + length > BATCH_BYTES)
-		adev_batch_send(batch);
+	adev_batch_make_room(batch, 1, length);
 	seal_all(batch);
 	frame = append(batch, path, length);
 	header_bytes = roce_emit(packet, frame->bytes);

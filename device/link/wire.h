@@ -126,6 +126,11 @@ struct adev_batch;
  * another one is sent. NULL: out of memory, or not on the wire. */
 struct adev_batch *adev_wire_batch(struct adev_function *fn);
 
+/* Packets of so many bytes in all, headers included, are to leave together:
+ * sends what is in the batch when it has no room for them. */
+void adev_batch_make_room(struct adev_batch *batch, uint32_t packets,
+			  uint32_t bytes);
+
 /*
  * Adds a packet: emits its headers and returns the place of its payload
  * (packet->payload_bytes, to be written before the next call; pad and ICRC are

@@ -16,6 +16,9 @@
  * one datagram holds that the kernel takes apart. */
 #define RUN_PACKETS 16u
 
+/* Headers and ICRC of a packet with data, in bytes: what the largest have. */
+#define PACKET_OVERHEAD 64u
+
 static bool is_write(uint32_t opcode)
 {
 	return opcode == ARNICA_HW_OP_WRITE || opcode == ARNICA_HW_OP_WRITE_IMM;
@@ -98,7 +101,7 @@ static bool add(struct adev_qp *qp, struct adev_sender *sender,
 	struct adev_batch *batch = batch_of(qp, sender);
 	uint8_t *payload;
 
-	adev_rate_sent(&sender->rate, packet->payload_bytes + 64u,
+	adev_rate_sent(&sender->rate, packet->payload_bytes + PACKET_OVERHEAD,
 		       sender->now_ns);
 	if (!batch)
 		return true;
@@ -180,14 +183,29 @@ static bool waits_for_room(struct adev_sender *sender,
 	return false;
 }
 
+/* A run that the end of the batch would cut had better begin the next one. */
+static void make_room(struct adev_qp *qp, struct adev_sender *sender)
+{
+	struct adev_batch *batch = batch_of(qp, sender);
+
+	if (batch)
+		adev_batch_make_room(batch, sender->run_left,
+				     sender->run_left *
+					     (qp->path_mtu_bytes +
+					      PACKET_OVERHEAD));
+}
+
 static bool send_data(struct adev_qp *qp, struct adev_sender *sender,
 		      const struct adev_sent *sent,
 		      const struct adev_message *message)
 {
+	bool begins = !sender->run_left;
 	struct roce_packet packet;
 
 	if (!room(sender) || waits_for_room(sender, sent))
 		return false;
+	if (begins)
+		make_room(qp, sender);
 	set_data(qp, message, sender->next, sent->first, sent->last, &packet);
 	packet.ack_request = asks(sender, sent);
 	if (!add(qp, sender, &packet, message,

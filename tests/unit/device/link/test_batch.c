@@ -245,6 +245,37 @@ static void a_full_batch_leaves_by_itself(void **state)
 	}
 }
 
+/* Runs of 16 packets of 4 KiB that made room are never cut by the end of the
+ * batch: each call of the wire has whole ones. */
+static void what_made_room_is_not_cut(void **state)
+{
+	struct adev_batch *batch = batch_of(state);
+	const struct adev_path path = wire_path("10.1.2.3", "10.1.2.4");
+	uint32_t calls = 0;
+	uint32_t i, k;
+
+	adev_batch_make_room(batch, 16, 16 * (4096 + 64));
+	assert_int_equal(sent.calls, 0);
+	for (i = 0; i < 10; i++) {
+		adev_batch_make_room(batch, 16, 16 * (4096 + 64));
+		calls = sent.calls;
+		assert_int_equal(sent.count % 16, 0);
+		for (k = 0; k < 16; k++)
+			wire_add(batch, &path, write_middle, 7, i * 16 + k,
+				 4096);
+		assert_int_equal(sent.calls, calls);
+	}
+	assert_true(calls > 1 && calls < 10);
+	/* Many small ones fill it as well. */
+	adev_batch_send(batch);
+	calls = sent.calls;
+	for (i = 0; i < 200; i++)
+		wire_add(batch, &path, write_middle, 7, 160 + i, 16);
+	assert_int_equal(sent.calls, calls);
+	adev_batch_make_room(batch, 100, 100 * 64);
+	assert_int_equal(sent.calls, calls + 1);
+}
+
 static void a_cancelled_packet_is_not_sent(void **state)
 {
 	static const uint16_t ids[] = { 0, 1, 2, 0, 1 };
@@ -370,6 +401,7 @@ int main(void)
 		batch_test(runs_are_bounded_by_the_wire_and_by_a_datagram),
 		batch_test(without_segmentation_each_has_identification_zero),
 		batch_test(a_full_batch_leaves_by_itself),
+		batch_test(what_made_room_is_not_cut),
 		batch_test(a_cancelled_packet_is_not_sent),
 		batch_test(cancelled_packets_use_nothing_up),
 		batch_test(asking_for_another_functions_batch_sends_the_first),
