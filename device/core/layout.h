@@ -228,6 +228,7 @@ enum adev_inbox_operation {
 	ADEV_INBOX_READ = 2,  /* address -> buffer */
 	ADEV_INBOX_CAS = 3,
 	ADEV_INBOX_FETCH_ADD = 4,
+	ADEV_INBOX_ATOMIC_WRITE = 5,
 };
 
 struct adev_inbox_slot {

@@ -313,7 +313,7 @@ enum adev_dma_result adev_dma_read(struct adev_transfer *t)
 	return transfer(t, false);
 }
 
-int adev_dma_atomic_here(uint64_t address, bool compare_and_swap,
+int adev_dma_atomic_here(uint64_t address, enum adev_atomic atomic,
 			 uint64_t swap_or_add, uint64_t compare,
 			 uint64_t *original)
 {
@@ -331,19 +331,25 @@ int adev_dma_atomic_here(uint64_t address, bool compare_and_swap,
 		return EFAULT;
 	}
 	adev_guard_escape = &escape;
-	if (compare_and_swap) {
+	switch (atomic) {
+	case ADEV_ATOMIC_FETCH_ADD:
+		*original = atomic_fetch_add(word, swap_or_add);
+		break;
+	case ADEV_ATOMIC_CAS:
 		*original = compare;
 		(void)atomic_compare_exchange_strong(word, original,
 						     swap_or_add);
-	} else {
-		*original = atomic_fetch_add(word, swap_or_add);
+		break;
+	case ADEV_ATOMIC_WRITE:
+		*original = atomic_exchange(word, swap_or_add);
+		break;
 	}
 	adev_guard_escape = NULL;
 	return 0;
 }
 
 enum adev_dma_result adev_dma_atomic(struct adev_transfer *transfer,
-				     bool compare_and_swap,
+				     enum adev_atomic atomic,
 				     uint64_t swap_or_add, uint64_t compare,
 				     uint64_t *original)
 {
@@ -354,12 +360,11 @@ enum adev_dma_result adev_dma_atomic(struct adev_transfer *transfer,
 		address = (uint64_t)(uintptr_t)mapped_piece(
 			transfer->view, &transfer->remote->pieces[0]);
 		if (!address || transfer->inbox_slot >= 0)
-			return adev_inbox_atomic(transfer, compare_and_swap,
-						 swap_or_add, compare,
-						 original);
+			return adev_inbox_atomic(transfer, atomic, swap_or_add,
+						 compare, original);
 	}
-	if (adev_dma_atomic_here(address, compare_and_swap, swap_or_add,
-				 compare, original))
+	if (adev_dma_atomic_here(address, atomic, swap_or_add, compare,
+				 original))
 		return ADEV_DMA_FAULT;
 	return ADEV_DMA_DONE;
 }

@@ -43,9 +43,16 @@ struct adev_transfer {
 enum adev_dma_result adev_dma_write(struct adev_transfer *transfer);
 enum adev_dma_result adev_dma_read(struct adev_transfer *transfer);
 
+/* What is done to eight bytes at once. */
+enum adev_atomic {
+	ADEV_ATOMIC_FETCH_ADD,
+	ADEV_ATOMIC_CAS,
+	ADEV_ATOMIC_WRITE, /* of `swap_or_add` */
+};
+
 /* remote: one piece of 8 bytes, aligned; *original its value before. */
 enum adev_dma_result adev_dma_atomic(struct adev_transfer *transfer,
-				     bool compare_and_swap,
+				     enum adev_atomic atomic,
 				     uint64_t swap_or_add, uint64_t compare,
 				     uint64_t *original);
 
@@ -56,7 +63,7 @@ void adev_dma_abandon(struct adev_view *view, int inbox_slot);
 enum adev_dma_method adev_dma_probe(const struct adev_view *view);
 
 /* CPU atomic on own memory; EFAULT when it is not writable. */
-int adev_dma_atomic_here(uint64_t address, bool compare_and_swap,
+int adev_dma_atomic_here(uint64_t address, enum adev_atomic atomic,
 			 uint64_t swap_or_add, uint64_t compare,
 			 uint64_t *original) ARNICA_MUST_CHECK;
 
@@ -64,7 +71,7 @@ int adev_dma_atomic_here(uint64_t address, bool compare_and_swap,
 enum adev_dma_result adev_inbox_transfer(struct adev_transfer *transfer,
 					 bool write);
 enum adev_dma_result adev_inbox_atomic(struct adev_transfer *transfer,
-				       bool compare_and_swap,
+				       enum adev_atomic atomic,
 				       uint64_t swap_or_add, uint64_t compare,
 				       uint64_t *original);
 

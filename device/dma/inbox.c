@@ -178,10 +178,15 @@ enum adev_dma_result adev_inbox_transfer(struct adev_transfer *transfer,
 }
 
 enum adev_dma_result adev_inbox_atomic(struct adev_transfer *transfer,
-				       bool compare_and_swap,
+				       enum adev_atomic atomic,
 				       uint64_t swap_or_add, uint64_t compare,
 				       uint64_t *original)
 {
+	static const uint32_t operations[] = {
+		[ADEV_ATOMIC_FETCH_ADD] = ADEV_INBOX_FETCH_ADD,
+		[ADEV_ATOMIC_CAS] = ADEV_INBOX_CAS,
+		[ADEV_ATOMIC_WRITE] = ADEV_INBOX_ATOMIC_WRITE,
+	};
 	const struct adev_piece *piece = &transfer->remote->pieces[0];
 	struct adev_inbox_slot *slot;
 	int number;
@@ -201,8 +206,7 @@ enum adev_dma_result adev_inbox_atomic(struct adev_transfer *transfer,
 	if (number < 0)
 		return ADEV_DMA_LATER;
 	slot = &transfer->view->inbox[number];
-	slot->operation = compare_and_swap ? ADEV_INBOX_CAS :
-					     ADEV_INBOX_FETCH_ADD;
+	slot->operation = operations[atomic];
 	slot->stag = piece->stag;
 	slot->iova = piece->iova;
 	slot->length = 8;
@@ -324,6 +328,17 @@ static bool may_access(struct adev_function *fn,
 	return verdict == ADEV_TPT_OK;
 }
 
+static int atomic_here(struct adev_inbox_slot *slot, struct adev_gather *memory,
+		       enum adev_atomic atomic)
+{
+	if (slot->length != 8 || !adev_gather_word(memory) ||
+	    memory->pieces[0].address & 7)
+		return EINVAL;
+	return adev_dma_atomic_here(memory->pieces[0].address, atomic,
+				    slot->operand_swap_add,
+				    slot->operand_compare, &slot->original);
+}
+
 static int execute(struct adev_function *fn, int number,
 		   struct adev_inbox_slot *slot)
 {
@@ -342,15 +357,11 @@ static int execute(struct adev_function *fn, int number,
 		return move_pieces(fn, &memory, offset, length,
 				   operation == ADEV_INBOX_WRITE);
 	case ADEV_INBOX_CAS:
+		return atomic_here(slot, &memory, ADEV_ATOMIC_CAS);
 	case ADEV_INBOX_FETCH_ADD:
-		if (length != 8 || !adev_gather_word(&memory) ||
-		    memory.pieces[0].address & 7)
-			return EINVAL;
-		return adev_dma_atomic_here(memory.pieces[0].address,
-					    operation == ADEV_INBOX_CAS,
-					    slot->operand_swap_add,
-					    slot->operand_compare,
-					    &slot->original);
+		return atomic_here(slot, &memory, ADEV_ATOMIC_FETCH_ADD);
+	case ADEV_INBOX_ATOMIC_WRITE:
+		return atomic_here(slot, &memory, ADEV_ATOMIC_WRITE);
 	default:
 		return EINVAL;
 	}

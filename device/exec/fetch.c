@@ -25,8 +25,7 @@ static bool needs_remote(uint32_t opcode)
 {
 	return opcode == ARNICA_HW_OP_WRITE ||
 	       opcode == ARNICA_HW_OP_WRITE_IMM ||
-	       opcode == ARNICA_HW_OP_READ ||
-	       arnica_hw_opcode_is_atomic(opcode);
+	       arnica_hw_opcode_responds(opcode);
 }
 
 /* Does a service have this operation? (IBTA table 37) */
@@ -195,12 +194,15 @@ enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, uint32_t index,
 	if (qp->type == ARNICA_HW_QP_UD &&
 	    !read_datagram(qp, message, descriptor))
 		return refuse(qp, operation);
-	if ((message->opcode == ARNICA_HW_OP_READ ||
-	     arnica_hw_opcode_is_atomic(message->opcode)) &&
-	    (message->flags & ARNICA_HW_WQE_INLINE ||
+	if (arnica_hw_opcode_responds(message->opcode) &&
+	    ((message->flags & ARNICA_HW_WQE_INLINE &&
+	      message->opcode != ARNICA_HW_OP_ATOMIC_WRITE) ||
 	     !arnica_from_le32(qp->attributes.max_rd_atomic)))
 		return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
 	status = read_rest(qp, descriptor, message);
+	if (!status && message->opcode == ARNICA_HW_OP_ATOMIC_WRITE &&
+	    message->bytes != 8)
+		return ARNICA_HW_STATUS_LOC_LEN_ERR;
 	/* A datagram is one packet. */
 	if (!status && qp->type == ARNICA_HW_QP_UD &&
 	    message->bytes > message->ah->way.mtu_bytes)

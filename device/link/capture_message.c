@@ -139,6 +139,8 @@ static uint8_t send_operation(const struct replay *replay, uint32_t number)
 	case ARNICA_HW_OP_WRITE_IMM:
 		return operation(replay, number, ROCE_WRITE_FIRST,
 				 ROCE_WRITE_LAST_IMM, ROCE_WRITE_ONLY_IMM);
+	case ARNICA_HW_OP_ATOMIC_WRITE:
+		return ROCE_ATOMIC_WRITE;
 	default:
 		return operation(replay, number, ROCE_SEND_FIRST,
 				 ROCE_SEND_LAST, ROCE_SEND_ONLY);
@@ -176,7 +178,8 @@ static void add_data(struct replay *replay, uint32_t number)
 		roce.immediate = message->immediate;
 	if (headers & ROCE_HAS_IETH)
 		roce.invalidate = be32toh(message->immediate);
-	if (last && message->opcode != ARNICA_HW_OP_WRITE)
+	if (last && message->opcode != ARNICA_HW_OP_WRITE &&
+	    message->opcode != ARNICA_HW_OP_ATOMIC_WRITE)
 		roce.solicited = message->flags & ARNICA_HW_WQE_SOLICITED;
 	add(replay, true, &roce, (uint64_t)number * replay->mtu);
 }
@@ -255,6 +258,19 @@ static void add_read_responses(struct replay *replay)
 	}
 }
 
+/* The answer to an atomic write. */
+static void add_written(struct replay *replay)
+{
+	struct roce_packet roce = {
+		.opcode = ROCE_READ_RESPONSE_ONLY,
+		.psn = psn_of(replay, 0),
+		.syndrome = ROCE_SYNDROME_ACK | ROCE_CREDITS_UNLIMITED,
+		.msn = replay->qp->peer_msn,
+	};
+
+	add(replay, false, &roce, 0);
+}
+
 static void add_atomic_acknowledge(struct replay *replay)
 {
 	struct roce_packet roce = {
@@ -278,6 +294,8 @@ static void add_delivered(struct replay *replay)
 		add_read_responses(replay);
 	else if (is_atomic(replay))
 		add_atomic_acknowledge(replay);
+	else if (replay->message->opcode == ARNICA_HW_OP_ATOMIC_WRITE)
+		add_written(replay);
 	else
 		add_acknowledge(replay, replay->num_packets - 1,
 				ROCE_SYNDROME_ACK | ROCE_CREDITS_UNLIMITED);

@@ -338,6 +338,29 @@ static enum adev_verdict place_read(struct adev_qp *qp,
 	return place_rdma(qp, false, placement);
 }
 
+/* The eight bytes that an atomic operation or an atomic write names. */
+static enum adev_verdict remote_word(struct adev_qp *qp, uint32_t access,
+				     struct adev_gather *remote,
+				     struct adev_placement *placement)
+{
+	enum adev_verdict verdict;
+
+	/* IBTA 9.4.5: an atomic operation on an address that is not a multiple
+	 * of eight is an invalid request. */
+	if (!qp->link.qp->max_dest_rd_atomic || qp->message.remote_address & 7)
+		return refuse(qp, placement, ADEV_VERDICT_NAK_INVALID,
+			      IBV_EVENT_QP_REQ_ERR);
+	verdict = remote_piece(qp, access, remote, placement);
+	if (verdict != ADEV_VERDICT_ACK)
+		return verdict;
+	/* Through a list: eight bytes in one place, at such an address. */
+	if (__builtin_expect(remote->pieces[0].list != 0, 0) &&
+	    !(adev_gather_word(remote) && !(remote->pieces[0].address & 7)))
+		return refuse(qp, placement, ADEV_VERDICT_NAK_ACCESS,
+			      IBV_EVENT_QP_ACCESS_ERR);
+	return ADEV_VERDICT_ACK;
+}
+
 static enum adev_verdict place_atomic(struct adev_qp *qp,
 				      struct adev_placement *placement)
 {
@@ -348,22 +371,15 @@ static enum adev_verdict place_atomic(struct adev_qp *qp,
 	enum adev_verdict verdict;
 	uint64_t original = 0;
 
-	/* IBTA 9.4.5: an atomic operation on an address that is not a multiple
-	 * of eight is an invalid request. */
-	if (!qp->link.qp->max_dest_rd_atomic || message->remote_address & 7)
-		return refuse(qp, placement, ADEV_VERDICT_NAK_INVALID,
-			      IBV_EVENT_QP_REQ_ERR);
-	verdict = remote_piece(qp, ARNICA_HW_ACCESS_REMOTE_ATOMIC, &remote,
-			       placement);
+	verdict = remote_word(qp, ARNICA_HW_ACCESS_REMOTE_ATOMIC, &remote,
+			      placement);
 	if (verdict != ADEV_VERDICT_ACK)
 		return verdict;
-	/* Through a list: eight bytes in one place, at such an address. */
-	if (__builtin_expect(remote.pieces[0].list != 0, 0) &&
-	    !(adev_gather_word(&remote) && !(remote.pieces[0].address & 7)))
-		return refuse(qp, placement, ADEV_VERDICT_NAK_ACCESS,
-			      IBV_EVENT_QP_ACCESS_ERR);
 	begin_transfer(qp, &remote, ARNICA_HW_ACCESS_REMOTE_ATOMIC, &transfer);
-	result = adev_dma_atomic(&transfer, message->opcode == ARNICA_HW_OP_CAS,
+	result = adev_dma_atomic(&transfer,
+				 message->opcode == ARNICA_HW_OP_CAS ?
+					 ADEV_ATOMIC_CAS :
+					 ADEV_ATOMIC_FETCH_ADD,
 				 message->swap_or_add, message->compare,
 				 &original);
 	end_transfer(qp, &transfer);
@@ -372,6 +388,31 @@ static enum adev_verdict place_atomic(struct adev_qp *qp,
 	    !adev_gather_write(&message->gather, 0, &original,
 			       sizeof(original)))
 		return ADEV_VERDICT_LOCAL_PROTECTION;
+	if (verdict == ADEV_VERDICT_NAK_OPERATION)
+		return refuse(qp, placement, verdict, IBV_EVENT_QP_FATAL);
+	return verdict;
+}
+
+/* An atomic write needs the right to write, and a resource like an atomic
+ * operation (IBTA A19.4). */
+static enum adev_verdict place_atomic_write(struct adev_qp *qp,
+					    struct adev_placement *placement)
+{
+	struct adev_gather remote;
+	struct adev_transfer transfer;
+	enum adev_verdict verdict;
+	uint64_t value, original;
+
+	verdict = remote_word(qp, ARNICA_HW_ACCESS_REMOTE_WRITE, &remote,
+			      placement);
+	if (verdict != ADEV_VERDICT_ACK)
+		return verdict;
+	if (!adev_gather_read(&qp->message.gather, 0, &value, sizeof(value)))
+		return ADEV_VERDICT_LOCAL_PROTECTION;
+	begin_transfer(qp, &remote, ARNICA_HW_ACCESS_REMOTE_WRITE, &transfer);
+	verdict = of_dma(adev_dma_atomic(&transfer, ADEV_ATOMIC_WRITE, value, 0,
+					 &original));
+	end_transfer(qp, &transfer);
 	if (verdict == ADEV_VERDICT_NAK_OPERATION)
 		return refuse(qp, placement, verdict, IBV_EVENT_QP_FATAL);
 	return verdict;
@@ -394,6 +435,8 @@ enum adev_verdict adev_place(struct adev_qp *qp,
 	case ARNICA_HW_OP_CAS:
 	case ARNICA_HW_OP_FETCH_ADD:
 		return place_atomic(qp, placement);
+	case ARNICA_HW_OP_ATOMIC_WRITE:
+		return place_atomic_write(qp, placement);
 	default:
 		return refuse(qp, placement, ADEV_VERDICT_NAK_INVALID,
 			      IBV_EVENT_QP_REQ_ERR);

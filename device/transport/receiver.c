@@ -97,9 +97,7 @@ static void accept_due(struct adev_qp *qp, const struct roce_packet *packet,
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	uint32_t operation = adev_operation(packet), count = 1;
-	bool answers = operation == ROCE_READ_REQUEST ||
-		       operation == ROCE_COMPARE_SWAP ||
-		       operation == ROCE_FETCH_ADD;
+	bool answers = adev_operation_responds(operation);
 
 	if (!adev_receiver_place(qp, packet, after))
 		return;
@@ -143,12 +141,10 @@ static void drop_early(struct adev_qp *qp, uint32_t psn)
 static void answer_again(struct adev_qp *qp, const struct roce_packet *packet)
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
-	uint32_t operation = adev_operation(packet);
 
 	adev_count(&qp->fn->counters, wire_duplicates);
 	arnica_trace_wire_duplicate(qp->qpn, packet->psn);
-	if (operation != ROCE_READ_REQUEST && operation != ROCE_COMPARE_SWAP &&
-	    operation != ROCE_FETCH_ADD) {
+	if (!adev_operation_responds(adev_operation(packet))) {
 		receiver->ack_due = true;
 		return;
 	}

@@ -337,36 +337,74 @@ static bool place_read(struct adev_qp *qp, const struct roce_packet *packet)
 	return true;
 }
 
+/* The eight bytes of an atomic operation or an atomic write. False: refused. */
+static bool find_word(struct adev_qp *qp, const struct roce_packet *packet,
+		      uint32_t access, uint64_t *address)
+{
+	struct adev_gather memory;
+
+	/* Through a list: eight bytes in one place. */
+	if (!check_remote(qp, packet->rkey, packet->address, 8, access,
+			  &memory) ||
+	    !adev_gather_word(&memory))
+		return refuse_access(qp, packet, packet->rkey);
+	*address = memory.pieces[0].address;
+	return *address & 7 ? refuse_invalid(qp, packet) : true;
+}
+
 static bool place_atomic(struct adev_qp *qp, const struct roce_packet *packet)
 {
 	bool swap = adev_operation(packet) == ROCE_COMPARE_SWAP;
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	struct adev_resource *resource;
-	struct adev_gather memory;
 	uint64_t address;
 
 	/* 9.4.5: an address that is not a multiple of eight. */
 	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_ATOMIC) ||
 	    packet->payload_bytes || packet->address & 7)
 		return refuse_invalid(qp, packet);
-	if (!check_remote(qp, packet->rkey, packet->address, 8,
-			  ARNICA_HW_ACCESS_REMOTE_ATOMIC, &memory))
-		return refuse_access(qp, packet, packet->rkey);
-	/* Through a list: eight bytes in one place. */
-	if (!adev_gather_word(&memory))
-		return refuse_access(qp, packet, packet->rkey);
-	address = memory.pieces[0].address;
-	if (address & 7)
-		return refuse_invalid(qp, packet);
+	if (!find_word(qp, packet, ARNICA_HW_ACCESS_REMOTE_ATOMIC, &address))
+		return false;
 	if (!adev_response_room(receiver))
 		return false; /* as good as lost */
 	resource = adev_resource_take(qp, packet->psn, 1);
 	if (!resource)
 		return refuse_invalid(qp, packet);
-	if (adev_dma_atomic_here(address, swap, packet->swap_or_add,
-				 packet->compare, &resource->original))
+	if (adev_dma_atomic_here(address,
+				 swap ? ADEV_ATOMIC_CAS : ADEV_ATOMIC_FETCH_ADD,
+				 packet->swap_or_add, packet->compare,
+				 &resource->original))
 		return refuse_fault(qp, packet);
 	resource->kind = ADEV_RESOURCE_ATOMIC;
+	resource->msn = (qp->shared->msn + 1) & 0xffffff;
+	adev_response_due(receiver);
+	return true;
+}
+
+/* Eight bytes that are stored at once, by the right to write (IBTA A19.4). */
+static bool place_atomic_write(struct adev_qp *qp,
+			       const struct roce_packet *packet)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+	struct adev_resource *resource;
+	uint64_t address, value;
+
+	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_WRITE) ||
+	    packet->payload_bytes != sizeof(value) ||
+	    packet->dma_length != sizeof(value) || packet->address & 7)
+		return refuse_invalid(qp, packet);
+	if (!find_word(qp, packet, ARNICA_HW_ACCESS_REMOTE_WRITE, &address))
+		return false;
+	if (!adev_response_room(receiver))
+		return false; /* as good as lost */
+	resource = adev_resource_take(qp, packet->psn, 1);
+	if (!resource)
+		return refuse_invalid(qp, packet);
+	memcpy(&value, packet->payload, sizeof(value));
+	if (adev_dma_atomic_here(address, ADEV_ATOMIC_WRITE, value, 0,
+				 &resource->original))
+		return refuse_fault(qp, packet);
+	resource->kind = ADEV_RESOURCE_WRITTEN;
 	resource->msn = (qp->shared->msn + 1) & 0xffffff;
 	adev_response_due(receiver);
 	return true;
@@ -417,6 +455,7 @@ bool adev_receiver_place(struct adev_qp *qp, const struct roce_packet *packet,
 	case ROCE_READ_REQUEST:
 	case ROCE_COMPARE_SWAP:
 	case ROCE_FETCH_ADD:
+	case ROCE_ATOMIC_WRITE:
 		kind = ADEV_RECEIVING_NOTHING;
 		break;
 	default:
@@ -430,5 +469,7 @@ bool adev_receiver_place(struct adev_qp *qp, const struct roce_packet *packet,
 		return place_write(qp, packet, info, after);
 	if (adev_operation(packet) == ROCE_READ_REQUEST)
 		return place_read(qp, packet);
+	if (adev_operation(packet) == ROCE_ATOMIC_WRITE)
+		return place_atomic_write(qp, packet);
 	return place_atomic(qp, packet);
 }

@@ -179,19 +179,31 @@ static bool is_due(struct adev_receiver *receiver,
 	return false;
 }
 
+static enum adev_resource_kind kind_of(const struct roce_packet *packet)
+{
+	switch (adev_operation(packet)) {
+	case ROCE_READ_REQUEST:
+		return ADEV_RESOURCE_READ;
+	case ROCE_ATOMIC_WRITE:
+		return ADEV_RESOURCE_WRITTEN;
+	default:
+		return ADEV_RESOURCE_ATOMIC;
+	}
+}
+
 bool adev_response_replay(struct adev_qp *qp, const struct roce_packet *packet)
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
-	bool read = adev_operation(packet) == ROCE_READ_REQUEST;
+	enum adev_resource_kind kind = kind_of(packet);
 	struct adev_response response = { .start = 0 };
 	const struct adev_resource *resource;
 
 	if (!find(qp, packet->psn, &response.resource))
 		return false;
 	resource = numbered(receiver, response.resource);
-	if (resource->kind !=
-		    (read ? ADEV_RESOURCE_READ : ADEV_RESOURCE_ATOMIC) ||
-	    (read && !is_part(qp, resource, packet, &response)))
+	if (resource->kind != kind ||
+	    (kind == ADEV_RESOURCE_READ &&
+	     !is_part(qp, resource, packet, &response)))
 		return false;
 	if (is_due(receiver, &response))
 		return true;

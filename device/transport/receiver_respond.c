@@ -55,6 +55,20 @@ static void send_atomic(struct adev_qp *qp, struct adev_batch *batch,
 	adev_response_done(adev_receiver_of(qp));
 }
 
+/* A read response without data (IBTA A19.4). */
+static void send_written(struct adev_qp *qp, struct adev_batch *batch,
+			 const struct adev_resource *resource)
+{
+	struct roce_packet packet =
+		packet_to_peer(qp, ROCE_RC | ROCE_READ_RESPONSE_ONLY);
+
+	packet.psn = resource->first_psn;
+	packet.syndrome = ROCE_SYNDROME_ACK | ROCE_CREDITS_UNLIMITED;
+	packet.msn = resource->msn;
+	(void)adev_batch_add(batch, &qp->remote_kept->path, &packet);
+	adev_response_done(adev_receiver_of(qp));
+}
+
 static uint8_t response_opcode(const struct adev_response *response, bool last)
 {
 	if (response->next == response->start)
@@ -131,6 +145,8 @@ static bool send_responses(struct adev_qp *qp, struct adev_batch *batch)
 			return false;
 		if (resource->kind == ADEV_RESOURCE_ATOMIC)
 			send_atomic(qp, batch, resource);
+		else if (resource->kind == ADEV_RESOURCE_WRITTEN)
+			send_written(qp, batch, resource);
 		else
 			send_piece(qp, batch, response, resource);
 	}

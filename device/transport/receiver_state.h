@@ -27,6 +27,7 @@ enum adev_resource_kind {
 	ADEV_RESOURCE_FREE,
 	ADEV_RESOURCE_READ,
 	ADEV_RESOURCE_ATOMIC,
+	ADEV_RESOURCE_WRITTEN, /* by an atomic write */
 };
 
 /*
@@ -111,6 +112,14 @@ static inline struct adev_receiver *adev_receiver_of(const struct adev_qp *qp)
 static inline uint32_t adev_operation(const struct roce_packet *packet)
 {
 	return packet->opcode & ROCE_OPERATION_MASK;
+}
+
+/* Is it answered by a response of its own, which takes a resource? */
+static inline bool adev_operation_responds(uint32_t operation)
+{
+	return operation == ROCE_READ_REQUEST ||
+	       operation == ROCE_COMPARE_SWAP ||
+	       operation == ROCE_FETCH_ADD || operation == ROCE_ATOMIC_WRITE;
 }
 
 /* receiver.c: the responder lock, or after a while false. */

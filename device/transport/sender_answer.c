@@ -146,6 +146,23 @@ static void place(struct adev_qp *qp, const struct adev_sent *sent,
 	}
 }
 
+/* The response to an atomic write, which is a read response without data
+ * (IBTA A19.4). */
+static void take_written(struct adev_qp *qp, const struct roce_packet *packet)
+{
+	struct adev_sender *sender = qp->remote->sender;
+	uint64_t before = sender->oldest, again = sender->next;
+
+	if (packet->opcode != ROCE_READ_RESPONSE_ONLY ||
+	    packet->payload_bytes || !oldest_asked(sender) ||
+	    !is_acknowledged(packet)) {
+		fail_bad(qp, packet);
+		return;
+	}
+	adev_sender_returned(qp);
+	adev_sender_progress(qp, before, again);
+}
+
 static void take_response(struct adev_qp *qp, const struct roce_packet *packet,
 			  uint64_t number)
 {
@@ -157,6 +174,10 @@ static void take_response(struct adev_qp *qp, const struct roce_packet *packet,
 	if (!advance(qp, number))
 		return;
 	sent = adev_sender_sent(sender, sender->first_message);
+	if (sent->opcode == ARNICA_HW_OP_ATOMIC_WRITE) {
+		take_written(qp, packet);
+		return;
+	}
 	asked = oldest_asked(sender);
 	if (sent->opcode != ARNICA_HW_OP_READ || !asked) {
 		fail_bad(qp, packet);

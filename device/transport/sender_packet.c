@@ -318,6 +318,30 @@ static bool send_atomic(struct adev_qp *qp, struct adev_sender *sender,
 	return true;
 }
 
+static bool send_atomic_write(struct adev_qp *qp, struct adev_sender *sender,
+			      const struct adev_sent *sent,
+			      const struct adev_message *message)
+{
+	struct roce_packet packet;
+
+	if (!room(sender) || !asked_for(qp, sender, 1))
+		return false;
+	set_common(qp, sender->next, &packet);
+	packet.opcode = ROCE_ATOMIC_WRITE;
+	packet.ack_request = true;
+	packet.address = message->remote_address;
+	packet.rkey = message->rkey;
+	packet.dma_length = (uint32_t)message->bytes;
+	packet.payload_bytes = (uint32_t)message->bytes;
+	if (!add(qp, sender, &packet, message, 0)) {
+		refuse(sender, sent, ARNICA_HW_STATUS_LOC_PROT_ERR);
+		return false;
+	}
+	went(qp, sender, 1, true);
+	sender->next_asked++;
+	return true;
+}
+
 /* The packet at `next`. False: not now. */
 static bool send_one(struct adev_qp *qp, struct adev_sender *sender,
 		     const struct adev_sent *sent)
@@ -334,6 +358,8 @@ static bool send_one(struct adev_qp *qp, struct adev_sender *sender,
 		return send_read(qp, sender, sent, message);
 	if (arnica_hw_opcode_is_atomic(sent->opcode))
 		return send_atomic(qp, sender, message);
+	if (sent->opcode == ARNICA_HW_OP_ATOMIC_WRITE)
+		return send_atomic_write(qp, sender, sent, message);
 	return send_data(qp, sender, sent, message);
 }
 

@@ -119,10 +119,10 @@ static inline struct adev_asked *adev_sender_asked(struct adev_sender *sender,
 	return &sender->asked[asked % ADEV_SENDER_READS];
 }
 
+/* An atomic write returns none, but a response like theirs. */
 static inline bool adev_sender_returns_data(uint32_t opcode)
 {
-	return opcode == ARNICA_HW_OP_READ ||
-	       arnica_hw_opcode_is_atomic(opcode);
+	return arnica_hw_opcode_responds(opcode);
 }
 
 /* sender_packet.c: sends packets from `next` as far as it may. False: the QP

@@ -195,6 +195,7 @@ static enum ibv_wc_opcode send_opcode(uint32_t opcode)
 		[ARNICA_HW_OP_FETCH_ADD] = IBV_WC_FETCH_ADD,
 		[ARNICA_HW_OP_LOCAL_INV] = IBV_WC_LOCAL_INV,
 		[ARNICA_HW_OP_BIND_MW] = IBV_WC_BIND_MW,
+		[ARNICA_HW_OP_ATOMIC_WRITE] = IBV_WC_ATOMIC_WRITE,
 	};
 
 	return opcode < ARNICA_HW_OP_COUNT ? opcodes[opcode] : IBV_WC_SEND;

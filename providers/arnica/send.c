@@ -38,7 +38,8 @@ static inline int write_inline(const struct arnica_send_queue *queue,
 
 static inline bool carries_data(int opcode)
 {
-	return opcode <= ARNICA_HW_OP_WRITE_IMM;
+	return opcode <= ARNICA_HW_OP_WRITE_IMM ||
+	       opcode == ARNICA_HW_OP_ATOMIC_WRITE;
 }
 
 static inline void write_target(const struct arnica_send_queue *queue,
@@ -55,6 +56,7 @@ static inline void write_target(const struct arnica_send_queue *queue,
 	case ARNICA_HW_OP_WRITE:
 	case ARNICA_HW_OP_WRITE_IMM:
 	case ARNICA_HW_OP_READ:
+	case ARNICA_HW_OP_ATOMIC_WRITE:
 		arnica_wqe_write_remote(entry, wr->wr.rdma.remote_addr,
 					wr->wr.rdma.rkey);
 		break;
@@ -166,6 +168,7 @@ uint32_t arnica_send_opcodes(enum ibv_qp_type type)
 	case IBV_QPT_RC:
 		opcodes |= 1u << ARNICA_HW_OP_READ | 1u << ARNICA_HW_OP_CAS |
 			   1u << ARNICA_HW_OP_FETCH_ADD |
+			   1u << ARNICA_HW_OP_ATOMIC_WRITE |
 			   1u << ARNICA_HW_OP_SEND_INV;
 		/* fall through */
 	case IBV_QPT_UC:

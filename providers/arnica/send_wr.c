@@ -20,7 +20,7 @@
 #define RC_OPS                                                                 \
 	(UC_OPS | IBV_QP_EX_WITH_SEND_WITH_INV | IBV_QP_EX_WITH_RDMA_READ |    \
 	 IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP |                                   \
-	 IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD)
+	 IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD | IBV_QP_EX_WITH_ATOMIC_WRITE)
 
 #define SEGMENT_BYTES ((uint32_t)sizeof(struct arnica_hw_data_segment))
 
@@ -215,6 +215,23 @@ static inline void set_data(struct arnica_send_queue *queue, uint32_t num_sge,
 			     num_sge * SEGMENT_BYTES + inline_bytes;
 }
 
+/* The only one that gets its data at once. An entry has room for it, whatever
+ * inline data the queue has. */
+static void wr_atomic_write(struct ibv_qp_ex *ex, uint32_t rkey,
+			    uint64_t address, const void *value)
+{
+	unsigned char *entry = begin(ex, ARNICA_HW_OP_ATOMIC_WRITE, 0);
+
+	if (entry) {
+		arnica_wqe_write_remote(entry, address, rkey);
+		memcpy(entry + ARNICA_HW_WQE_HEADER_BYTES, value,
+		       sizeof(uint64_t));
+		set_data(&arnica_qp_of_ex(ex)->send, 0, ARNICA_HW_WQE_INLINE,
+			 sizeof(uint64_t));
+	}
+	end_local(ex);
+}
+
 static void wr_set_sge(struct ibv_qp_ex *ex, uint32_t lkey, uint64_t address,
 		       uint32_t length)
 {
@@ -348,6 +365,7 @@ void arnica_send_wr_init(struct arnica_qp *qp)
 	ex->wr_rdma_read = wr_rdma_read;
 	ex->wr_atomic_cmp_swp = wr_atomic_cmp_swp;
 	ex->wr_atomic_fetch_add = wr_atomic_fetch_add;
+	ex->wr_atomic_write = wr_atomic_write;
 	ex->wr_send_inv = wr_send_inv;
 	ex->wr_local_inv = wr_local_inv;
 	ex->wr_bind_mw = wr_bind_mw;

@@ -140,6 +140,8 @@ static inline int arnica_wqe_opcode(enum ibv_wr_opcode opcode)
 		return ARNICA_HW_OP_LOCAL_INV;
 	case IBV_WR_BIND_MW:
 		return ARNICA_HW_OP_BIND_MW;
+	case IBV_WR_ATOMIC_WRITE:
+		return ARNICA_HW_OP_ATOMIC_WRITE;
 	default:
 		return -1;
 	}

@@ -37,13 +37,13 @@ OTHERS = {12: "READ_REQUEST", 13: "READ_RESPONSE_FIRST",
           14: "READ_RESPONSE_MIDDLE", 15: "READ_RESPONSE_LAST",
           16: "READ_RESPONSE_ONLY", 17: "ACKNOWLEDGE",
           18: "ATOMIC_ACKNOWLEDGE", 19: "COMPARE_SWAP", 20: "FETCH_ADD",
-          22: "SEND_LAST_INV", 23: "SEND_ONLY_INV"}
+          22: "SEND_LAST_INV", 23: "SEND_ONLY_INV", 29: "ATOMIC_WRITE"}
 NAMES = {**SENDS, **WRITES, **OTHERS}
 ANSWERS = range(13, 19)
 
 # Bytes after the BTH, by operation; what is not here has none.
 EXTENSIONS = {3: 4, 5: 4, 6: 16, 9: 4, 10: 16, 11: 20, 12: 16, 13: 4, 15: 4,
-              16: 4, 17: 4, 18: 12, 19: 28, 20: 28, 22: 4, 23: 4}
+              16: 4, 17: 4, 18: 12, 19: 28, 20: 28, 22: 4, 23: 4, 29: 16}
 NO_PAYLOAD = {12, 17, 18, 19, 20}
 
 

@@ -39,6 +39,7 @@ static const uint32_t operations[NUM_OPERATIONS] = {
 	[ROCE_FETCH_ADD] = REQUEST | ONLY | ROCE_HAS_ATOMIC,
 	[ROCE_SEND_LAST_INV] = REQUEST | DATA | LAST | ROCE_HAS_IETH,
 	[ROCE_SEND_ONLY_INV] = REQUEST | DATA | ONLY | ROCE_HAS_IETH,
+	[ROCE_ATOMIC_WRITE] = REQUEST | DATA | ONLY | ROCE_HAS_RETH,
 };
 
 /* UC: sends and writes without invalidation. */

@@ -45,6 +45,7 @@ enum roce_operation {
 	ROCE_FETCH_ADD = 0x14,
 	ROCE_SEND_LAST_INV = 0x16,
 	ROCE_SEND_ONLY_INV = 0x17,
+	ROCE_ATOMIC_WRITE = 0x1d, /* annex A19; its answer: READ_RESPONSE_ONLY */
 };
 
 /* Congestion notification: 16 reserved bytes follow (IBTA A17.9.3). */

@@ -13,7 +13,8 @@
  *  |          | datagram | CAS, FETCH_ADD)  | bytes, or inline_bytes bytes |
  *  +----------+----------+------------------+------------------------------+
  *
- * BIND_MW has a bind segment behind its control segment, LOCAL_INV nothing.
+ * ATOMIC_WRITE has 8 bytes of data, which are stored in one go. BIND_MW has a
+ * bind segment behind its control segment, LOCAL_INV nothing.
  *
  * A receive queue (or shared receive queue) is an array of entries that hold
  * data segments only; an entry with fewer segments than its stride has room
@@ -40,6 +41,7 @@ enum arnica_hw_opcode {
 	ARNICA_HW_OP_FETCH_ADD = 0x08,
 	ARNICA_HW_OP_LOCAL_INV = 0x09,
 	ARNICA_HW_OP_BIND_MW = 0x0a,
+	ARNICA_HW_OP_ATOMIC_WRITE = 0x0d,
 	ARNICA_HW_OP_COUNT
 };
 
@@ -56,7 +58,7 @@ enum arnica_hw_opcode {
 
 enum arnica_hw_wqe_flags {
 	ARNICA_HW_WQE_SIGNALED = 0x01,  /* report success with a CQE */
-	ARNICA_HW_WQE_FENCE = 0x02,     /* wait for earlier reads and atomics */
+	ARNICA_HW_WQE_FENCE = 0x02,     /* wait for earlier ones that respond */
 	ARNICA_HW_WQE_SOLICITED = 0x04, /* solicited event at the peer */
 	ARNICA_HW_WQE_INLINE = 0x08,    /* data follows in place of segments */
 };
@@ -129,6 +131,15 @@ ARNICA_FORMAT_SIZE(struct arnica_hw_data_segment, 16);
 static inline bool arnica_hw_opcode_is_atomic(uint32_t opcode)
 {
 	return opcode == ARNICA_HW_OP_CAS || opcode == ARNICA_HW_OP_FETCH_ADD;
+}
+
+/* Its answer is a response of its own, not an acknowledgement that may stand for
+ * several: counted by max_rd_atomic, and waited for by a fence. */
+static inline bool arnica_hw_opcode_responds(uint32_t opcode)
+{
+	return opcode == ARNICA_HW_OP_READ ||
+	       opcode == ARNICA_HW_OP_ATOMIC_WRITE ||
+	       arnica_hw_opcode_is_atomic(opcode);
 }
 
 /* Done by the adapter alone: nothing is sent, and there is no data. */

@@ -400,7 +400,7 @@ static void memory_gone_here_is_a_local_fault_with_a_copy(void **state)
 }
 
 static enum adev_dma_result atomic_at(struct pair *pair, size_t offset,
-				      bool swap, uint64_t value,
+				      enum adev_atomic atomic, uint64_t value,
 				      uint64_t compare, uint64_t *original)
 {
 	struct adev_gather remote;
@@ -417,7 +417,7 @@ static enum adev_dma_result atomic_at(struct pair *pair, size_t offset,
 	uint64_t until = 0;
 
 	list(&remote, pair->shared + offset, pair->peer.stag, 8, 8);
-	while ((result = adev_dma_atomic(&transfer, swap, value, compare,
+	while ((result = adev_dma_atomic(&transfer, atomic, value, compare,
 					 original)) == ADEV_DMA_LATER)
 		(void)two_patience(&until);
 	assert_int_equal(transfer.inbox_slot, -1);
@@ -430,15 +430,15 @@ static void atomics_are_done_by_the_peer_itself(void **state)
 	uint64_t *word = (uint64_t *)(void *)(pair->shared + 64), original;
 
 	*word = 5;
-	assert_int_equal(atomic_at(pair, 64, false, 3, 0, &original),
+	assert_int_equal(atomic_at(pair, 64, ADEV_ATOMIC_FETCH_ADD, 3, 0, &original),
 			 ADEV_DMA_DONE);
 	assert_int_equal(original, 5);
 	assert_int_equal(*word, 8);
-	assert_int_equal(atomic_at(pair, 64, true, 100, 7, &original),
+	assert_int_equal(atomic_at(pair, 64, ADEV_ATOMIC_CAS, 100, 7, &original),
 			 ADEV_DMA_DONE);
 	assert_int_equal(original, 8);
 	assert_int_equal(*word, 8);
-	assert_int_equal(atomic_at(pair, 64, true, 100, 8, &original),
+	assert_int_equal(atomic_at(pair, 64, ADEV_ATOMIC_CAS, 100, 8, &original),
 			 ADEV_DMA_DONE);
 	assert_int_equal(original, 8);
 	assert_int_equal(*word, 100);
@@ -450,7 +450,7 @@ static void an_atomic_on_memory_that_is_gone_is_a_fault(void **state)
 	uint64_t original;
 
 	unmap_at_peer(pair, 20);
-	assert_int_equal(atomic_at(pair, 20 * 4096, false, 1, 0, &original),
+	assert_int_equal(atomic_at(pair, 20 * 4096, ADEV_ATOMIC_FETCH_ADD, 1, 0, &original),
 			 ADEV_DMA_FAULT);
 }
 
@@ -482,7 +482,8 @@ static void memory_of_a_segment_is_reached_through_our_mapping(void **state)
 	assert_int_equal(run(pair, &local, &remote, false), ADEV_DMA_DONE);
 	assert_memory_equal(here, pair->memory, 300);
 	remote.bytes = remote.pieces[0].bytes = 8;
-	assert_int_equal(adev_dma_atomic(&transfer, false, 1, 0, &original),
+	assert_int_equal(adev_dma_atomic(&transfer, ADEV_ATOMIC_FETCH_ADD, 1, 0,
+					 &original),
 			 ADEV_DMA_DONE);
 	assert_true(original == 0x0707070707070707u);
 	assert_int_equal(here[0], 8);

@@ -164,6 +164,31 @@ static void atomics_take_operands_and_eight_bytes(void **state)
 	}
 }
 
+static void an_atomic_write_takes_eight_bytes_of_any_kind(void **state)
+{
+	static const uint32_t lengths[] = { 0, 1, 7, 9, 16 };
+	unsigned int i;
+
+	(void)state;
+	memset(&wqe.remote, 0, sizeof(wqe.remote));
+	control(ARNICA_HW_OP_ATOMIC_WRITE, 0, 1);
+	segment(0, 64, 8, STAG);
+	assert_ok(fetch());
+	assert_int_equal(qp->message.bytes, 8);
+	control(ARNICA_HW_OP_ATOMIC_WRITE, ARNICA_HW_WQE_INLINE, 0);
+	wqe.control.inline_bytes = arnica_to_le32(8);
+	assert_ok(fetch());
+	assert_int_equal(qp->message.bytes, 8);
+	wqe.control.inline_bytes = arnica_to_le32(4);
+	assert_int_equal(fetch(), ARNICA_HW_STATUS_LOC_LEN_ERR);
+	wqe.control.inline_bytes = arnica_to_le32(0);
+	control(ARNICA_HW_OP_ATOMIC_WRITE, 0, 1);
+	for (i = 0; i < 5; i++) {
+		segment(0, 64, lengths[i], STAG);
+		assert_int_equal(fetch(), ARNICA_HW_STATUS_LOC_LEN_ERR);
+	}
+}
+
 static void an_atomic_of_another_length_is_refused(void **state)
 {
 	static const uint32_t lengths[] = { 0, 1, 4, 7, 9, 16 };
@@ -380,8 +405,9 @@ static void a_message_that_is_too_long_is_refused(void **state)
 /* Rows: RC, UC, UD. */
 static void each_service_has_its_operations(void **state)
 {
-	static const char *const legal[] = { "nyyyyyyyyyy", "nyynyynnnyy",
-					     "nyynnnnnnnn" };
+	static const char *const legal[] = { "nyyyyyyyyyynny",
+					     "nyynyynnnyynnn",
+					     "nyynnnnnnnnnnn" };
 	uint32_t type, opcode;
 
 	(void)state;
@@ -470,6 +496,7 @@ int main(void)
 		fetch_test(inline_data_that_does_not_fit_is_refused),
 		fetch_test(reads_and_atomics_have_no_inline_data),
 		fetch_test(reads_and_atomics_need_resources_of_the_queue_pair),
+		fetch_test(an_atomic_write_takes_eight_bytes_of_any_kind),
 		fetch_test(unknown_opcodes_are_refused_and_counted),
 		fetch_test(a_bind_has_a_segment_of_its_own),
 		fetch_test(an_entry_of_another_index_is_refused),

@@ -47,6 +47,7 @@ static const struct row {
 	{ 0x14, 40, REQUEST | FIRST | LAST | ROCE_HAS_ATOMIC },
 	{ 0x16, 16, REQUEST | LAST | IETH | PAYLOAD },
 	{ 0x17, 16, REQUEST | FIRST | LAST | IETH | PAYLOAD },
+	{ 0x1d, 28, REQUEST | FIRST | LAST | RETH | PAYLOAD },
 
 	{ 0x20, 12, REQUEST | FIRST | PAYLOAD },
 	{ 0x21, 12, REQUEST | PAYLOAD },
@@ -89,6 +90,7 @@ static const struct row {
 	{ 0xb4, 44, REQUEST | FIRST | LAST | XRC | ROCE_HAS_ATOMIC },
 	{ 0xb6, 20, REQUEST | LAST | XRC | IETH | PAYLOAD },
 	{ 0xb7, 20, REQUEST | FIRST | LAST | XRC | IETH | PAYLOAD },
+	{ 0xbd, 32, REQUEST | FIRST | LAST | XRC | RETH | PAYLOAD },
 };
 
 static const struct row *row_of(uint32_t opcode)
