@@ -29,6 +29,7 @@
 #include "link/capture.h"
 #include "link/fault.h"
 #include "link/wire.h"
+#include "transport/datagram.h"
 #include "transport/remote.h"
 
 /* Serialises attaching and detaching; lock role `attach`. */
@@ -356,8 +357,10 @@ static void forget(struct adev_function *fn)
 
 		if (qp && qp->link.view)
 			adev_adapter_detach(qp->link.view);
-		if (qp)
+		if (qp) {
+			adev_datagram_destroy(qp);
 			adev_remote_destroy(qp);
+		}
 		free(qp);
 	}
 	fini_tables(fn);

@@ -75,6 +75,8 @@
 	X(fault_corrupted, "packets damaged on purpose")                       \
 	X(fault_delayed, "packets delayed on purpose")                         \
 	X(wire_no_qp, "packets for no queue pair of this function")            \
+	X(wire_no_group, "packets of multicast that nobody is attached for")      \
+	X(wire_not_joined, "multicast groups that no interface could join")      \
 	X(wire_type, "packets of another transport than their queue pair's")   \
 	X(wire_pkey, "packets of another partition")                           \
 	X(wire_source, "packets from elsewhere than the queue pair's peer")    \

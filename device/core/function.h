@@ -83,6 +83,7 @@ struct adev_function {
 	struct adev_srq_owner *srqs; /* by handle */
 	uint32_t num_srqs, next_srq;
 	struct adev_free_list free_srqs;
+	uint32_t num_attached, num_groups; /* transport/multicast.h */
 	struct adev_dm *dms; /* ranges of device memory, by handle */
 	uint32_t dm_room, next_dm;
 

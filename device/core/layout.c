@@ -39,6 +39,9 @@ static void place_tables(struct adev_layout *layout)
 				     sizeof(struct adev_srq_shared));
 	layout->tpt_offset = place(&next, (uint64_t)layout->max_mr *
 						  sizeof(struct adev_tpt_entry));
+	layout->mcast_offset =
+		place(&next, (uint64_t)layout->max_attach *
+				     sizeof(struct adev_attachment));
 	layout->inbox_offset = place(&next, ADEV_INBOX_TOTAL_BYTES);
 	layout->heap_offset = next;
 }
@@ -51,7 +54,7 @@ void adev_layout_compute(uint64_t size_bytes, struct adev_layout *layout)
 	layout->max_mr = ARNICA_HW_MAX_MR;
 	layout->max_pd = ARNICA_HW_MAX_PD;
 	layout->max_srq = ARNICA_HW_MAX_SRQ;
-	layout->reserved0 = 0;
+	layout->max_attach = ARNICA_HW_MAX_MCAST_ATTACH;
 	place_tables(layout);
 	/* Tables take at most a quarter of a small segment. */
 	while (layout->heap_offset > size_bytes / 4 && layout->max_qp > 256) {
@@ -59,6 +62,7 @@ void adev_layout_compute(uint64_t size_bytes, struct adev_layout *layout)
 		layout->max_cq /= 2;
 		layout->max_mr /= 2;
 		layout->max_srq /= 2;
+		layout->max_attach /= 2;
 		place_tables(layout);
 	}
 }

@@ -29,7 +29,7 @@ struct adev_layout {
 	uint32_t max_mr;
 	uint32_t max_pd;
 	uint32_t max_srq;
-	uint32_t reserved0;
+	uint32_t max_attach; /* to multicast groups */
 	uint64_t shared_offset;
 	uint64_t cqp_offset;
 	uint64_t records_offset; /* struct arnica_hw_queue_record[2 * max_qp] */
@@ -37,6 +37,7 @@ struct adev_layout {
 	uint64_t cq_offset;      /* struct adev_cq_shared[max_cq] */
 	uint64_t srq_offset;     /* struct adev_srq_shared[max_srq] */
 	uint64_t tpt_offset;     /* struct adev_tpt_entry[max_mr] */
+	uint64_t mcast_offset;   /* struct adev_attachment[max_attach] */
 	uint64_t inbox_offset;   /* struct adev_inbox_slot[ADEV_INBOX_SLOTS] */
 	uint64_t heap_offset;    /* rings; to the end of the segment */
 	uint64_t size_bytes;
@@ -72,6 +73,7 @@ struct adev_shared {
 	_Atomic uint64_t qp_events[ARNICA_HW_MAX_QP / 64];
 	_Atomic uint32_t srq_attention; /* some SRQ fell below its limit */
 	_Atomic uint64_t srq_events[ARNICA_HW_MAX_SRQ / 64];
+	_Atomic uint32_t attach_end; /* one past the last one that was used */
 };
 
 /* What a QP needs of its owner's process; bits of adev_qp_shared.needs. */
@@ -163,6 +165,19 @@ _Static_assert(sizeof(struct adev_srq_shared) == 13 * ARNICA_HW_LINE_BYTES,
 	       "13 lines");
 
 #define ADEV_SRQ_FIRED 0x80000000u
+
+/*
+ * A queue pair that is attached to a multicast group. Written by the owner;
+ * senders of other processes and whoever drains the wire read it, and look at
+ * `sequence` before and after (M1 in transport/multicast.c).
+ */
+struct adev_attachment {
+	_Atomic uint32_t sequence; /* odd while the owner writes */
+	_Atomic uint32_t qpn;      /* zero: free */
+	_Atomic uint64_t gid[2];   /* of the group, as its bytes lie */
+	uint64_t reserved0;
+};
+_Static_assert(sizeof(struct adev_attachment) == 32, "two in a line");
 
 struct adev_cq_shared {
 	struct arnica_hw_cq_record record;

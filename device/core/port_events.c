@@ -6,6 +6,8 @@
 #include "comp/channel.h"
 #include "core/adapter.h"
 #include "domain/port.h"
+#include "link/wire.h"
+#include "transport/remote.h"
 #include "trace.h"
 
 #define PORT 1u
@@ -16,6 +18,20 @@ static void raise_everywhere(uint32_t type)
 
 	for (fn = adev_adapter_first(); fn; fn = adev_adapter_next(fn))
 		adev_async_raise(fn, type, PORT);
+}
+
+/* Interfaces that are new are to join the groups, too. */
+static void rejoin_everywhere(void)
+{
+	struct adev_function *fn;
+
+	for (fn = adev_adapter_first(); fn; fn = adev_adapter_next(fn)) {
+		pthread_mutex_lock(&fn->command_lock);
+		if (fn->num_groups && adev_remote_has_neighbours() &&
+		    !adev_wire_open(fn))
+			adev_wire_rejoin(fn);
+		pthread_mutex_unlock(&fn->command_lock);
+	}
 }
 
 void adev_port_events_follow(void)
@@ -35,5 +51,7 @@ void adev_port_events_follow(void)
 						  adev_port_version());
 			raise_everywhere(types[news.events[i]]);
 		}
+		if (news.count)
+			rejoin_everywhere();
 	} while (news.count == ADEV_PORT_NEWS_MAX);
 }

@@ -19,6 +19,7 @@ void adev_view_init(struct adev_view *view, void *base, uint64_t size,
 	view->cqs = (void *)(bytes + layout->cq_offset);
 	view->srqs = (void *)(bytes + layout->srq_offset);
 	view->tpt = (void *)(bytes + layout->tpt_offset);
+	view->attachments = (void *)(bytes + layout->mcast_offset);
 	view->inbox = (void *)(bytes + layout->inbox_offset);
 	view->inbox_buffers =
 		bytes + layout->inbox_offset +

@@ -35,6 +35,7 @@ struct adev_view {
 	struct adev_cq_shared *cqs;
 	struct adev_srq_shared *srqs;
 	struct adev_tpt_entry *tpt;
+	struct adev_attachment *attachments;
 	struct adev_inbox_slot *inbox;
 	char *inbox_buffers;
 	struct adev_layout layout; /* checked copy */

@@ -48,10 +48,13 @@ static bool take(struct adev_directory *directory, uint32_t block,
 		at, &found, word, memory_order_acq_rel, memory_order_relaxed);
 }
 
-/* Block 0 holds QP 0 and QP 1, which belong to the port. */
+/* Block 0 holds QP 0 and QP 1, which belong to the port; the last one the
+ * number that means a multicast group (IBTA 10.5). */
+#define USABLE_BLOCKS (ADEV_BLOCKS - 2)
+
 static uint32_t pick(uint64_t number)
 {
-	return 1 + (uint32_t)(number % (ADEV_BLOCKS - 1));
+	return 1 + (uint32_t)(number % USABLE_BLOCKS);
 }
 
 int adev_directory_lease(struct adev_directory *directory, uint32_t function,
@@ -77,7 +80,7 @@ int adev_directory_lease(struct adev_directory *directory, uint32_t function,
 		if (take(directory, *block, word))
 			return 0;
 	}
-	for (i = 0; i < ADEV_BLOCKS - 1; i++) {
+	for (i = 0; i < USABLE_BLOCKS; i++) {
 		*block = pick(start % ADEV_BLOCKS + i);
 		if (take(directory, *block, word))
 			return 0;

@@ -26,4 +26,17 @@ static inline bool adev_gid_is_loopback(const uint8_t gid[16])
 	       (adev_gid_is_ipv4(gid) && gid[12] == 127);
 }
 
+/* A group: ff00::/8, or 224.0.0.0/4 (IBTA annex A17.9.4). */
+static inline bool adev_gid_is_multicast(const uint8_t gid[16])
+{
+	return gid[0] == 0xff ||
+	       (adev_gid_is_ipv4(gid) && gid[12] >> 4 == 0xe);
+}
+
+/* A group that packets never leave the host for: ff01::/16 (RFC 4291, 2.7). */
+static inline bool adev_gid_is_host_only(const uint8_t gid[16])
+{
+	return gid[0] == 0xff && (gid[1] & 0xf) <= 1;
+}
+
 #endif

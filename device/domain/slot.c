@@ -8,6 +8,7 @@
 
 #include "domain/block.h"
 #include "domain/life.h"
+#include "domain/multicast.h"
 #include "domain/proc.h"
 
 /* A status that keeps changing under a reader is somebody's mischief. */
@@ -200,6 +201,8 @@ static int describe(struct adev_slot *slot, int segment_fd, int wake_fd,
 	atomic_store_explicit(&slot->start_time, ticks, order);
 	atomic_store_explicit(&slot->pid_namespace, adev_proc_namespace("pid"),
 			      order);
+	atomic_store_explicit(&slot->net_namespace, adev_proc_namespace("net"),
+			      order);
 	atomic_store_explicit(&slot->generation, generation, order);
 	return 0;
 }
@@ -302,6 +305,8 @@ int adev_directory_enter(struct adev_directory *directory, int segment_fd,
 		adev_life_drop(directory->shadow, *function);
 		return error;
 	}
+	/* Of an owner that died. */
+	adev_directory_attached(directory, *function, false);
 	atomic_store_explicit(&slot->status,
 			      adev_status_encode(generation, (uint32_t)gettid(),
 						 ADEV_SLOT_RUNNING),
@@ -326,5 +331,6 @@ void adev_directory_leave(struct adev_directory *directory, uint32_t function)
 	    status_tid(status) == (uint32_t)gettid())
 		change_status(slot, status, ADEV_SLOT_CLOSED);
 	adev_block_return_all(directory, function, generation);
+	adev_directory_attached(directory, function, false);
 	adev_life_drop(directory->shadow, function);
 }

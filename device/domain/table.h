@@ -41,7 +41,11 @@ struct adev_table_header {
 	_Atomic uint64_t wire_secret; /* known to members; zero: not made yet */
 	_Atomic uint32_t wire_epoch;  /* changes when places are asked for */
 	_Atomic uint32_t wire_unsure; /* places may not be as members say */
-	uint8_t reserved0[4096 - 56];
+	/* Multicast: functions with attached queue pairs, a bit for each, and a
+	 * number that changes with every attachment; see domain/multicast.h. */
+	_Atomic uint32_t mcast_epoch;
+	_Atomic uint64_t mcast_members[ADEV_FUNCTIONS / 64];
+	uint8_t reserved0[4096 - 64 - ADEV_FUNCTIONS / 8];
 };
 ARNICA_FORMAT_SIZE(struct adev_table_header, 4096);
 
@@ -92,7 +96,9 @@ struct adev_slot {
 	/* With the status again. */
 	_Atomic uint64_t beacon_inode; /* zero: none */
 	_Atomic uint32_t beacon_fd;
-	uint8_t reserved0[36];
+	uint32_t reserved0;
+	_Atomic uint64_t net_namespace; /* inode: its GIDs are of this one */
+	uint8_t reserved1[24];
 };
 ARNICA_FORMAT_SIZE(struct adev_slot, 128);
 

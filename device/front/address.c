@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "domain/gid.h"
 #include "domain/port.h"
 #include "domain/port_interface.h"
 #include "front/command.h"
@@ -55,6 +56,12 @@ adev_address_resolve(uint32_t port,
 	if (error)
 		return adev_command_status(error);
 	way->here = adev_remote_is_here(attributes);
-	way->mtu_bytes = mtu_bytes(attributes, way->here);
+	way->group = adev_gid_is_multicast(attributes->dgid);
+	way->wire = !way->here;
+	if (way->group) {
+		way->here = !adev_remote_is_forced();
+		way->wire = adev_remote_multicasts(&way->path);
+	}
+	way->mtu_bytes = mtu_bytes(attributes, !way->wire);
 	return ARNICA_HW_COMMAND_OK;
 }

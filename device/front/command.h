@@ -27,6 +27,8 @@ ADEV_COMMAND_HANDLER(alloc_pd); /* command_pd.c */
 ADEV_COMMAND_HANDLER(dealloc_pd);
 ADEV_COMMAND_HANDLER(create_ah);
 ADEV_COMMAND_HANDLER(destroy_ah);
+ADEV_COMMAND_HANDLER(attach_mcast); /* command_mcast.c */
+ADEV_COMMAND_HANDLER(detach_mcast);
 ADEV_COMMAND_HANDLER(reg_mr); /* command_mr.c */
 ADEV_COMMAND_HANDLER(rereg_mr);
 ADEV_COMMAND_HANDLER(dereg_mr);

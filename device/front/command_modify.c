@@ -307,8 +307,15 @@ static enum arnica_hw_command_status find_way(
 {
 	if (arnica_from_le32(attributes->sl) >= ADEV_CLASSES)
 		return ARNICA_HW_COMMAND_INVALID;
-	if (arnica_from_le32(attributes->is_global))
-		return adev_address_resolve(1, attributes, way);
+	if (arnica_from_le32(attributes->is_global)) {
+		enum arnica_hw_command_status status =
+			adev_address_resolve(1, attributes, way);
+
+		/* A connection has one peer. */
+		return status == ARNICA_HW_COMMAND_OK && way->group ?
+			       ARNICA_HW_COMMAND_INVALID :
+			       status;
+	}
 	if (arnica_from_le32(attributes->dlid))
 		return ARNICA_HW_COMMAND_UNREACHABLE;
 	way->here = adev_remote_is_here(attributes);

@@ -69,8 +69,11 @@ ADEV_COMMAND_HANDLER(create_ah)
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	status = adev_address_resolve(arnica_from_le32(create->port),
 				      &create->attributes, &way);
-	if (status == ARNICA_HW_COMMAND_OK && !way.here)
+	if (status == ARNICA_HW_COMMAND_OK && way.wire)
 		status = open_wire(fn);
+	/* A group is the members of this host domain, too. */
+	if (status == ARNICA_HW_COMMAND_UNREACHABLE && way.group && way.here)
+		status = ARNICA_HW_COMMAND_OK;
 	if (status != ARNICA_HW_COMMAND_OK)
 		return status;
 	if (adev_index_take(&fn->free_ahs, &fn->next_ah, ADEV_MAX_AH, &number))

@@ -134,7 +134,9 @@ check(struct adev_function *fn, const struct arnica_hw_cmd_create_qp *cmd)
 	    arnica_from_le32(cmd->send_sge) > ARNICA_HW_MAX_SGE ||
 	    arnica_from_le32(cmd->recv_sge) > ARNICA_HW_MAX_SGE ||
 	    arnica_from_le32(cmd->inline_bytes) > ARNICA_HW_MAX_INLINE ||
-	    (cmd->srq.raw && cmd->recv_depth.raw))
+	    (cmd->srq.raw && cmd->recv_depth.raw) || cmd->reserved0.raw ||
+	    (arnica_from_le32(cmd->flags) &
+	     ~(uint32_t)ARNICA_HW_QP_BLOCK_SELF_MCAST))
 		return ARNICA_HW_COMMAND_INVALID;
 	return ARNICA_HW_COMMAND_OK;
 }
@@ -242,6 +244,8 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 	if (cmd->srq.raw)
 		(void)!adev_srq_open(&fn->view, srq_of(cmd), qp->index,
 				     &qp->srq);
+	qp->blocks_own = arnica_from_le32(cmd->flags) &
+			 ARNICA_HW_QP_BLOCK_SELF_MCAST;
 	qp->path_mtu_bytes =
 		qp->type == ARNICA_HW_QP_UD ? ADEV_DATAGRAM_MAX_BYTES : 1024;
 	qp->message.inbox_slot = -1;
@@ -503,6 +507,8 @@ ADEV_COMMAND_HANDLER(destroy_qp)
 
 	if (handle >= fn->view.layout.max_qp || !fn->qps[handle])
 		return ARNICA_HW_COMMAND_NO_OBJECT;
+	if (fn->qps[handle]->num_groups)
+		return ARNICA_HW_COMMAND_BUSY;
 	completion->events.async_events =
 		arnica_to_le32(adev_qp_destroy(fn, fn->qps[handle]));
 	return ARNICA_HW_COMMAND_OK;

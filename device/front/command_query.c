@@ -27,6 +27,9 @@ static void fill_objects(const struct adev_layout *layout,
 	caps->max_pd = arnica_to_le32(layout->max_pd);
 	caps->max_ah = arnica_to_le32(ADEV_MAX_AH);
 	caps->max_srq = arnica_to_le32(layout->max_srq);
+	caps->max_mcast_grp = arnica_to_le32(ARNICA_HW_MAX_MCAST_GRP);
+	caps->max_mcast_qp = arnica_to_le32(ARNICA_HW_MAX_MCAST_QP);
+	caps->max_mcast_attach = arnica_to_le32(layout->max_attach);
 	caps->max_res_rd_atom = arnica_to_le32(layout->max_qp *
 					       ARNICA_HW_MAX_RD_ATOMIC);
 }

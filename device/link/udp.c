@@ -153,6 +153,7 @@ static void forget(void *lower)
 
 	if (udp->receive_fd >= 0)
 		close(udp->receive_fd);
+	adev_udp_part_all(udp);
 	adev_hand_on_close(udp);
 	adev_witness_destroy(udp->witness);
 	close_senders(udp);
@@ -226,6 +227,8 @@ const struct adev_wire_ops adev_udp_ops = {
 	.maintain = maintain,
 	.deadline = deadline,
 	.leased = leased,
+	.join = adev_udp_join,
+	.part = adev_udp_part,
 	.leave = leave,
 	.forget = forget_in_child,
 };

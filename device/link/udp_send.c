@@ -80,6 +80,9 @@ static void address_ipv4(struct msghdr *header, const struct adev_path *path)
 	memcpy(&name->sin_addr, path->destination + 12, 4);
 	header->msg_namelen = sizeof(*name);
 	memcpy(&info.ipi_spec_dst, path->source + 12, 4);
+	/* Routes say nothing of groups: the interface that has the address. */
+	if (adev_gid_is_multicast(path->destination))
+		info.ipi_ifindex = (int)path->interface_index;
 	add_control(header, SOL_IP, IP_PKTINFO, &info, sizeof(info));
 	if (traffic_class)
 		add_control(header, SOL_IP, IP_TOS, &traffic_class,
@@ -103,7 +106,8 @@ static void address_ipv6(struct msghdr *header, const struct adev_path *path)
 	memcpy(&name->sin6_addr, path->destination, 16);
 	memcpy(&info.ipi6_addr, path->source, 16);
 	/* The others are found by the routes, as an own address is. */
-	if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) {
+	if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ||
+	    adev_gid_is_multicast(path->destination)) {
 		name->sin6_scope_id = path->interface_index;
 		info.ipi6_ifindex = path->interface_index;
 	}

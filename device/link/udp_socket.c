@@ -8,6 +8,7 @@
 
 #include "domain/proc.h"
 #include "domain/wake.h"
+#include "transport/remote.h"
 
 /* linux/in6.h has them, and cannot be included beside netinet/in.h. */
 #ifndef IPV6_FLOWINFO
@@ -83,6 +84,7 @@ int adev_udp_socket_receive(int *fd, int *family)
 	/* Packets of IPv4 bring these in a socket of either family. */
 	wish(*fd, SOL_IP, IP_RECVTOS, 1);
 	wish(*fd, SOL_IP, IP_RECVTTL, 1);
+	adev_udp_socket_own_groups(*fd);
 	wish(*fd, SOL_UDP, UDP_GRO, 1);
 	wish(*fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
 	adev_udp_socket_ask_room(*fd);
@@ -112,6 +114,8 @@ int adev_udp_socket_bind(int fd, int family, uint16_t port)
  * which the ICRC covers. Segments are numbered from 0. */
 static int make_sender(int family, uint16_t port, int *fd)
 {
+	/* Members of this host get what is sent to a group from memory. */
+	const int loops = adev_remote_is_forced();
 	int error = make(family, fd);
 
 	if (error)
@@ -120,7 +124,9 @@ static int make_sender(int family, uint16_t port, int *fd)
 		wish(*fd, SOL_IPV6, IPV6_V6ONLY, 1);
 		wish(*fd, SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO);
 		wish(*fd, SOL_IPV6, IPV6_FLOWINFO_SEND, 1);
+		wish(*fd, SOL_IPV6, IPV6_MULTICAST_LOOP, loops);
 	} else {
+		wish(*fd, SOL_IP, IP_MULTICAST_LOOP, loops);
 		wish(*fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
 	}
 	ask_for_buffer(*fd, SO_SNDBUFFORCE, SO_SNDBUF);

@@ -30,6 +30,7 @@ struct adev_udp_sender {
 struct adev_udp_receiver; /* udp_receive.c */
 struct adev_witness;
 struct adev_handed_on;	  /* hand_on.c */
+struct adev_udp_helpers;  /* udp_multicast.c */
 
 struct adev_udp {
 	struct adev_function *fn;
@@ -48,6 +49,8 @@ struct adev_udp {
 	_Atomic bool look_there; /* the agent slept on private_fd too */
 	uint64_t stray_again_ns;
 	uint64_t stray_pause_ns;
+
+	struct adev_udp_helpers *helpers; /* NULL: none were needed yet */
 
 	/* When the agent is to refresh the group, and how long it waits for
 	 * the answers to probes. */
@@ -71,6 +74,13 @@ int adev_udp_socket_bind(int fd, int family, uint16_t port) ARNICA_MUST_CHECK;
 /* Makes the sockets of one source port. */
 int adev_udp_socket_send(struct adev_udp_sender *sender) ARNICA_MUST_CHECK;
 void adev_udp_socket_close(struct adev_udp_sender *sender);
+
+/* udp_multicast.c; with the command lock held, but for the last. */
+void adev_udp_join(void *lower, const uint8_t gid[16]);
+void adev_udp_part(void *lower, const uint8_t gid[16]);
+/* The socket gets the packets of groups that it joins itself, and no others. */
+void adev_udp_socket_own_groups(int fd);
+void adev_udp_part_all(struct adev_udp *udp);
 
 /* udp_send.c */
 uint16_t adev_udp_source_port(void *lower, const struct adev_path *path);

@@ -17,6 +17,7 @@
 #include "link/fault.h"
 #include "link/udp.h"
 #include "link/wire_state.h"
+#include "transport/multicast.h"
 #include "trace.h"
 
 /* Datagrams that are looked at before the clock is read again. */
@@ -75,6 +76,31 @@ int adev_wire_open_with(struct adev_function *fn,
 	return error;
 }
 
+void adev_wire_join(struct adev_function *fn, const uint8_t gid[16])
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+
+	if (wire && wire->ops->join)
+		wire->ops->join(wire->lower, gid);
+}
+
+void adev_wire_part(struct adev_function *fn, const uint8_t gid[16])
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+
+	if (wire && wire->ops->part)
+		wire->ops->part(wire->lower, gid);
+}
+
+void adev_wire_rejoin(struct adev_function *fn)
+{
+	uint8_t gid[16];
+	uint32_t at = 0;
+
+	while (adev_mcast_next(fn, &at, gid))
+		adev_wire_join(fn, gid);
+}
+
 static int open_locked(struct adev_function *fn)
 {
 	void *lower;
@@ -88,6 +114,8 @@ static int open_locked(struct adev_function *fn)
 	error = put_on(fn, &adev_udp_ops, lower);
 	if (error)
 		adev_udp_ops.close(lower);
+	else
+		adev_wire_rejoin(fn);
 	return error;
 }
 

@@ -58,6 +58,13 @@ struct adev_arrival {
 int adev_wire_open(struct adev_function *fn) ARNICA_MUST_CHECK;
 void adev_wire_close(struct adev_function *fn);
 
+/* Packets of a multicast group are wanted, or not any more; of those that are
+ * wanted already, on interfaces that are new. Do nothing for a function that is
+ * not on the wire. With the command lock held. */
+void adev_wire_join(struct adev_function *fn, const uint8_t gid[16]);
+void adev_wire_part(struct adev_function *fn, const uint8_t gid[16]);
+void adev_wire_rejoin(struct adev_function *fn);
+
 /* Is the function on the wire? */
 bool adev_wire_is_open(const struct adev_function *fn);
 

@@ -66,6 +66,10 @@ struct adev_wire_ops {
 	uint64_t (*deadline)(void *lower);
 	/* The function has new QP numbers. */
 	void (*leased)(void *lower);
+	/* Packets of a multicast group are wanted, or not any more. Once more
+	 * does no harm, and finds interfaces that are new. */
+	void (*join)(void *lower, const uint8_t gid[16]);
+	void (*part)(void *lower, const uint8_t gid[16]);
 	/* Receives no more; wire_receive is held, in the agent's thread. */
 	void (*leave)(void *lower);
 	/* In a forked child: frees what is the child's, and leaves alone what

@@ -19,7 +19,9 @@
 
 /* What an address vector comes to. */
 struct adev_way {
-	bool here; /* the destination is in this host domain */
+	bool here;  /* the destination is in this host domain */
+	bool group; /* it is a multicast group: here, on the wire, or both */
+	bool wire;  /* it is reached by packets */
 	uint32_t mtu_bytes;    /* payload of a packet */
 	struct adev_path path; /* its port: see adev_path_port() */
 };

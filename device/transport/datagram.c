@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Datagrams: from the send queue to whoever they are for. */
-#include "transport/datagram.h"
+#include "transport/datagram_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,41 +9,17 @@
 #include "core/fault_point.h"
 #include "core/qp_lock.h"
 #include "transport/address_handle.h"
-#include "transport/datagram_place.h"
+#include "domain/gid.h"
 #include "transport/grh.h"
 
 #define BUSY_AFTER_NS 50000ull
 /* A sender on this host has the lock for one message. */
 #define ARRIVAL_LOCK_MS 1u
 
+#define NUM_DESTINATIONS (ADEV_DESTINATION_SETS * ADEV_DESTINATION_WAYS)
+
 #define UD_SEND ((uint8_t)ROCE_UD | (uint8_t)ROCE_SEND_ONLY)
 #define UD_SEND_IMM ((uint8_t)ROCE_UD | (uint8_t)ROCE_SEND_ONLY_IMM)
-
-/*
- * Destinations in this host domain, by QP number: sets of a few, of which the
- * one that was entered first gives way.
- */
-#define SETS 16u
-#define WAYS 4u
-
-struct destination {
-	uint32_t qpn; /* zero: unused */
-	struct adev_link link;
-	/* The word of a lock that somebody kept for too long; as long as it
-	 * stands, nobody waits for it again. */
-	uint64_t stuck;
-};
-
-struct set {
-	uint32_t next; /* that gives way */
-	struct destination ways[WAYS];
-};
-
-struct adev_destinations {
-	struct set sets[SETS];
-	struct adev_link own; /* for what comes by the wire */
-	struct adev_batch *batch; /* that this turn put packets in, or NULL */
-};
 
 int adev_datagram_create(struct adev_qp *qp)
 {
@@ -51,11 +27,20 @@ int adev_datagram_create(struct adev_qp *qp)
 	return qp->destinations ? 0 : ENOMEM;
 }
 
-static void forget(struct destination *to)
+void adev_destination_forget(struct adev_destination *to)
 {
 	adev_link_close(&to->link);
 	to->qpn = 0;
 	to->stuck = 0;
+}
+
+/* The place of a destination, by its number among all. */
+static struct adev_destination *place(struct adev_qp *qp, uint32_t number)
+{
+	struct adev_destination_set *set =
+		&qp->destinations->sets[number / ADEV_DESTINATION_WAYS];
+
+	return &set->ways[number % ADEV_DESTINATION_WAYS];
 }
 
 void adev_datagram_destroy(struct adev_qp *qp)
@@ -64,8 +49,9 @@ void adev_datagram_destroy(struct adev_qp *qp)
 
 	if (!qp->destinations)
 		return;
-	for (i = 0; i < SETS * WAYS; i++)
-		forget(&qp->destinations->sets[i / WAYS].ways[i % WAYS]);
+	for (i = 0; i < NUM_DESTINATIONS; i++)
+		adev_destination_forget(place(qp, i));
+	adev_group_senders_destroy(qp);
 	free(qp->destinations);
 	qp->destinations = NULL;
 }
@@ -75,43 +61,51 @@ void adev_datagram_forget(struct adev_qp *qp, uint32_t function,
 {
 	uint32_t i;
 
-	for (i = 0; qp->destinations && i < SETS * WAYS; i++) {
-		struct destination *to =
-			&qp->destinations->sets[i / WAYS].ways[i % WAYS];
+	if (!qp->destinations)
+		return;
+	for (i = 0; i < NUM_DESTINATIONS; i++) {
+		struct adev_destination *to = place(qp, i);
 
 		if (to->link.view && to->link.view->function == function &&
 		    to->link.view->generation == generation)
-			forget(to);
+			adev_destination_forget(to);
 	}
+	adev_group_senders_forget(qp, function, generation);
 }
 
-static struct destination *find(struct adev_qp *qp, uint32_t qpn)
+static struct adev_destination *find(struct adev_qp *qp, uint32_t qpn)
 {
 	/* The low bits tell the QPs of a function apart, the next ones the
 	 * functions. */
-	struct set *set = &qp->destinations->sets[(qpn ^ qpn >> 8) % SETS];
-	struct destination *to;
+	uint32_t number = (qpn ^ qpn >> 8) % ADEV_DESTINATION_SETS;
+	struct adev_destination_set *set = &qp->destinations->sets[number];
+	struct adev_destination *to;
 	uint32_t i;
 
-	for (i = 0; i < WAYS; i++)
+	for (i = 0; i < ADEV_DESTINATION_WAYS; i++)
 		if (set->ways[i].qpn == qpn)
 			return &set->ways[i];
-	to = &set->ways[set->next++ % WAYS];
-	forget(to);
+	to = &set->ways[set->next++ % ADEV_DESTINATION_WAYS];
+	adev_destination_forget(to);
 	to->qpn = qpn;
 	return to;
 }
 
-static enum adev_progress lose(struct adev_qp *qp, enum adev_loss why)
+/* The message is over. */
+static enum adev_progress end(struct adev_qp *qp, enum adev_attempt attempt,
+			      enum adev_loss why)
 {
-	adev_count_loss(qp->fn, qp->qpn, why);
-	return adev_requester_finish(qp);
+	if (attempt == ADEV_ATTEMPT_DONE)
+		return adev_requester_succeed(qp);
+	if (attempt == ADEV_ATTEMPT_LOST) {
+		adev_count_loss(qp->fn, qp->qpn, why);
+		return adev_requester_finish(qp);
+	}
+	adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
+	return ADEV_PROGRESS_ERROR;
 }
 
-/* Somebody has the destination's lock: waits, unless that did not help. The
- * owner takes it back from a sender that died. */
-static enum adev_progress wait_for_lock(struct adev_qp *qp,
-					struct destination *to)
+bool adev_datagram_gives_up(struct adev_qp *qp, struct adev_destination *to)
 {
 	uint64_t word = atomic_load(&to->link.qp->lock);
 
@@ -119,17 +113,21 @@ static enum adev_progress wait_for_lock(struct adev_qp *qp,
 		adev_responder_call_owner(to->link.view, to->link.index,
 					  ADEV_QP_NEEDS_RECOVERY);
 	if (to->stuck && to->stuck == word)
-		return lose(qp, ADEV_LOSS_BUSY);
-	if (adev_requester_overdue(qp, ADEV_WAIT_BUSY)) {
-		to->stuck = word;
-		return lose(qp, ADEV_LOSS_BUSY);
-	}
+		return true;
+	if (!adev_requester_overdue(qp, ADEV_WAIT_BUSY))
+		return false;
+	to->stuck = word;
+	return true;
+}
+
+enum adev_progress adev_datagram_wait(struct adev_qp *qp)
+{
 	return adev_requester_wait(qp, ADEV_WAIT_BUSY,
 				   ADEV_UNRELIABLE_PATIENCE_NS, BUSY_AFTER_NS);
 }
 
-/* As if it had come in a packet. */
-static void describe(const struct adev_qp *qp, struct adev_delivery *delivery)
+void adev_datagram_describe(const struct adev_qp *qp,
+			    struct adev_delivery *delivery)
 {
 	const struct adev_message *message = &qp->message;
 	const struct adev_path *path = &message->ah->way.path;
@@ -155,7 +153,7 @@ static void describe(const struct adev_qp *qp, struct adev_delivery *delivery)
 }
 
 /* One attempt; the lock of the destination is held for this message only. */
-static enum adev_placed attempt(struct adev_qp *qp, struct destination *to,
+static enum adev_placed attempt(struct adev_qp *qp, struct adev_destination *to,
 				const struct adev_delivery *delivery,
 				enum adev_loss *why, bool *busy)
 {
@@ -171,43 +169,42 @@ static enum adev_placed attempt(struct adev_qp *qp, struct destination *to,
 	return placed;
 }
 
-static enum adev_progress deliver(struct adev_qp *qp)
+enum adev_attempt adev_datagram_attempt(struct adev_qp *qp,
+					struct adev_destination *to,
+					const struct adev_delivery *delivery,
+					enum adev_loss *why)
 {
-	struct destination *to = find(qp, qp->message.dest_qpn);
-	enum adev_loss why = ADEV_LOSS_NOT_READY;
 	enum adev_placed placed = ADEV_PLACED_STALE;
-	struct adev_delivery delivery;
 	uint32_t tries;
 	bool busy;
 
-	describe(qp, &delivery);
+	*why = ADEV_LOSS_NOT_READY;
 	/* Once more when the number belongs to another QP by now. */
 	for (tries = 0; tries < 2 && placed == ADEV_PLACED_STALE; tries++) {
 		switch (adev_link_open(qp->fn, to->qpn, &to->link)) {
 		case ADEV_LINK_UP:
 			break;
 		case ADEV_LINK_BUSY:
-			return wait_for_lock(qp, to);
+			return ADEV_ATTEMPT_BUSY;
 		case ADEV_LINK_ABSENT:
 		case ADEV_LINK_DEAD:
-			return lose(qp, ADEV_LOSS_NO_QP);
+			*why = ADEV_LOSS_NO_QP;
+			return ADEV_ATTEMPT_LOST;
 		}
-		placed = attempt(qp, to, &delivery, &why, &busy);
+		placed = attempt(qp, to, delivery, why, &busy);
 		if (busy)
-			return wait_for_lock(qp, to);
+			return ADEV_ATTEMPT_BUSY;
 		if (placed == ADEV_PLACED_STALE)
 			to->link.resolved = false;
 	}
 	if (placed == ADEV_PLACED)
-		return adev_requester_succeed(qp);
-	if (placed != ADEV_PLACED_LOCAL)
-		return lose(qp, why);
-	adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
-	return ADEV_PROGRESS_ERROR;
+		return ADEV_ATTEMPT_DONE;
+	return placed == ADEV_PLACED_LOCAL ? ADEV_ATTEMPT_FAULT :
+					     ADEV_ATTEMPT_LOST;
 }
 
 /* To another host: one packet, of which nothing is heard again. */
-static enum adev_progress send_packet(struct adev_qp *qp)
+enum adev_attempt adev_datagram_pack(struct adev_qp *qp, enum adev_loss *why)
 {
 	const struct adev_message *message = &qp->message;
 	bool immediate = message->opcode == ARNICA_HW_OP_SEND_IMM;
@@ -226,17 +223,43 @@ static enum adev_progress send_packet(struct adev_qp *qp)
 	};
 	uint8_t *payload;
 
+	*why = ADEV_LOSS_NO_PATH;
 	if (!batch)
-		return lose(qp, ADEV_LOSS_NO_PATH);
+		return ADEV_ATTEMPT_LOST;
 	path.source_port = adev_path_port(path.flow_label, qp->qpn,
 					  message->dest_qpn);
 	payload = adev_batch_add(batch, &path, &packet);
 	qp->destinations->batch = batch;
 	if (adev_gather_read(&message->gather, 0, payload, message->bytes))
-		return adev_requester_succeed(qp);
+		return ADEV_ATTEMPT_DONE;
 	adev_batch_cancel(batch);
-	adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
-	return ADEV_PROGRESS_ERROR;
+	return ADEV_ATTEMPT_FAULT;
+}
+
+static enum adev_progress send_to_one(struct adev_qp *qp)
+{
+	struct adev_destination *to = find(qp, qp->message.dest_qpn);
+	struct adev_delivery delivery;
+	enum adev_attempt attempt;
+	enum adev_loss why;
+
+	adev_datagram_describe(qp, &delivery);
+	attempt = adev_datagram_attempt(qp, to, &delivery, &why);
+	if (attempt == ADEV_ATTEMPT_BUSY) {
+		if (!adev_datagram_gives_up(qp, to))
+			return adev_datagram_wait(qp);
+		why = ADEV_LOSS_BUSY;
+		attempt = ADEV_ATTEMPT_LOST;
+	}
+	return end(qp, attempt, why);
+}
+
+static enum adev_progress send_packet(struct adev_qp *qp)
+{
+	enum adev_loss why;
+	enum adev_attempt attempt = adev_datagram_pack(qp, &why);
+
+	return end(qp, attempt, why);
 }
 
 void adev_datagram_rest(struct adev_qp *qp)
@@ -254,7 +277,9 @@ enum adev_progress adev_datagram_run(struct adev_qp *qp)
 		adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
 		return ADEV_PROGRESS_ERROR;
 	}
-	return qp->message.ah->way.here ? deliver(qp) : send_packet(qp);
+	if (__builtin_expect(qp->message.ah->way.group, 0))
+		return adev_datagram_to_group(qp);
+	return qp->message.ah->way.here ? send_to_one(qp) : send_packet(qp);
 }
 
 static void describe_arrival(const struct roce_packet *packet,
@@ -295,8 +320,12 @@ void adev_datagram_arrive(struct adev_qp *qp,
 			packet->opcode, packet->payload_bytes),
 	};
 
+	/* Groups have one number, and no other destination has it (IBTA
+	 * 9.6.1.1.1). */
 	if ((!immediate && packet->opcode != UD_SEND) ||
-	    packet->payload_bytes > ADEV_DATAGRAM_MAX_BYTES) {
+	    packet->payload_bytes > ADEV_DATAGRAM_MAX_BYTES ||
+	    adev_gid_is_multicast(arrival->destination) !=
+		    (packet->dest_qpn == ARNICA_HW_QPN_MCAST)) {
 		adev_count_loss(qp->fn, qp->qpn, why);
 		return;
 	}

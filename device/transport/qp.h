@@ -115,6 +115,8 @@ struct adev_qp {
 	bool last_wqe_told;     /* LAST_WQE_REACHED was raised in this ERR */
 
 	struct arnica_hw_qp_attributes attributes; /* as modified */
+	uint32_t num_groups; /* UD: that it is attached to; command_lock */
+	bool blocks_own; /* UD: gets nothing of what it sends to a group */
 	uint32_t pd;
 	struct adev_binder binder;
 	uint32_t send_cq;

@@ -6,8 +6,11 @@
  */
 #include "core/qp_lock.h"
 #include "domain/directory.h"
+#include "domain/gid.h"
+#include "domain/port.h"
 #include "exec/exec.h"
 #include "transport/datagram.h"
+#include "transport/multicast.h"
 #include "transport/receiver_state.h"
 #include "transport/sender.h"
 #include "trace.h"
@@ -96,20 +99,56 @@ static void hand_over(struct adev_qp *qp, const struct adev_arrival *arrival)
 	}
 }
 
+/* Of a UD packet to a group: each QP of this function that is attached. */
+static void hand_to_group(struct adev_function *fn,
+			  const struct adev_arrival *arrival)
+{
+	const struct roce_packet *packet = &arrival->packet;
+	bool own = adev_port_is_local(arrival->source);
+	uint32_t at = 0, qpn, found = 0;
+
+	while (adev_gid_is_multicast(arrival->destination) &&
+	       (qpn = adev_mcast_next_member(&fn->view, arrival->destination,
+					     &at))) {
+		struct adev_qp *qp = find_qp(fn, qpn);
+
+		if (!qp || !type_fits(qp, packet->opcode) ||
+		    (own && qp->blocks_own && qpn == packet->source_qpn))
+			continue;
+		adev_datagram_arrive(qp, arrival);
+		found++;
+	}
+	if (found)
+		return;
+	adev_count(&fn->counters, wire_no_group);
+	arnica_trace_wire_no_group(packet->source_qpn, packet->opcode);
+}
+
+static bool pkey_fits(const struct roce_packet *packet)
+{
+	return (packet->pkey & PKEY_MASK) == (ROCE_DEFAULT_PKEY & PKEY_MASK);
+}
+
 void adev_transport_receive(struct adev_function *fn,
 			    const struct adev_arrival *arrival)
 {
 	const struct roce_packet *packet = &arrival->packet;
-	struct adev_qp *qp = find_qp(fn, packet->dest_qpn);
+	struct adev_qp *qp;
 
+	if (__builtin_expect(packet->dest_qpn == ARNICA_HW_QPN_MCAST &&
+				     pkey_fits(packet),
+			     0)) {
+		hand_to_group(fn, arrival);
+		return;
+	}
+	qp = find_qp(fn, packet->dest_qpn);
 	if (!qp) {
 		adev_count(&fn->counters, wire_no_qp);
 		arnica_trace_wire_no_qp(packet->dest_qpn, packet->opcode);
 	} else if (!type_fits(qp, packet->opcode)) {
 		adev_count(&fn->counters, wire_type);
 		arnica_trace_wire_type(qp->qpn, packet->opcode);
-	} else if ((packet->pkey & PKEY_MASK) !=
-		   (ROCE_DEFAULT_PKEY & PKEY_MASK)) {
+	} else if (!pkey_fits(packet)) {
 		adev_count(&fn->counters, wire_pkey);
 		arnica_trace_wire_pkey(qp->qpn, packet->pkey);
 	} else {

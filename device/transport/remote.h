@@ -65,6 +65,12 @@ int adev_remote_path(const struct arnica_hw_qp_attributes *vector,
 bool adev_remote_is_here(const struct arnica_hw_qp_attributes *vector)
 	ARNICA_MUST_CHECK;
 
+/* Is the wire forced (ARNICA_LOOPBACK=off)? */
+bool adev_remote_is_forced(void) ARNICA_MUST_CHECK;
+
+/* Does what is sent to a group by this path go over the wire, too? */
+bool adev_remote_multicasts(const struct adev_path *path) ARNICA_MUST_CHECK;
+
 /* Does the port have an address by which other hosts can reach it, or is the
  * wire forced? */
 bool adev_remote_has_neighbours(void) ARNICA_MUST_CHECK;

@@ -31,9 +31,21 @@ bool adev_remote_ecn(void)
 	return ecn;
 }
 
+bool adev_remote_is_forced(void)
+{
+	return switched_off("ARNICA_LOOPBACK");
+}
+
+bool adev_remote_multicasts(const struct adev_path *path)
+{
+	return !adev_gid_is_host_only(path->destination) &&
+	       (adev_remote_is_forced() ||
+		!adev_gid_is_loopback(path->source));
+}
+
 bool adev_remote_is_here(const struct arnica_hw_qp_attributes *vector)
 {
-	if (switched_off("ARNICA_LOOPBACK"))
+	if (adev_remote_is_forced())
 		return false;
 	return !arnica_from_le32(vector->is_global) ||
 	       adev_port_is_local(vector->dgid);
@@ -44,7 +56,7 @@ bool adev_remote_has_neighbours(void)
 	struct arnica_bus_port port;
 	uint32_t i;
 
-	if (switched_off("ARNICA_LOOPBACK"))
+	if (adev_remote_is_forced())
 		return true;
 	adev_port_read(&port);
 	for (i = 0; i < port.num_gids; i++)

@@ -81,6 +81,9 @@ static void fill_base(const struct arnica_hw_device_caps *caps,
 	attr->max_srq = as_int(caps->max_srq);
 	attr->max_srq_wr = as_int(caps->max_srq_wr);
 	attr->max_srq_sge = as_int(caps->max_srq_sge);
+	attr->max_mcast_grp = as_int(caps->max_mcast_grp);
+	attr->max_mcast_qp_attach = as_int(caps->max_mcast_qp);
+	attr->max_total_mcast_qp_attach = as_int(caps->max_mcast_attach);
 	attr->max_ah = as_int(caps->max_ah);
 	attr->max_qp_rd_atom = as_int(caps->max_qp_rd_atom);
 	attr->max_qp_init_rd_atom = as_int(caps->max_qp_init_rd_atom);

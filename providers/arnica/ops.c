@@ -14,6 +14,7 @@
 #include "cq.h"
 #include "device_query.h"
 #include "dm.h"
+#include "mcast.h"
 #include "mr.h"
 #include "mw.h"
 #include "pd.h"
@@ -64,6 +65,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(alloc_pd, arnica_pd_alloc);
 	SET(alloc_td, arnica_td_alloc);
 	SET(async_event, arnica_async_event);
+	SET(attach_mcast, arnica_mcast_attach);
 	SET(bind_mw, arnica_mw_bind);
 	SET(cq_event, arnica_cq_event);
 	SET(create_ah, arnica_ah_create);
@@ -81,6 +83,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(destroy_cq, arnica_cq_destroy);
 	SET(destroy_qp, arnica_qp_destroy);
 	SET(destroy_srq, arnica_srq_destroy);
+	SET(detach_mcast, arnica_mcast_detach);
 	SET(free_context, arnica_context_free);
 	SET(free_dm, arnica_dm_free);
 	SET(get_srq_num, arnica_srq_get_number);

@@ -48,6 +48,13 @@ static int check_caps(const struct arnica_hw_device_caps *caps,
 	return 0;
 }
 
+static uint32_t create_flags(const struct ibv_qp_init_attr_ex *attr)
+{
+	return attr->comp_mask & IBV_QP_INIT_ATTR_CREATE_FLAGS ?
+		       attr->create_flags :
+		       0;
+}
+
 static int check_attributes(struct arnica_context *context,
 			    const struct ibv_qp_init_attr_ex *attr)
 {
@@ -60,9 +67,10 @@ static int check_attributes(struct arnica_context *context,
 		return error;
 	if (attr->comp_mask & ~known)
 		return EOPNOTSUPP;
-	if ((attr->comp_mask & IBV_QP_INIT_ATTR_CREATE_FLAGS) &&
-	    attr->create_flags)
+	if (create_flags(attr) & ~(uint32_t)IBV_QP_CREATE_BLOCK_SELF_MCAST_LB)
 		return EOPNOTSUPP;
+	if (create_flags(attr) && attr->qp_type != IBV_QPT_UD)
+		return EINVAL;
 	if ((attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS) &&
 	    !arnica_send_wr_supported(attr->qp_type, attr->send_ops_flags))
 		return EOPNOTSUPP;
@@ -99,6 +107,10 @@ static int execute_create(struct arnica_qp *qp,
 			.inline_bytes =
 				arnica_to_le32(attr->cap.max_inline_data),
 			.user_data = arnica_to_le64((uintptr_t)qp),
+			.flags = arnica_to_le32(
+				create_flags(attr) ?
+					ARNICA_HW_QP_BLOCK_SELF_MCAST :
+					0),
 		},
 	};
 	struct arnica_hw_completion answer;

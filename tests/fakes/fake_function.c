@@ -75,6 +75,8 @@ NO_QP(create_qp)
 NO_QP(modify_qp)
 NO_QP(query_qp)
 NO_QP(destroy_qp)
+NO_QP(attach_mcast)
+NO_QP(detach_mcast)
 
 static int lay_out(struct adev_function *fn)
 {

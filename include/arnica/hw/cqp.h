@@ -44,6 +44,8 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_ALLOC_DM = 17,
 	ARNICA_HW_CMD_FREE_DM = 18,
 	ARNICA_HW_CMD_ADVISE_MR = 19,
+	ARNICA_HW_CMD_ATTACH_MCAST = 20,
+	ARNICA_HW_CMD_DETACH_MCAST = 21,
 	ARNICA_HW_CMD_CREATE_SRQ = 24,
 	ARNICA_HW_CMD_MODIFY_SRQ = 25,
 	ARNICA_HW_CMD_QUERY_SRQ = 26,
@@ -156,6 +158,12 @@ enum arnica_hw_qp_type { /* numbers of enum ibv_qp_type */
 	ARNICA_HW_QP_UD = 4,
 };
 
+enum arnica_hw_qp_flags {
+	/* UD: what it sends to a group that it is attached to does not come back
+	 * to it. */
+	ARNICA_HW_QP_BLOCK_SELF_MCAST = 1 << 0,
+};
+
 struct arnica_hw_cmd_create_qp {
 	arnica_le32 type; /* enum arnica_hw_qp_type */
 	arnica_le32 pd;
@@ -168,6 +176,8 @@ struct arnica_hw_cmd_create_qp {
 	arnica_le32 inline_bytes;
 	arnica_le32 srq; /* handle + 1: receives are of this SRQ; else zero */
 	arnica_le64 user_data; /* names the QP in async events */
+	arnica_le32 flags;     /* enum arnica_hw_qp_flags */
+	arnica_le32 reserved0; /* zero */
 };
 
 struct arnica_hw_cmd_create_srq {
@@ -242,6 +252,12 @@ struct arnica_hw_cmd_create_ah {
 	struct arnica_hw_qp_attributes attributes; /* address vector only */
 };
 
+struct arnica_hw_cmd_mcast { /* ATTACH_MCAST, DETACH_MCAST */
+	arnica_le32 qp;        /* its handle */
+	arnica_le32 reserved0; /* zero */
+	uint8_t gid[16];       /* of the group, network order */
+};
+
 struct arnica_hw_cmd_alloc_dm {
 	arnica_le64 length;    /* bytes, at least one */
 	arnica_le32 log_align; /* of its start, at most ARNICA_HW_PAGE_SHIFT */
@@ -277,6 +293,7 @@ struct arnica_hw_command {
 		struct arnica_hw_cmd_create_qp create_qp;
 		struct arnica_hw_cmd_modify_qp modify_qp;
 		struct arnica_hw_cmd_create_ah create_ah;
+		struct arnica_hw_cmd_mcast mcast;
 		struct arnica_hw_cmd_alloc_dm alloc_dm;
 		struct arnica_hw_cmd_advise_mr advise_mr;
 		struct arnica_hw_cmd_create_srq create_srq;
@@ -328,7 +345,9 @@ struct arnica_hw_device_caps {
 	arnica_le32 max_srq_sge;
 	arnica_le32 max_mw; /* regions and windows share one table */
 	arnica_le32 flags;  /* enum arnica_hw_device_flags */
-	arnica_le32 reserved0;
+	arnica_le32 max_mcast_grp;
+	arnica_le32 max_mcast_qp; /* attached to one group */
+	arnica_le32 max_mcast_attach; /* of all groups together */
 };
 
 struct arnica_hw_port_attributes {

@@ -29,9 +29,13 @@
 #define ARNICA_HW_MAX_DM_BYTES (16u << 20) /* one range */
 #define ARNICA_HW_MAX_MKEY_ENTRIES 4096u /* of one indirect key */
 #define ARNICA_HW_MAX_MKEY_DEPTH 4u      /* indirect keys within each other */
+#define ARNICA_HW_MAX_MCAST_GRP 1024u   /* groups with a queue pair attached */
+#define ARNICA_HW_MAX_MCAST_QP 256u     /* queue pairs attached to a group */
+#define ARNICA_HW_MAX_MCAST_ATTACH 4096u /* to all groups together */
 #define ARNICA_HW_COMP_VECTORS 8u
 #define ARNICA_HW_GID_TABLE_LEN 16u
 #define ARNICA_HW_QPN_MASK 0xffffffu
+#define ARNICA_HW_QPN_MCAST 0xffffffu /* of all who are attached to a group */
 #define ARNICA_HW_FLOW_LABEL_MASK 0xfffffu
 
 #endif
