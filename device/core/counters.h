@@ -22,6 +22,8 @@
 	X(remote_access, "remote keys, bounds or rights that were wrong")      \
 	X(remote_invalid, "requests that the responder cannot accept")         \
 	X(windows_refused, "binds and local invalidations that were refused")  \
+	X(registrations, "regions that work requests registered")              \
+	X(registrations_refused, "... and that were refused")                   \
 	X(messages, "messages delivered")                                      \
 	X(bytes, "payload bytes delivered")                                    \
 	X(lost_no_qp, "messages of UC and UD to a number that nobody has")     \

@@ -201,6 +201,7 @@ enum adev_tpt_type {
 	ADEV_TPT_WINDOW_1 = 3,  /* remote only, as all windows */
 	ADEV_TPT_WINDOW_2A = 4, /* ... through one queue pair */
 	ADEV_TPT_WINDOW_2B = 5, /* ... that has the same PD still */
+	ADEV_TPT_FAST = 6,      /* a region, registered by a work request */
 	ADEV_TPT_LIST = 8,      /* its memory is in many places: tpt/list.h */
 };
 
@@ -216,8 +217,11 @@ struct adev_tpt_entry {
 	uint32_t address_space; /* function whose process maps it */
 	/* WINDOW_2*: whose requests may use it; LIST: number of its items. */
 	uint32_t qpn;
-	uint64_t sink;   /* NULL: where writes go; LIST: bytes of a row */
-	uint64_t shared; /* REGION: its adopted pages, see tpt/shared.h */
+	uint64_t sink; /* NULL: where writes go; LIST: bytes of a row */
+	union {
+		uint64_t shared; /* REGION: its adopted pages, tpt/shared.h */
+		_Atomic uint64_t touched; /* ONE_TOUCH: tpt/touch.h */
+	};
 };
 _Static_assert(sizeof(struct adev_tpt_entry) == 64, "one line");
 

@@ -49,7 +49,8 @@ static bool begin(struct adev_qp *qp, const void **area)
 		adev_qp_flush(qp);
 		return false;
 	}
-	if (state == ARNICA_HW_QPS_SQE)
+	if (state == ARNICA_HW_QPS_SQE ||
+	    (state == ARNICA_HW_QPS_SQD && qp->stopped))
 		adev_qp_flush_send(qp);
 	if (state != ARNICA_HW_QPS_RTS ||
 	    (qp->remote && !adev_sender_accepts(qp)))
@@ -64,7 +65,7 @@ static bool begin(struct adev_qp *qp, const void **area)
 		descriptor = adev_exec_descriptor(qp, qp->head);
 	}
 	qp->active = true;
-	status = adev_exec_fetch(qp, qp->head, descriptor, &qp->message);
+	status = adev_exec_fetch_first(qp, qp->head, descriptor, &qp->message);
 	if (status) {
 		if (!qp->remote || !adev_sender_postpone(qp, status))
 			adev_requester_fail(qp, status, 0);

@@ -40,4 +40,12 @@ enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, uint32_t index,
 				      struct adev_message *message)
 	ARNICA_MUST_CHECK;
 
+/* The same for an entry that is begun. One that registers memory and sends
+ * (REG_SEND) becomes its first half, REG_MR; adev_exec_fetch() makes it the
+ * second one, SEND, whose keys are looked at then. */
+enum arnica_hw_status adev_exec_fetch_first(struct adev_qp *qp, uint32_t index,
+					    const void *descriptor,
+					    struct adev_message *message)
+	ARNICA_MUST_CHECK;
+
 #endif

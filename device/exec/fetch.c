@@ -19,6 +19,9 @@ static void read_control(struct adev_message *message, const char *descriptor)
 	message->done = 0;
 	message->inbox_slot = -1;
 	message->bytes = 0;
+	message->sends = false;
+	message->drains = false;
+	message->refusal = 0;
 }
 
 static bool needs_remote(uint32_t opcode)
@@ -29,8 +32,10 @@ static bool needs_remote(uint32_t opcode)
 }
 
 /* Does a service have this operation? (IBTA table 37) */
-static bool known(uint32_t type, uint32_t opcode)
+static bool known(const struct adev_qp *qp, uint32_t opcode)
 {
+	uint32_t type = qp->type;
+
 	switch (opcode) {
 	case ARNICA_HW_OP_SEND:
 	case ARNICA_HW_OP_SEND_IMM:
@@ -42,6 +47,9 @@ static bool known(uint32_t type, uint32_t opcode)
 		return type != ARNICA_HW_QP_UD;
 	case ARNICA_HW_OP_SEND_INV:
 		return type == ARNICA_HW_QP_RC;
+	case ARNICA_HW_OP_REG_MR:
+	case ARNICA_HW_OP_REG_SEND:
+		return qp->registers;
 	default:
 		return type == ARNICA_HW_QP_RC && needs_remote(opcode);
 	}
@@ -93,15 +101,33 @@ static void read_bind(struct adev_message *message, const char *descriptor)
 	message->bind.access = arnica_from_le32(bind->access);
 }
 
+static void read_registration(struct adev_message *message,
+			      const char *descriptor)
+{
+	const struct arnica_hw_wqe_registration *wish =
+		(const void *)(descriptor + ARNICA_HW_WQE_REGISTRATION_OFFSET);
+
+	message->registration = (struct adev_registration){
+		.iova = arnica_from_le64(wish->iova),
+		.length = arnica_from_le64(wish->length),
+		.memory = arnica_from_le64(wish->memory),
+		.count = arnica_from_le32(wish->count),
+		.page_log = arnica_from_le32(wish->page_log),
+		.key = arnica_from_le32(wish->key),
+		.access = arnica_from_le32(wish->access),
+	};
+}
+
 /* Inline data becomes a gather list of one piece that lies in the message. */
 static enum arnica_hw_status read_inline(struct adev_qp *qp,
 					 struct adev_message *message,
-					 const char *data, uint32_t bytes)
+					 const char *data, uint32_t bytes,
+					 uint32_t offset)
 {
 	struct adev_piece *piece = &message->gather.pieces[0];
 
 	if (bytes > sizeof(message->inline_data) ||
-	    bytes > qp->sq_stride - ARNICA_HW_WQE_HEADER_BYTES)
+	    bytes > qp->sq_stride - offset)
 		return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
 	memcpy(message->inline_data, data, bytes);
 	message->gather.num_pieces = bytes ? 1 : 0;
@@ -157,14 +183,17 @@ static enum arnica_hw_status read_rest(struct adev_qp *qp,
 				       struct adev_message *message)
 {
 	const struct arnica_hw_wqe_control *control = (const void *)descriptor;
-	uint32_t offset = arnica_hw_wqe_data_offset(message->opcode);
+	uint32_t opcode = arnica_from_le32(control->operation) &
+			  ARNICA_HW_WQE_OPCODE_MASK;
+	uint32_t offset = arnica_hw_wqe_data_offset(opcode);
 	uint32_t count = (uint32_t)arnica_field_get(
 		arnica_from_le32(control->operation),
 		ARNICA_HW_WQE_NUM_SGE_MASK);
 
 	if (message->flags & ARNICA_HW_WQE_INLINE)
 		return read_inline(qp, message, descriptor + offset,
-				   arnica_from_le32(control->inline_bytes));
+				   arnica_from_le32(control->inline_bytes),
+				   offset);
 	return read_segments(qp, message, descriptor + offset, count, offset);
 }
 
@@ -179,7 +208,7 @@ enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, uint32_t index,
 	read_control(message, descriptor);
 	message->index = index;
 	if (arnica_from_le32(control->index) != index || operation >> 24 ||
-	    !known(qp->type, message->opcode))
+	    !known(qp, message->opcode))
 		return refuse(qp, operation);
 	if (arnica_hw_opcode_is_local(message->opcode)) {
 		if (message->flags & ARNICA_HW_WQE_INLINE)
@@ -187,8 +216,12 @@ enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, uint32_t index,
 		message->gather.num_pieces = 0;
 		if (message->opcode == ARNICA_HW_OP_BIND_MW)
 			read_bind(message, descriptor);
+		if (message->opcode == ARNICA_HW_OP_REG_MR)
+			read_registration(message, descriptor);
 		return ARNICA_HW_STATUS_SUCCESS;
 	}
+	if (message->opcode == ARNICA_HW_OP_REG_SEND)
+		message->opcode = ARNICA_HW_OP_SEND;
 	if (needs_remote(message->opcode))
 		read_remote(message, descriptor);
 	if (qp->type == ARNICA_HW_QP_UD &&
@@ -208,4 +241,27 @@ enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, uint32_t index,
 	    message->bytes > message->ah->way.mtu_bytes)
 		return ARNICA_HW_STATUS_LOC_LEN_ERR;
 	return status;
+}
+
+enum arnica_hw_status adev_exec_fetch_first(struct adev_qp *qp, uint32_t index,
+					    const void *descriptor,
+					    struct adev_message *message)
+{
+	const struct arnica_hw_wqe_control *control = descriptor;
+	uint32_t operation = arnica_from_le32(control->operation);
+
+	if (__builtin_expect((operation & ARNICA_HW_WQE_OPCODE_MASK) !=
+				     ARNICA_HW_OP_REG_SEND,
+			     1))
+		return adev_exec_fetch(qp, index, descriptor, message);
+	read_control(message, descriptor);
+	message->index = index;
+	if (arnica_from_le32(control->index) != index || operation >> 24 ||
+	    !known(qp, message->opcode))
+		return refuse(qp, operation);
+	message->opcode = ARNICA_HW_OP_REG_MR;
+	message->sends = true;
+	message->gather.num_pieces = 0;
+	read_registration(message, descriptor);
+	return ARNICA_HW_STATUS_SUCCESS;
 }

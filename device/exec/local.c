@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Requests without a message: windows are bound and taken back. */
+/* Requests without a message: memory is registered, windows are bound, both are
+ * taken back. */
 #include "exec/local.h"
 
 #include "core/clock.h"
+#include "exec/exec.h"
+#include "exec/registration.h"
+#include "tpt/fast.h"
 #include "transport/sender.h"
 #include "trace.h"
 
@@ -14,8 +18,21 @@ static uint32_t key_of(const struct adev_message *message)
 {
 	arnica_be32 key = { message->immediate };
 
-	return message->opcode == ARNICA_HW_OP_BIND_MW ? message->bind.rkey :
-							 arnica_from_be32(key);
+	switch (message->opcode) {
+	case ARNICA_HW_OP_BIND_MW:
+		return message->bind.rkey;
+	case ARNICA_HW_OP_REG_MR:
+		return message->registration.key;
+	default:
+		return arnica_from_be32(key);
+	}
+}
+
+/* LOCAL_INV of a region, not of a window? */
+static bool ends_region(const struct adev_qp *qp)
+{
+	return qp->message.opcode == ARNICA_HW_OP_LOCAL_INV &&
+	       adev_fast_exists(qp->fn, adev_tpt_index(key_of(&qp->message)));
 }
 
 static enum adev_window_result execute(struct adev_qp *qp)
@@ -24,6 +41,10 @@ static enum adev_window_result execute(struct adev_qp *qp)
 
 	if (message->opcode == ARNICA_HW_OP_BIND_MW)
 		return adev_window_bind(qp->fn, &qp->binder, &message->bind);
+	if (message->opcode == ARNICA_HW_OP_REG_MR)
+		return adev_registration_execute(qp);
+	if (ends_region(qp))
+		return adev_fast_invalidate(qp->fn, qp->pd, key_of(message));
 	return adev_window_invalidate(qp->fn, &qp->binder, key_of(message));
 }
 
@@ -33,25 +54,52 @@ static bool is_queued(const struct adev_qp *qp)
 	return qp->remote && qp->type != ARNICA_HW_QP_UC;
 }
 
+/* The second half of a request that registers memory and sends. */
+static enum adev_progress go_on_sending(struct adev_qp *qp)
+{
+	uint32_t index = qp->message.index;
+	enum arnica_hw_status status = adev_exec_fetch(
+		qp, index, adev_exec_descriptor(qp, index), &qp->message);
+
+	qp->wait = ADEV_WAIT_NOT;
+	qp->again_ns = 0;
+	if (!status)
+		return ADEV_PROGRESS_MORE;
+	if (is_queued(qp) && adev_sender_postpone(qp, status))
+		return ADEV_PROGRESS_WAIT;
+	adev_requester_fail(qp, status, 0);
+	return ADEV_PROGRESS_ERROR;
+}
+
 static enum adev_progress finish(struct adev_qp *qp)
 {
 	const struct adev_message *message = &qp->message;
 
 	if (message->opcode == ARNICA_HW_OP_BIND_MW)
 		arnica_trace_window_bound(qp->qpn, key_of(message));
-	else
+	else if (message->opcode == ARNICA_HW_OP_LOCAL_INV)
 		arnica_trace_window_invalid(qp->qpn, key_of(message));
+	if (message->sends)
+		return go_on_sending(qp);
 	return is_queued(qp) ? adev_sender_pass(qp) : adev_requester_end(qp);
 }
 
 static enum adev_progress refuse(struct adev_qp *qp)
 {
-	adev_count(&qp->fn->counters, windows_refused);
-	arnica_trace_window_refused(qp->qpn, key_of(&qp->message));
+	if (qp->message.opcode == ARNICA_HW_OP_REG_MR) {
+		qp->message.drains = qp->drains;
+		adev_count(&qp->fn->counters, registrations_refused);
+		arnica_trace_registration_refused(key_of(&qp->message),
+						  qp->message.refusal);
+	} else {
+		adev_count(&qp->fn->counters, windows_refused);
+		arnica_trace_window_refused(qp->qpn, key_of(&qp->message));
+	}
 	if (is_queued(qp) &&
 	    adev_sender_postpone(qp, ARNICA_HW_STATUS_MW_BIND_ERR))
 		return ADEV_PROGRESS_WAIT;
-	adev_requester_fail(qp, ARNICA_HW_STATUS_MW_BIND_ERR, 0);
+	adev_requester_fail(qp, ARNICA_HW_STATUS_MW_BIND_ERR,
+			    qp->message.refusal);
 	return ADEV_PROGRESS_ERROR;
 }
 
@@ -59,7 +107,7 @@ static enum adev_progress refuse(struct adev_qp *qp)
  * takes long: that concerns nobody else. */
 static enum adev_progress wait_for_users(struct adev_qp *qp)
 {
-	bool bind = qp->message.opcode == ARNICA_HW_OP_BIND_MW;
+	bool bind = qp->message.opcode != ARNICA_HW_OP_LOCAL_INV;
 
 	if (adev_requester_overdue(qp, ADEV_WAIT_BUSY))
 		return refuse(qp);
@@ -73,6 +121,9 @@ static enum adev_progress wait_for_users(struct adev_qp *qp)
 enum adev_progress adev_local_run(struct adev_qp *qp)
 {
 	if (is_queued(qp) && adev_sender_is_fenced(qp))
+		return ADEV_PROGRESS_WAIT;
+	/* What was sent from the region may have to be sent once more. */
+	if (is_queued(qp) && ends_region(qp) && adev_sender_is_behind(qp))
 		return ADEV_PROGRESS_WAIT;
 	switch (execute(qp)) {
 	case ADEV_WINDOW_DONE:

@@ -33,6 +33,7 @@ ADEV_COMMAND_HANDLER(reg_mr); /* command_mr.c */
 ADEV_COMMAND_HANDLER(rereg_mr);
 ADEV_COMMAND_HANDLER(dereg_mr);
 ADEV_COMMAND_HANDLER(alloc_null_mr);
+ADEV_COMMAND_HANDLER(alloc_mr);
 ADEV_COMMAND_HANDLER(alloc_mw); /* command_mw.c */
 ADEV_COMMAND_HANDLER(dealloc_mw);
 ADEV_COMMAND_HANDLER(advise_mr); /* command_advise.c */

@@ -230,6 +230,8 @@ static void note_drain(struct adev_qp *qp,
 			arnica_from_le32(new->en_sqd_async_notify);
 	else if (to != ARNICA_HW_QPS_SQD)
 		qp->notify_drained = false;
+	if (to != ARNICA_HW_QPS_SQD)
+		qp->stopped = false;
 }
 
 static enum arnica_hw_command_status

@@ -16,6 +16,7 @@
 #include "front/keys.h"
 #include "front/memory.h"
 #include "front/objects.h"
+#include "tpt/fast.h"
 #include "tpt/null_memory.h"
 #include "tpt/tpt.h"
 #include "tpt/window.h"
@@ -223,6 +224,32 @@ ADEV_COMMAND_HANDLER(alloc_null_mr)
 	return ARNICA_HW_COMMAND_OK;
 }
 
+/* It has no memory, and no key that is valid, before a work request says so. */
+ADEV_COMMAND_HANDLER(alloc_mr)
+{
+	uint32_t pd = arnica_from_le32(command->alloc_mr.pd), index;
+	uint32_t max_ranges = arnica_from_le32(command->alloc_mr.max_ranges);
+
+	if (!max_ranges || max_ranges > ARNICA_HW_MAX_RANGES)
+		return ARNICA_HW_COMMAND_INVALID;
+	if (!adev_pd_valid(fn, pd))
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	if (adev_key_take(fn, &index))
+		return ARNICA_HW_COMMAND_NO_MEMORY;
+	if (adev_fast_create(fn, index, pd, max_ranges)) {
+		adev_key_give(fn, index);
+		return ARNICA_HW_COMMAND_NO_MEMORY;
+	}
+	store_region(fn, index, &(struct region){ .pd = pd });
+	fn->view.tpt[index].type = ADEV_TPT_FAST;
+	fn->mr_pd[index] = pd + 1;
+	fn->num_mrs++;
+	adev_pd_get(fn, pd);
+	completion->mr.handle = arnica_to_le32(index);
+	completion->mr.stag = arnica_to_le32(adev_key_make(fn, index));
+	return ARNICA_HW_COMMAND_OK;
+}
+
 static bool mr_valid(const struct adev_function *fn, uint32_t index)
 {
 	return index < fn->view.layout.max_mr && fn->mr_pd[index];
@@ -268,6 +295,31 @@ static enum arnica_hw_command_status invalidate(struct adev_function *fn,
 	return ARNICA_HW_COMMAND_BUSY;
 }
 
+/* The same for one of ALLOC_MR, for good: also what a peer or a work request
+ * made invalid may be in use. */
+static enum arnica_hw_command_status end_fast(struct adev_function *fn,
+					      uint32_t index)
+{
+	uint32_t tag;
+	struct adev_fast *fast = adev_fast_withdraw(fn, index, &tag);
+
+	if (!fast)
+		return ARNICA_HW_COMMAND_BUSY;
+	if (adev_qp_lock_quiesce(fn, index, QUIESCE_MS)) {
+		adev_fast_restore(fn, fast, tag);
+		return ARNICA_HW_COMMAND_BUSY;
+	}
+	wait_for_own_work(fn);
+	/* The next key of this entry is to be another one. */
+	fn->mr_instance[index] = (uint8_t)adev_fast_destroy(fast);
+	return ARNICA_HW_COMMAND_OK;
+}
+
+static bool is_fast(const struct adev_function *fn, uint32_t index)
+{
+	return fn->view.tpt[index].type == ADEV_TPT_FAST;
+}
+
 /* The region as it will be: what does not change is taken from the entry. */
 static struct region merge(const struct adev_function *fn, uint32_t index,
 			   const struct region *wanted, uint32_t change)
@@ -304,7 +356,7 @@ ADEV_COMMAND_HANDLER(rereg_mr)
 		return ARNICA_HW_COMMAND_INVALID;
 	if (!mr_valid(fn, index))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	if (fn->view.tpt[index].type == ADEV_TPT_NULL)
+	if (fn->view.tpt[index].type == ADEV_TPT_NULL || is_fast(fn, index))
 		return ARNICA_HW_COMMAND_INVALID;
 	region = merge(fn, index, &wanted, change);
 	status = check_region(fn, &region);
@@ -336,7 +388,8 @@ void adev_regions_release(struct adev_function *fn, uint64_t start,
 		uint32_t index = number ^ fn->tpt_mask;
 		struct adev_tpt_entry *entry = &fn->view.tpt[index];
 
-		if (!fn->mr_pd[index] || !entry->shared ||
+		if (!fn->mr_pd[index] || entry->type != ADEV_TPT_REGION ||
+		    !entry->shared ||
 		    !adev_adopt_is_in(fn, entry->shared, start, bytes) ||
 		    invalidate(fn, index) != ARNICA_HW_COMMAND_OK)
 			continue;
@@ -355,7 +408,8 @@ ADEV_COMMAND_HANDLER(dereg_mr)
 		return ARNICA_HW_COMMAND_INVALID;
 	if (!mr_valid(fn, index))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	status = invalidate(fn, index);
+	status = is_fast(fn, index) ? end_fast(fn, index) :
+				      invalidate(fn, index);
 	if (status != ARNICA_HW_COMMAND_OK)
 		return status;
 	disown(fn, index);

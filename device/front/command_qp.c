@@ -27,6 +27,10 @@
 #define EAGER_MAX_DATAGRAM_BYTES (4u << 20)
 #define DESTROY_LOCK_MS 1000u
 
+#define QP_FLAGS                                                               \
+	((uint32_t)ARNICA_HW_QP_BLOCK_SELF_MCAST | ARNICA_HW_QP_REGISTERS |    \
+	 ARNICA_HW_QP_DRAINS)
+
 /* What a QP is made of, in one range of the heap. */
 struct sizes {
 	uint32_t send_slots, send_stride, recv_slots, recv_stride;
@@ -75,16 +79,18 @@ static void compute_sizes(const struct arnica_hw_cmd_create_qp *cmd,
 	uint32_t segments = arnica_from_le32(cmd->send_sge) * 16;
 	uint32_t inline_bytes = arnica_from_le32(cmd->inline_bytes);
 	uint32_t recv_sge = arnica_from_le32(cmd->recv_sge);
+	uint32_t header = arnica_from_le32(cmd->flags) & ARNICA_HW_QP_REGISTERS ?
+				  ARNICA_HW_WQE_REGISTRATION_BYTES :
+				  ARNICA_HW_WQE_HEADER_BYTES;
 	uint64_t next = 0;
 
 	if (segments < inline_bytes)
 		segments = inline_bytes;
-	if (send_bytes < ARNICA_HW_WQE_HEADER_BYTES + segments)
-		send_bytes = ARNICA_HW_WQE_HEADER_BYTES + segments;
+	if (send_bytes < header + segments)
+		send_bytes = header + segments;
 	sizes->send_slots = send_depth ? round_up(send_depth) : 0;
 	sizes->send_stride = round_up(send_bytes);
-	sizes->inline_bytes =
-		sizes->send_stride - ARNICA_HW_WQE_HEADER_BYTES;
+	sizes->inline_bytes = sizes->send_stride - header;
 	if (sizes->inline_bytes > ARNICA_HW_MAX_INLINE)
 		sizes->inline_bytes = ARNICA_HW_MAX_INLINE;
 	sizes->recv_slots = recv_depth ? round_up(recv_depth) : 0;
@@ -135,8 +141,7 @@ check(struct adev_function *fn, const struct arnica_hw_cmd_create_qp *cmd)
 	    arnica_from_le32(cmd->recv_sge) > ARNICA_HW_MAX_SGE ||
 	    arnica_from_le32(cmd->inline_bytes) > ARNICA_HW_MAX_INLINE ||
 	    (cmd->srq.raw && cmd->recv_depth.raw) || cmd->reserved0.raw ||
-	    (arnica_from_le32(cmd->flags) &
-	     ~(uint32_t)ARNICA_HW_QP_BLOCK_SELF_MCAST))
+	    arnica_from_le32(cmd->flags) & ~QP_FLAGS)
 		return ARNICA_HW_COMMAND_INVALID;
 	return ARNICA_HW_COMMAND_OK;
 }
@@ -237,6 +242,9 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 	qp->memory_bytes = sizes->total;
 	qp->sq = fn->view.base + base + sizes->sq;
 	qp->sq_stride = sizes->send_stride;
+	qp->registers = arnica_from_le32(cmd->flags) & ARNICA_HW_QP_REGISTERS &&
+			qp->type != ARNICA_HW_QP_UD;
+	qp->drains = arnica_from_le32(cmd->flags) & ARNICA_HW_QP_DRAINS;
 	qp->sq_mask = sizes->send_slots ? sizes->send_slots - 1 : 0;
 	qp->sq_depth = arnica_from_le32(cmd->send_depth);
 	qp->rq_depth = arnica_from_le32(cmd->recv_depth);

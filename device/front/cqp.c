@@ -41,6 +41,7 @@ static const adev_command_handler handlers[] = {
 	[ARNICA_HW_CMD_ALLOC_MW] = adev_command_alloc_mw,
 	[ARNICA_HW_CMD_DEALLOC_MW] = adev_command_dealloc_mw,
 	[ARNICA_HW_CMD_ALLOC_NULL_MR] = adev_command_alloc_null_mr,
+	[ARNICA_HW_CMD_ALLOC_MR] = adev_command_alloc_mr,
 };
 
 #define NUM_HANDLERS (sizeof(handlers) / sizeof(handlers[0]))

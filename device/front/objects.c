@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "domain/proc.h"
-#include "tpt/window.h"
+#include "tpt/fast.h"
 #include "transport/address_handle.h"
 #include "transport/srq_owner.h"
 
@@ -24,6 +24,8 @@ int adev_objects_init(struct adev_function *fn)
 	fn->srqs = calloc(layout->max_srq, sizeof(*fn->srqs));
 	fn->ahs = calloc(1, sizeof(*fn->ahs));
 	error = adev_windows_init(fn);
+	if (!error)
+		error = adev_fasts_init(fn);
 	if (!fn->pd_references || !fn->cq_references || !fn->cq_events ||
 	    !fn->cq_depths || !fn->mr_pd || !fn->mr_instance || !fn->srqs ||
 	    !fn->ahs || error) {
@@ -50,6 +52,7 @@ void adev_objects_fini(struct adev_function *fn)
 	free(fn->cq_events);
 	free(fn->cq_depths);
 	adev_windows_fini(fn);
+	adev_fasts_fini(fn);
 	free(fn->mr_pd);
 	free(fn->mr_instance);
 	if (fn->ahs)

@@ -32,6 +32,7 @@ struct adev_gather {
 	const struct adev_view *list_view;
 	uint32_t list_pd;
 	uint32_t list_access;
+	bool direct; /* a receive: nothing may be left to the host's poll */
 	struct adev_piece pieces[ARNICA_HW_MAX_SGE];
 };
 

@@ -74,8 +74,10 @@ static inline char *adev_tpt_shared_place(const struct adev_view *view,
 		return NULL;
 	entry = &view->tpt[index];
 	/* The tag was loaded with acquire by the check (C5). */
+	if (entry->type != ADEV_TPT_REGION)
+		return NULL;
 	shared = entry->shared;
-	if (!shared || entry->type != ADEV_TPT_REGION)
+	if (!shared)
 		return NULL;
 	inside = address - adev_tpt_shared_start(shared, entry->address);
 	if (inside > adev_tpt_shared_bytes(shared) ||

@@ -2,6 +2,8 @@
 /* Checks of accesses against the translation and protection table. */
 #include "tpt/tpt.h"
 
+#include "tpt/touch.h"
+
 /* The valid entry of a key, or NULL. */
 static inline struct adev_tpt_entry *find(const struct adev_view *view,
 					  uint32_t stag)
@@ -47,15 +49,19 @@ static enum adev_tpt_verdict check_null(const struct adev_tpt_entry *entry,
 
 /* What local requests may name beside regions. */
 static enum adev_tpt_verdict check_special(const struct adev_tpt_entry *entry,
-					   uint32_t pd, uint32_t access,
+					   uint32_t pd, uint64_t iova,
+					   uint64_t length, uint32_t access,
 					   uint64_t *address)
 {
 	uint32_t type = entry->type;
 
-	if (type != ADEV_TPT_NULL && type != ADEV_TPT_LIST)
+	if (type != ADEV_TPT_NULL && type != ADEV_TPT_LIST &&
+	    type != ADEV_TPT_FAST)
 		return ADEV_TPT_BAD_KEY;
 	if (entry->pd != pd)
 		return ADEV_TPT_BAD_PD;
+	if (type == ADEV_TPT_FAST)
+		return check_range(entry, iova, length, access, address);
 	return type == ADEV_TPT_NULL ? check_null(entry, access, address) :
 				       ADEV_TPT_IS_LIST;
 }
@@ -72,7 +78,7 @@ enum adev_tpt_verdict adev_tpt_check(const struct adev_view *view,
 		return ADEV_TPT_BAD_KEY;
 	type = entry->type;
 	if (__builtin_expect(type != ADEV_TPT_REGION, 0))
-		return check_special(entry, pd, access, address);
+		return check_special(entry, pd, iova, length, access, address);
 	if (entry->pd != pd)
 		return ADEV_TPT_BAD_PD;
 	return check_range(entry, iova, length, access, address);
@@ -85,6 +91,7 @@ static enum adev_tpt_verdict check_user(const struct adev_tpt_entry *entry,
 {
 	switch (entry->type) {
 	case ADEV_TPT_REGION:
+	case ADEV_TPT_FAST:
 	case ADEV_TPT_WINDOW_1:
 		return entry->pd == user.pd ? ADEV_TPT_OK : ADEV_TPT_BAD_PD;
 	case ADEV_TPT_WINDOW_2B:
@@ -118,6 +125,27 @@ enum adev_tpt_verdict adev_tpt_check_remote(const struct adev_view *view,
 	return check_range(entry, iova, length, access, address);
 }
 
+enum adev_tpt_verdict adev_tpt_check_again(const struct adev_view *view,
+					   uint32_t stag,
+					   struct adev_tpt_user user,
+					   uint64_t iova, uint64_t length,
+					   uint32_t access, uint64_t message,
+					   uint64_t *address)
+{
+	enum adev_tpt_verdict verdict = adev_tpt_check_remote(
+		view, stag, user, iova, length, access, address);
+	const struct adev_tpt_entry *entry;
+
+	if (verdict != ADEV_TPT_BAD_KEY ||
+	    adev_tpt_index(stag) >= view->layout.max_mr)
+		return verdict;
+	entry = &view->tpt[adev_tpt_index(stag)];
+	if (atomic_load(&entry->touched) != (message | ADEV_TOUCH_OVER) ||
+	    atomic_load(&entry->tag))
+		return verdict;
+	return check_range(entry, iova, length, access, address);
+}
+
 bool adev_tpt_take_back(const struct adev_view *view, uint32_t stag,
 			struct adev_tpt_user user)
 {
@@ -126,7 +154,8 @@ bool adev_tpt_take_back(const struct adev_view *view, uint32_t stag,
 
 	if (!entry ||
 	    (entry->type != ADEV_TPT_WINDOW_2A &&
-	     entry->type != ADEV_TPT_WINDOW_2B) ||
+	     entry->type != ADEV_TPT_WINDOW_2B &&
+	     entry->type != ADEV_TPT_FAST) ||
 	    check_user(entry, user) != ADEV_TPT_OK)
 		return false;
 	/* The owner may be at it as well: one of the two does it. */

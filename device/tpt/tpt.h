@@ -54,10 +54,21 @@ enum adev_tpt_verdict adev_tpt_check_remote(const struct adev_view *view,
 					    uint32_t access, uint64_t *address)
 	ARNICA_MUST_CHECK;
 
+/* The same for an answer that is given again: `message` (tpt/touch.h) may have
+ * been the one touch of the key. */
+enum adev_tpt_verdict adev_tpt_check_again(const struct adev_view *view,
+					   uint32_t stag,
+					   struct adev_tpt_user user,
+					   uint64_t iova, uint64_t length,
+					   uint32_t access, uint64_t message,
+					   uint64_t *address)
+	ARNICA_MUST_CHECK;
+
 /*
  * A peer's SEND with invalidate: takes back the window of type 2 that is bound
- * to `user`. The caller holds the responder lock of that queue pair, so that no
- * access through the window is under way. False: it is not his to take back.
+ * to `user`, or a region of his PD that was registered by a work request. The
+ * caller holds the responder lock of that queue pair, so that no access through
+ * it is under way. False: it is not his to take back.
  */
 bool adev_tpt_take_back(const struct adev_view *view, uint32_t stag,
 			struct adev_tpt_user user) ARNICA_MUST_CHECK;

@@ -17,7 +17,9 @@
 #define REMOTE_STORES                                                          \
 	((uint32_t)ARNICA_HW_ACCESS_REMOTE_WRITE |                             \
 	 ARNICA_HW_ACCESS_REMOTE_ATOMIC)
-#define REMOTE_RIGHTS (REMOTE_STORES | ARNICA_HW_ACCESS_REMOTE_READ)
+#define WINDOW_RIGHTS                                                          \
+	(REMOTE_STORES | ARNICA_HW_ACCESS_REMOTE_READ |                        \
+	 ARNICA_HW_ACCESS_ONE_TOUCH)
 
 struct adev_window {
 	uint32_t index;
@@ -25,6 +27,7 @@ struct adev_window {
 	uint32_t pd;
 	uint32_t key; /* as bound last */
 	bool draining;
+	bool one_touch; /* its message may have had it, and not be over */
 	struct adev_binder *binder; /* type 2; or NULL */
 	/* Windows that stood on a region, some of them taken back since. */
 	struct adev_window *next_on_region, **region_link;
@@ -175,24 +178,28 @@ static bool is_served(struct adev_function *fn, uint32_t index)
 	return stag == ADEV_USES_ANY || adev_tpt_index(stag) == index;
 }
 
-/*
- * May somebody still be at the memory behind an entry that was made invalid?
- * Peers hold a responder lock meanwhile; what they cannot do themselves this
- * process does for them, one request at a time.
- */
-static bool is_in_use(struct adev_function *fn, uint32_t index,
-		      uint32_t timeout_ms)
+bool adev_tpt_in_use(struct adev_function *fn, uint32_t index,
+		     uint32_t timeout_ms)
 {
 	return adev_qp_lock_quiesce(fn, index, timeout_ms) ||
 	       is_served(fn, index);
+}
+
+/* The key is invalid: what it was for is not even repeated (tpt/touch.h). */
+static void close_entry(struct adev_function *fn,
+			const struct adev_window *window)
+{
+	atomic_store(&entry_of(fn, window)->touched, 0);
 }
 
 /* The key is invalid; true when the accesses under it are over. */
 static bool drain(struct adev_function *fn, struct adev_window *window)
 {
 	window->draining = true;
-	if (is_in_use(fn, window->index, DRAIN_MS))
+	close_entry(fn, window);
+	if (adev_tpt_in_use(fn, window->index, DRAIN_MS))
 		return false;
+	window->one_touch = false;
 	free_window(window);
 	return true;
 }
@@ -225,7 +232,9 @@ static struct adev_window *withdraw(struct adev_function *fn, uint32_t index,
 	if (window) {
 		fn->windows->windows[index] = NULL;
 		*tag = atomic_exchange(&entry_of(fn, window)->tag, 0);
-		window->draining = *tag || window->draining;
+		window->draining = *tag || window->draining ||
+				   window->one_touch;
+		close_entry(fn, window);
 	}
 	pthread_mutex_unlock(&fn->windows->lock);
 	return window;
@@ -278,8 +287,7 @@ static bool may_bind(struct adev_function *fn, const struct adev_window *window,
 		     const struct adev_bind *bind, uint64_t *address)
 {
 	if (window->pd != binder->user.pd ||
-	    bind->access &
-		    ~(REMOTE_RIGHTS | ARNICA_HW_ACCESS_ZERO_BASED))
+	    bind->access & ~(WINDOW_RIGHTS | ARNICA_HW_ACCESS_ZERO_BASED))
 		return false;
 	if (window->type == ARNICA_HW_WINDOW_1) {
 		if (bind->access & ARNICA_HW_ACCESS_ZERO_BASED)
@@ -303,11 +311,13 @@ static void publish(struct adev_function *fn, struct adev_window *window,
 	entry->type = two ? fn->windows->kind : ADEV_TPT_WINDOW_1;
 	entry->pd = window->pd;
 	entry->qpn = two ? binder->user.qpn : 0;
-	entry->access = bind->access & REMOTE_RIGHTS;
+	entry->access = bind->access & WINDOW_RIGHTS;
 	entry->iova = zero_based ? 0 : bind->address;
 	entry->length = bind->length;
 	entry->address = address;
 	entry->address_space = fn->view.function;
+	close_entry(fn, window);
+	window->one_touch = bind->access & ARNICA_HW_ACCESS_ONE_TOUCH;
 	link_region(fn, window, adev_tpt_index(bind->lkey));
 	if (two)
 		link_binder(window, binder);
@@ -322,6 +332,12 @@ static enum adev_window_result bind_window(struct adev_function *fn,
 	struct adev_window *window = find(fn, adev_tpt_index(bind->rkey));
 	uint64_t address = 0;
 
+	if (window && window->one_touch && !is_bound(fn, window)) {
+		if (!drain(fn, window)) {
+			window->draining = false; /* it is not bound */
+			return ADEV_WINDOW_BUSY;
+		}
+	}
 	if (!window || !may_bind(fn, window, binder, bind, &address))
 		return ADEV_WINDOW_REFUSED;
 	if (is_bound(fn, window)) {
@@ -386,6 +402,7 @@ void adev_windows_end_binder(struct adev_function *fn,
 		struct adev_window *window = binder->first;
 
 		adev_tpt_invalidate(entry_of(fn, window));
+		close_entry(fn, window);
 		free_window(window);
 	}
 	pthread_mutex_unlock(&fn->windows->lock);
@@ -401,8 +418,10 @@ bool adev_windows_leave_region(struct adev_function *fn, uint32_t index)
 	     window = window->next_on_region)
 		left = !is_bound(fn, window);
 	if (left) {
-		while (fn->windows->on[index])
+		while (fn->windows->on[index]) {
+			close_entry(fn, fn->windows->on[index]);
 			unlink_region(fn->windows->on[index]);
+		}
 		adev_tpt_invalidate(&fn->view.tpt[index]);
 	}
 	pthread_mutex_unlock(&fn->windows->lock);

@@ -75,6 +75,14 @@ enum adev_window_result adev_window_invalidate(struct adev_function *fn,
 void adev_windows_end_binder(struct adev_function *fn,
 			     struct adev_binder *binder);
 
+/*
+ * May somebody still be at the memory behind entry `index`, which was made
+ * invalid? Peers hold a responder lock meanwhile; what they cannot do themselves
+ * this process does for them, one request at a time.
+ */
+bool adev_tpt_in_use(struct adev_function *fn, uint32_t index,
+		     uint32_t timeout_ms) ARNICA_MUST_CHECK;
+
 /* Makes a region invalid and keeps new windows off it. False: a window stands
  * on it; nothing has changed. */
 bool adev_windows_leave_region(struct adev_function *fn, uint32_t index)

@@ -131,7 +131,7 @@ static enum adev_placed place_payload(struct adev_function *fn,
 			 (uint32_t)delivery->payload->bytes;
 	uint32_t offset, end;
 
-	if (!into->num_lists &&
+	if (!into->direct &&
 	    adev_receive_eager(link, bytes, &offset, &end)) {
 		struct arnica_hw_cqe *cqe = adev_ring_entry(&link->ring,
 							    link->qp->rq_head);

@@ -11,7 +11,7 @@
 
 #include "core/qp_lock.h"
 #include "dma/dma.h"
-#include "tpt/tpt.h"
+#include "tpt/touch.h"
 #include "transport/receive_entry.h"
 #include "transport/responder.h"
 #include "trace.h"
@@ -187,7 +187,7 @@ static enum adev_verdict place_payload(struct adev_qp *qp,
 	if (!message->bytes)
 		return ADEV_VERDICT_ACK;
 	/* What the host is to place it must find without the table. */
-	if (__builtin_expect(into->num_lists != 0, 0))
+	if (__builtin_expect(into->direct, 0))
 		return place_directly(qp, into);
 	if (message->bytes <= ARNICA_HW_CQE_INLINE_BYTES) {
 		if (!adev_gather_read(&message->gather, 0, cqe->data, bytes))
@@ -260,6 +260,11 @@ static enum adev_verdict place_send(struct adev_qp *qp,
 	return verdict;
 }
 
+static uint64_t touch_of(const struct adev_qp *qp)
+{
+	return adev_touch_message(qp->link.qp, qp->send_psn);
+}
+
 /* The piece that an RDMA request names, checked against the responder's
  * rights (IBTA 9.7.4.1, 10.6.5). */
 static enum adev_verdict remote_piece(struct adev_qp *qp, uint32_t access,
@@ -289,6 +294,9 @@ static enum adev_verdict remote_piece(struct adev_qp *qp, uint32_t access,
 	if (verdict != ADEV_TPT_OK)
 		return refuse(qp, placement, ADEV_VERDICT_NAK_ACCESS,
 			      IBV_EVENT_QP_ACCESS_ERR);
+	if (!adev_touch_begin(link->view, message->rkey, touch_of(qp)))
+		return refuse(qp, placement, ADEV_VERDICT_NAK_ACCESS,
+			      IBV_EVENT_QP_ACCESS_ERR);
 	return ADEV_VERDICT_ACK;
 }
 
@@ -309,6 +317,8 @@ static enum adev_verdict place_rdma(struct adev_qp *qp, bool write,
 	result = write ? adev_dma_write(&transfer) : adev_dma_read(&transfer);
 	end_transfer(qp, &transfer);
 	verdict = of_dma(result);
+	if (verdict == ADEV_VERDICT_ACK)
+		adev_touch_end(qp->link.view, qp->message.rkey, touch_of(qp));
 	if (verdict == ADEV_VERDICT_NAK_OPERATION)
 		return refuse(qp, placement, verdict, IBV_EVENT_QP_FATAL);
 	return verdict;
@@ -384,6 +394,8 @@ static enum adev_verdict place_atomic(struct adev_qp *qp,
 				 &original);
 	end_transfer(qp, &transfer);
 	verdict = of_dma(result);
+	if (result == ADEV_DMA_DONE)
+		adev_touch_end(qp->link.view, message->rkey, touch_of(qp));
 	if (result == ADEV_DMA_DONE &&
 	    !adev_gather_write(&message->gather, 0, &original,
 			       sizeof(original)))
@@ -413,6 +425,8 @@ static enum adev_verdict place_atomic_write(struct adev_qp *qp,
 	verdict = of_dma(adev_dma_atomic(&transfer, ADEV_ATOMIC_WRITE, value, 0,
 					 &original));
 	end_transfer(qp, &transfer);
+	if (verdict == ADEV_VERDICT_ACK)
+		adev_touch_end(qp->link.view, qp->message.rkey, touch_of(qp));
 	if (verdict == ADEV_VERDICT_NAK_OPERATION)
 		return refuse(qp, placement, verdict, IBV_EVENT_QP_FATAL);
 	return verdict;

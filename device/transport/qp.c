@@ -191,6 +191,22 @@ void adev_qp_enter_sqe(struct adev_qp *qp)
 	adev_qp_flush_send(qp);
 }
 
+void adev_qp_enter_stopped(struct adev_qp *qp)
+{
+	uint32_t state = atomic_load(&qp->shared->state);
+
+	arnica_trace_qp_stopped(qp->qpn, state);
+	qp->active = false;
+	qp->wait = ADEV_WAIT_NOT;
+	qp->stopped = true;
+	/* Whoever delivers to this QP may just have moved it to ERR. */
+	while (state == ARNICA_HW_QPS_RTS)
+		if (atomic_compare_exchange_strong(&qp->shared->state, &state,
+						   ARNICA_HW_QPS_SQD))
+			break;
+	adev_qp_flush_send(qp);
+}
+
 void adev_qp_recover(struct adev_qp *qp)
 {
 	struct adev_qp_shared *shared = qp->shared;

@@ -25,12 +25,26 @@ struct adev_remote; /* remote.h */
 struct adev_ah;
 struct adev_destinations;
 
+/* A REG_MR request: the registration segment. */
+struct adev_registration {
+	uint64_t iova;
+	uint64_t length;
+	uint64_t memory;
+	uint32_t count;
+	uint32_t page_log;
+	uint32_t key;
+	uint32_t access;
+};
+
 /* One message under way. Stays as it is while the queue pair waits. */
 struct adev_message {
 	uint32_t opcode; /* enum arnica_hw_opcode */
 	uint32_t flags;  /* enum arnica_hw_wqe_flags */
 	uint32_t index;
 	uint32_t immediate; /* raw */
+	bool sends;   /* REG_MR: a SEND follows in the same entry */
+	bool drains;  /* refused: its failure is the send queue's only */
+	uint8_t refusal; /* ... why: enum arnica_hw_refusal */
 	uint64_t remote_address;
 	uint32_t rkey;
 	uint64_t swap_or_add;
@@ -44,6 +58,7 @@ struct adev_message {
 	uint32_t dest_qpn;        /* UD */
 	uint32_t qkey;            /* UD: what it carries */
 	struct adev_bind bind;    /* BIND_MW */
+	struct adev_registration registration; /* REG_MR */
 	uint8_t inline_data[ARNICA_HW_MAX_INLINE];
 	struct adev_gather gather;
 };
@@ -113,6 +128,9 @@ struct adev_qp {
 	bool notify_drained;    /* in SQD: raise SQ_DRAINED when it is */
 	bool flush_pending;     /* the receive queue could not be flushed yet */
 	bool last_wqe_told;     /* LAST_WQE_REACHED was raised in this ERR */
+	bool registers;         /* its send queue takes REG_MR */
+	bool drains;            /* a refused REG_MR leads to SQD, not to ERR */
+	bool stopped;           /* ... has: what is posted in SQD is flushed */
 
 	struct arnica_hw_qp_attributes attributes; /* as modified */
 	uint32_t num_groups; /* UD: that it is attached to; command_lock */
@@ -161,6 +179,10 @@ uint32_t adev_qp_follow_error(struct adev_qp *qp);
  * held. */
 void adev_qp_enter_sqe(struct adev_qp *qp);
 
+/* A registration was refused in a queue that drains then: SQD, and what follows
+ * it is flushed until the program says RTS. `sq_lock` held. */
+void adev_qp_enter_stopped(struct adev_qp *qp);
+
 /* Raises SQ_DRAINED if it was asked for and is due: state SQD, and no message
  * under way. `sq_lock` held. */
 void adev_qp_check_drained(struct adev_qp *qp);
@@ -168,7 +190,7 @@ void adev_qp_check_drained(struct adev_qp *qp);
 /* Flushes what was posted since; `sq_lock` held, state ERR. */
 void adev_qp_flush(struct adev_qp *qp);
 
-/* The same for the send queue alone, in state SQE. */
+/* The same for the send queue alone, in state SQE, or SQD where stopped. */
 void adev_qp_flush_send(struct adev_qp *qp);
 
 /* A sender to this QP of an unreliable service died: takes the responder lock

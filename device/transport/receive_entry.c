@@ -4,6 +4,7 @@
 
 #include "core/fault_point.h"
 #include "core/qp_lock.h"
+#include "tpt/tpt.h"
 
 bool adev_receive_posted(struct adev_link *link)
 {
@@ -75,6 +76,20 @@ static void announce(const struct adev_link *link,
 		adev_qp_announce_list(link->qp, stags, count);
 }
 
+/* Lists, and regions of work requests: the host does not know where they lie,
+ * and they may end before it polls. */
+static bool needs_adapter(const struct adev_view *view,
+			  const struct adev_gather *into)
+{
+	bool any = false;
+	uint32_t i;
+
+	for (i = 0; i < into->num_pieces; i++)
+		any |= view->tpt[adev_tpt_index(into->pieces[i].stag)].type >=
+		       ADEV_TPT_FAST;
+	return any;
+}
+
 enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
 					  struct adev_gather *into)
 {
@@ -85,13 +100,17 @@ enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
 	status = adev_gather_segments(link->view, link->rq_pd, entry,
 				      link->rq_max_sge,
 				      ARNICA_HW_ACCESS_LOCAL_WRITE, into);
-	if (__builtin_expect(!into->num_lists, 1))
-		return status;
-	/* What is behind the lists is looked at once more, now announced. */
-	adev_qp_announce_any(link->qp);
-	return adev_gather_segments(link->view, link->rq_pd, entry,
-				    link->rq_max_sge,
-				    ARNICA_HW_ACCESS_LOCAL_WRITE, into);
+	if (__builtin_expect(into->num_lists, 0)) {
+		/* What is behind the lists is looked at once more, now
+		 * announced. */
+		adev_qp_announce_any(link->qp);
+		status = adev_gather_segments(link->view, link->rq_pd, entry,
+					      link->rq_max_sge,
+					      ARNICA_HW_ACCESS_LOCAL_WRITE,
+					      into);
+	}
+	into->direct = !status && needs_adapter(link->view, into);
+	return status;
 }
 
 bool adev_receive_eager(struct adev_link *link, uint32_t bytes,

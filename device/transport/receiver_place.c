@@ -10,7 +10,7 @@
 #include <infiniband/verbs.h>
 
 #include "dma/dma.h"
-#include "tpt/tpt.h"
+#include "tpt/touch.h"
 #include "transport/receive_entry.h"
 #include "transport/receiver_state.h"
 #include "trace.h"
@@ -220,6 +220,13 @@ static bool check_remote(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
 			       bytes, access, memory) == ADEV_TPT_OK;
 }
 
+/* Another message may have had the one touch of this key. */
+static bool claim(struct adev_qp *qp, uint32_t rkey, uint64_t bytes,
+		  uint64_t message)
+{
+	return !bytes || adev_touch_begin(&qp->fn->view, rkey, message);
+}
+
 /* With the last bytes stored last: an application may wait for them. */
 static bool store(struct adev_qp *qp, const struct adev_gather *to,
 		  const struct roce_packet *packet)
@@ -266,6 +273,7 @@ static bool begin_write(struct adev_qp *qp, const struct roce_packet *packet,
 		return refuse_access(qp, packet, packet->rkey);
 	receiver->address = packet->address;
 	receiver->rkey = packet->rkey;
+	receiver->message = adev_touch_message(qp->shared, packet->psn);
 	receiver->length = packet->dma_length;
 	receiver->placed = 0;
 	return true;
@@ -291,7 +299,9 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 	if (!check_remote(qp, receiver->rkey,
 			  receiver->address + receiver->placed,
 			  packet->payload_bytes,
-			  ARNICA_HW_ACCESS_REMOTE_WRITE, &memory))
+			  ARNICA_HW_ACCESS_REMOTE_WRITE, &memory) ||
+	    !claim(qp, receiver->rkey, packet->payload_bytes,
+		   receiver->message))
 		return refuse_access(qp, packet, receiver->rkey);
 	if (packet->payload_bytes && !store(qp, &memory, packet))
 		return refuse_fault(qp, packet);
@@ -299,6 +309,9 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 	receiver->placed = end;
 	if (!last)
 		return true;
+	if (receiver->length)
+		adev_touch_end(&qp->fn->view, receiver->rkey,
+			       receiver->message);
 	if (info & ROCE_HAS_IMM)
 		complete_receive(qp, packet, ARNICA_HW_STATUS_SUCCESS,
 				 ARNICA_HW_RECV_RDMA_WITH_IMM,
@@ -307,20 +320,31 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 	return true;
 }
 
+/* Of a read that comes in parts the key may be invalid since the first. */
+static bool may_read(struct adev_qp *qp, const struct roce_packet *packet,
+		     uint64_t message)
+{
+	struct adev_gather memory;
+
+	return !packet->dma_length ||
+	       (adev_receiver_find(qp, packet->rkey, packet->address,
+				   packet->dma_length, message, &memory) &&
+		adev_touch_begin(&qp->fn->view, packet->rkey, message));
+}
+
 static bool place_read(struct adev_qp *qp, const struct roce_packet *packet)
 {
 	uint32_t count = adev_psn_count(packet->dma_length,
 					qp->path_mtu_bytes);
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	struct adev_resource *resource;
-	struct adev_gather memory;
+	uint64_t message;
 
 	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_READ) ||
 	    packet->payload_bytes || packet->dma_length > ARNICA_HW_MAX_MESSAGE)
 		return refuse_invalid(qp, packet);
-	if (!check_remote(qp, packet->rkey, packet->address,
-			  packet->dma_length, ARNICA_HW_ACCESS_REMOTE_READ,
-			  &memory))
+	message = adev_resource_message(qp, packet);
+	if (!may_read(qp, packet, message))
 		return refuse_access(qp, packet, packet->rkey);
 	if (!adev_response_room(receiver))
 		return false; /* as good as lost */
@@ -331,6 +355,7 @@ static bool place_read(struct adev_qp *qp, const struct roce_packet *packet)
 	resource->bytes = packet->dma_length;
 	resource->rkey = packet->rkey;
 	resource->address = packet->address;
+	resource->message = message;
 	/* Counted when the request is accepted (9.7.7.1). */
 	resource->msn = (qp->shared->msn + 1) & 0xffffff;
 	adev_response_due(receiver);
@@ -346,10 +371,18 @@ static bool find_word(struct adev_qp *qp, const struct roce_packet *packet,
 	/* Through a list: eight bytes in one place. */
 	if (!check_remote(qp, packet->rkey, packet->address, 8, access,
 			  &memory) ||
+	    !claim(qp, packet->rkey, 8,
+		   adev_touch_message(qp->shared, packet->psn)) ||
 	    !adev_gather_word(&memory))
 		return refuse_access(qp, packet, packet->rkey);
 	*address = memory.pieces[0].address;
 	return *address & 7 ? refuse_invalid(qp, packet) : true;
+}
+
+static void end_word(struct adev_qp *qp, const struct roce_packet *packet)
+{
+	adev_touch_end(&qp->fn->view, packet->rkey,
+		       adev_touch_message(qp->shared, packet->psn));
 }
 
 static bool place_atomic(struct adev_qp *qp, const struct roce_packet *packet)
@@ -375,6 +408,7 @@ static bool place_atomic(struct adev_qp *qp, const struct roce_packet *packet)
 				 packet->swap_or_add, packet->compare,
 				 &resource->original))
 		return refuse_fault(qp, packet);
+	end_word(qp, packet);
 	resource->kind = ADEV_RESOURCE_ATOMIC;
 	resource->msn = (qp->shared->msn + 1) & 0xffffff;
 	adev_response_due(receiver);
@@ -404,6 +438,7 @@ static bool place_atomic_write(struct adev_qp *qp,
 	if (adev_dma_atomic_here(address, ADEV_ATOMIC_WRITE, value, 0,
 				 &resource->original))
 		return refuse_fault(qp, packet);
+	end_word(qp, packet);
 	resource->kind = ADEV_RESOURCE_WRITTEN;
 	resource->msn = (qp->shared->msn + 1) & 0xffffff;
 	adev_response_due(receiver);

@@ -3,6 +3,7 @@
  * Responder resources: reads and atomics that may be asked again. And the queue
  * of responses that are due.
  */
+#include "tpt/touch.h"
 #include "transport/receiver_state.h"
 
 #define SLOTS ARNICA_HW_MAX_RD_ATOMIC
@@ -55,6 +56,38 @@ struct adev_resource *adev_resource_take(struct adev_qp *qp, uint32_t psn,
 		.last_psn = roce_psn_add(psn, count - 1),
 	};
 	return resource;
+}
+
+bool adev_receiver_find(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
+			uint64_t bytes, uint64_t message,
+			struct adev_gather *memory)
+{
+	const struct adev_view *view = &qp->fn->view;
+	const uint32_t access = ARNICA_HW_ACCESS_REMOTE_READ;
+	enum adev_tpt_verdict verdict = adev_gather_any(
+		view, rkey, qp->binder.user, iova, bytes, access, memory);
+
+	if (verdict == ADEV_TPT_BAD_KEY)
+		verdict = adev_tpt_check_again(view, rkey, qp->binder.user,
+					       iova, bytes, access, message,
+					       &memory->pieces[0].address);
+	return verdict == ADEV_TPT_OK;
+}
+
+uint64_t adev_resource_message(struct adev_qp *qp,
+			       const struct roce_packet *packet)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+	const struct adev_resource *newest =
+		numbered(receiver, receiver->next_resource - 1);
+
+	if (newest->kind == ADEV_RESOURCE_READ && newest->bytes &&
+	    !(newest->bytes % qp->path_mtu_bytes) &&
+	    roce_psn_add(newest->last_psn, 1) == packet->psn &&
+	    newest->rkey == packet->rkey &&
+	    newest->address + newest->bytes == packet->address)
+		return newest->message;
+	return adev_touch_message(qp->shared, packet->psn);
 }
 
 bool adev_response_room(const struct adev_receiver *receiver)

@@ -9,7 +9,7 @@
 #include <infiniband/verbs.h>
 
 #include "core/qp_lock.h"
-#include "tpt/tpt.h"
+#include "tpt/touch.h"
 #include "transport/receiver_state.h"
 #include "trace.h"
 
@@ -85,10 +85,9 @@ static bool read_piece(struct adev_qp *qp, const struct adev_resource *resource,
 
 	if (!bytes)
 		return true;
-	return adev_gather_any(&qp->fn->view, resource->rkey, qp->binder.user,
-			       resource->address + offset, bytes,
-			       ARNICA_HW_ACCESS_REMOTE_READ,
-			       &memory) == ADEV_TPT_OK &&
+	return adev_receiver_find(qp, resource->rkey,
+				  resource->address + offset, bytes,
+				  resource->message, &memory) &&
 	       adev_gather_read(&memory, 0, to, bytes);
 }
 
@@ -129,8 +128,12 @@ static void send_piece(struct adev_qp *qp, struct adev_batch *batch,
 		return;
 	}
 	response->next++;
-	if (last)
-		adev_response_done(adev_receiver_of(qp));
+	if (!last)
+		return;
+	if (resource->bytes)
+		adev_touch_end(&qp->fn->view, resource->rkey,
+			       resource->message);
+	adev_response_done(adev_receiver_of(qp));
 }
 
 /* False when responses are left. */

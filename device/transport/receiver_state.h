@@ -45,6 +45,7 @@ struct adev_resource {
 	uint32_t rkey;
 	uint64_t address;
 	uint64_t original; /* ATOMIC */
+	uint64_t message;  /* READ: see tpt/touch.h */
 };
 
 /* Responses that are due: to a read or atomic, or to part of a read that is
@@ -77,6 +78,7 @@ struct adev_receiver {
 	uint64_t address;
 	uint64_t length; /* WRITE: as the request says */
 	uint32_t rkey;
+	uint64_t message;        /* WRITE: see tpt/touch.h */
 	struct adev_gather into; /* SEND: memory of the receive entry */
 
 	/* Packets ahead of the expected one came, and were dropped. */
@@ -147,6 +149,16 @@ void adev_receiver_forget(struct adev_receiver *receiver);
  */
 struct adev_resource *adev_resource_take(struct adev_qp *qp, uint32_t psn,
 					 uint32_t count) ARNICA_MUST_CHECK;
+
+/* The memory of a read, or of a part of it, for the first time or again. */
+bool adev_receiver_find(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
+			uint64_t bytes, uint64_t message,
+			struct adev_gather *memory) ARNICA_MUST_CHECK;
+
+/* What a new read at `psn` is to tpt/touch.h: the message that the newest read
+ * belongs to, if it goes on where that one ends; else one of its own. */
+uint64_t adev_resource_message(struct adev_qp *qp,
+			       const struct roce_packet *packet);
 
 /* Room for one more that is due? */
 bool adev_response_room(const struct adev_receiver *receiver)

@@ -93,13 +93,17 @@ static enum adev_progress lose(struct adev_qp *qp, enum adev_loss why)
 void adev_requester_fail(struct adev_qp *qp, enum arnica_hw_status status,
 			 uint32_t vendor_error)
 {
+	bool stops = qp->active && qp->message.drains;
+
 	if (qp->active) {
 		arnica_trace_message_failed(qp->qpn, status);
 		adev_requester_publish(qp, status, vendor_error);
 		qp->active = false;
 		qp->head++;
 	}
-	if (qp->type == ARNICA_HW_QP_RC) {
+	if (stops) {
+		adev_qp_enter_stopped(qp);
+	} else if (qp->type == ARNICA_HW_QP_RC) {
 		adev_qp_enter_error(qp);
 	} else {
 		forget_transfer(qp);

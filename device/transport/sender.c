@@ -190,6 +190,13 @@ bool adev_sender_is_fenced(const struct adev_qp *qp)
 	       qp->remote->sender->returning;
 }
 
+bool adev_sender_is_behind(const struct adev_qp *qp)
+{
+	const struct adev_sender *sender = qp->remote->sender;
+
+	return sender->first_message != sender->end_message;
+}
+
 enum adev_progress adev_sender_pass(struct adev_qp *qp)
 {
 	struct adev_sender *sender = qp->remote->sender;

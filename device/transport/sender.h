@@ -42,6 +42,9 @@ bool adev_sender_is_fenced(const struct adev_qp *qp) ARNICA_MUST_CHECK;
  * begun before it. */
 enum adev_progress adev_sender_pass(struct adev_qp *qp);
 
+/* Requests before qp->message are not acknowledged yet. */
+bool adev_sender_is_behind(const struct adev_qp *qp) ARNICA_MUST_CHECK;
+
 /* The turn ends: packets leave the batch, the timer is set. */
 void adev_sender_rest(struct adev_qp *qp);
 

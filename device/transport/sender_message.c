@@ -182,7 +182,8 @@ void adev_sender_fail(struct adev_qp *qp, enum arnica_hw_status status)
 	if (sender->first_message == sender->end_message) {
 		/* The one that was postponed. */
 		qp->active = true;
-		adev_requester_fail(qp, status, 0);
+		sender->refusal = ARNICA_HW_STATUS_SUCCESS;
+		adev_requester_fail(qp, status, qp->message.refusal);
 		return;
 	}
 	describe(adev_sender_sent(sender, sender->first_message++), status,

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Direct verbs of arnica: what an application may ask the provider beyond the
- * verbs interface. Link with -larnica.
+ * verbs interface. Link with -larnica. Each function has a man page.
+ *
+ * Attribute structs begin with comp_mask, which says which of the optional
+ * fields are set; bits that this header does not name are refused.
  */
 #ifndef INFINIBAND_ARNICADV_H
 #define INFINIBAND_ARNICADV_H
 
 #include <infiniband/verbs.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,6 +19,112 @@ extern "C" {
 
 /* Is this device an arnica adapter, served by this library? */
 bool arnicadv_is_supported(struct ibv_device *device);
+
+/* Access flags beside enum ibv_access_flags. */
+enum arnicadv_access_flags {
+	/* The window, or the region of a work request, is for one message of
+	 * the peer and invalid after it. */
+	ARNICADV_ACCESS_ONE_TOUCH = 1 << 30,
+};
+
+/*
+ * Registration by work requests (arnicadv_alloc_mr(3), arnicadv_wr_reg_mr(3))
+ */
+
+struct arnicadv_mr_init_attr {
+	uint64_t comp_mask;  /* zero */
+	uint32_t max_ranges; /* most entries of a list for it, at least one */
+};
+
+/* A region without memory; ibv_dereg_mr() ends it. */
+struct ibv_mr *arnicadv_alloc_mr(struct ibv_pd *pd,
+				 struct arnicadv_mr_init_attr *attr);
+
+enum arnicadv_qp_init_attr_mask {
+	ARNICADV_QP_INIT_ATTR_SEND_OPS_FLAGS = 1 << 0,
+	ARNICADV_QP_INIT_ATTR_REG_ERROR = 1 << 1,
+};
+
+enum arnicadv_qp_create_send_ops_flags {
+	ARNICADV_QP_EX_WITH_REG_MR = 1 << 0,
+	ARNICADV_QP_EX_WITH_REG_MR_SEND = 1 << 1,
+};
+
+/* Where a registration leads that is refused. */
+enum arnicadv_reg_error {
+	ARNICADV_REG_ERROR_ERR, /* to the error state, as any failure */
+	ARNICADV_REG_ERROR_SQD, /* what follows it is flushed, no more */
+};
+
+struct arnicadv_qp_init_attr {
+	uint64_t comp_mask;	 /* enum arnicadv_qp_init_attr_mask */
+	uint64_t send_ops_flags; /* enum arnicadv_qp_create_send_ops_flags */
+	enum arnicadv_reg_error reg_error;
+};
+
+/* ibv_create_qp_ex() with attributes of this adapter. */
+struct ibv_qp *arnicadv_create_qp(struct ibv_context *context,
+				  struct ibv_qp_init_attr_ex *qp_attr,
+				  struct arnicadv_qp_init_attr *attr);
+
+/* Memory of this process. */
+struct arnicadv_range {
+	uint64_t addr;
+	uint64_t length; /* bytes */
+};
+
+struct arnicadv_reg_attr {
+	uint64_t comp_mask; /* zero */
+	uint32_t rkey;      /* lkey and rkey from now on; the low byte is free */
+	unsigned int access; /* enum ibv_access_flags, arnicadv_access_flags */
+	uint64_t iova;       /* by which requests name the first byte */
+	uint64_t length;     /* bytes of the region */
+	uint32_t num_entries;
+	uint32_t page_size; /* zero: of `ranges`; else `pages` are so large */
+	union {
+		const struct arnicadv_range *ranges;
+		const uint64_t *pages; /* addresses */
+	};
+};
+
+/* Why a registration was refused: vendor_err of its completion. */
+enum arnicadv_reg_refusal {
+	ARNICADV_REG_REFUSED_KEY = 1,    /* no region of that domain */
+	ARNICADV_REG_REFUSED_IN_USE = 2, /* it has memory already */
+	ARNICADV_REG_REFUSED_ACCESS = 3, /* rights that it cannot have */
+	ARNICADV_REG_REFUSED_RANGES = 4, /* wrong list or length */
+	ARNICADV_REG_REFUSED_MEMORY = 5, /* not mapped, or not for that */
+};
+
+/* Opcode of the completion of arnicadv_wr_reg_mr(). */
+#define ARNICADV_WC_REG_MR IBV_WC_DRIVER1
+
+struct arnicadv_qp_ex {
+	uint64_t comp_mask;
+	void (*wr_reg_mr)(struct arnicadv_qp_ex *qp, struct ibv_mr *mr,
+			  const struct arnicadv_reg_attr *attr);
+	void (*wr_reg_mr_send)(struct arnicadv_qp_ex *qp, struct ibv_mr *mr,
+			       const struct arnicadv_reg_attr *attr);
+};
+
+/* The further requests of a QP of arnicadv_create_qp(); NULL: it has none. */
+struct arnicadv_qp_ex *arnicadv_qp_ex_from_ibv_qp_ex(struct ibv_qp_ex *qp);
+
+/* Between ibv_wr_start() and ibv_wr_complete(), as ibv_wr_send(). */
+static inline void arnicadv_wr_reg_mr(struct arnicadv_qp_ex *qp,
+				      struct ibv_mr *mr,
+				      const struct arnicadv_reg_attr *attr)
+{
+	qp->wr_reg_mr(qp, mr, attr);
+}
+
+/* The same, and a SEND in one request: ibv_wr_set_sge() and the like follow. */
+static inline void arnicadv_wr_reg_mr_send(struct arnicadv_qp_ex *qp,
+					   struct ibv_mr *mr,
+					   const struct arnicadv_reg_attr *attr)
+{
+	qp->wr_reg_mr_send(qp, mr, attr);
+}
 
 #ifdef __cplusplus
 }

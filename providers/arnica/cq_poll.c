@@ -7,6 +7,7 @@
 #include "cq.h"
 
 #include "arnica/hw/wqe.h"
+#include "infiniband/arnicadv.h"
 #include "qp.h"
 #include "scatter.h"
 #include "srq.h"
@@ -196,6 +197,8 @@ static enum ibv_wc_opcode send_opcode(uint32_t opcode)
 		[ARNICA_HW_OP_LOCAL_INV] = IBV_WC_LOCAL_INV,
 		[ARNICA_HW_OP_BIND_MW] = IBV_WC_BIND_MW,
 		[ARNICA_HW_OP_ATOMIC_WRITE] = IBV_WC_ATOMIC_WRITE,
+		[ARNICA_HW_OP_REG_MR] = ARNICADV_WC_REG_MR,
+		[ARNICA_HW_OP_REG_SEND] = IBV_WC_SEND,
 	};
 
 	return opcode < ARNICA_HW_OP_COUNT ? opcodes[opcode] : IBV_WC_SEND;

@@ -170,16 +170,14 @@ err_out:
 	return NULL;
 }
 
-struct ibv_mr *arnica_mr_alloc_null(struct ibv_pd *pd)
+/* A region of the adapter's that has no address here; NULL and errno. */
+static struct arnica_mr *alloc_placeless(struct ibv_pd *pd,
+					 const struct arnica_hw_command *command)
 {
 	struct arnica_context *context = arnica_context_of(pd->context);
-	struct arnica_hw_command command = {
-		.opcode = arnica_to_le32(ARNICA_HW_CMD_ALLOC_NULL_MR),
-		.alloc_null_mr.pd = arnica_to_le32(pd->handle),
-	};
 	struct arnica_hw_completion answer;
 	struct arnica_mr *mr = calloc(1, sizeof(*mr));
-	int error = mr ? arnica_command_execute(&context->commands, &command,
+	int error = mr ? arnica_command_execute(&context->commands, command,
 						&answer) :
 			 ENOMEM;
 
@@ -189,12 +187,42 @@ struct ibv_mr *arnica_mr_alloc_null(struct ibv_pd *pd)
 		return NULL;
 	}
 	adopt_answer(mr, &answer, NULL, 0);
-	mr->verbs.type = ARNICA_ABI_MR_NULL;
-	mr->verbs.mr.rkey = 0; /* not for peers */
 	mr->verbs.mr.context = pd->context;
 	mr->verbs.mr.pd = pd;
+	return mr;
+}
+
+struct ibv_mr *arnica_mr_alloc_null(struct ibv_pd *pd)
+{
+	const struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_ALLOC_NULL_MR),
+		.alloc_null_mr.pd = arnica_to_le32(pd->handle),
+	};
+	struct arnica_mr *mr = alloc_placeless(pd, &command);
+
+	if (!mr)
+		return NULL;
+	mr->verbs.type = ARNICA_ABI_MR_NULL;
+	mr->verbs.mr.rkey = 0; /* not for peers */
 	mr->verbs.mr.length = SIZE_MAX;
-	add_translation(context, mr);
+	add_translation(arnica_context_of(pd->context), mr);
+	return &mr->verbs.mr;
+}
+
+struct ibv_mr *arnica_mr_alloc(struct ibv_pd *pd, uint32_t max_ranges)
+{
+	const struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_ALLOC_MR),
+		.alloc_mr = {
+			.pd = arnica_to_le32(pd->handle),
+			.max_ranges = arnica_to_le32(max_ranges),
+		},
+	};
+	struct arnica_mr *mr = alloc_placeless(pd, &command);
+
+	if (!mr)
+		return NULL;
+	mr->max_ranges = max_ranges;
 	return &mr->verbs.mr;
 }
 

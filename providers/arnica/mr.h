@@ -19,6 +19,7 @@ struct arnica_mr {
 	struct arnica_abi_mr verbs; /* first: this is the library's view */
 	uint64_t offset; /* add to the region's address; zero: the same */
 	uint32_t lkey;
+	uint32_t max_ranges; /* by work request: of a list; else zero */
 	struct arnica_mr *next; /* list of translations */
 };
 
@@ -34,6 +35,14 @@ struct ibv_mr *arnica_mr_create(struct ibv_pd *pd, void *address, size_t length,
 				uint64_t iova, int access);
 struct ibv_mr *arnica_mr_reg(struct ibv_pd *pd, void *address, size_t length,
 			     uint64_t iova, int access);
+/* arnicadv_alloc_mr(): its memory comes with work requests. */
+struct ibv_mr *arnica_mr_alloc(struct ibv_pd *pd, uint32_t max_ranges);
+/* Entries of a list for such a region; zero: it is none. */
+static inline uint32_t arnica_mr_max_ranges(struct ibv_mr *mr)
+{
+	return ((struct arnica_mr *)(void *)mr)->max_ranges;
+}
+
 int arnica_mr_rereg(struct arnica_abi_mr *mr, int flags, struct ibv_pd *pd,
 		    void *address, size_t length, int access);
 int arnica_mr_advise(struct ibv_pd *pd, enum ibv_advise_mr_advice advice,

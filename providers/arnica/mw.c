@@ -7,6 +7,7 @@
 
 #include "abi.h"
 #include "context.h"
+#include "infiniband/arnicadv.h"
 #include "mr.h"
 #include "qp.h"
 
@@ -14,7 +15,7 @@
 #define ACCESS_KNOWN                                                           \
 	((unsigned int)IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE |      \
 	 IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_ATOMIC |                   \
-	 IBV_ACCESS_ZERO_BASED)
+	 IBV_ACCESS_ZERO_BASED | ARNICADV_ACCESS_ONE_TOUCH)
 
 struct ibv_mw *arnica_mw_alloc(struct ibv_pd *pd, enum ibv_mw_type type)
 {

@@ -13,6 +13,7 @@
 #include "async.h"
 #include "calibrate.h"
 #include "cq.h"
+#include "dv.h"
 #include "scatter.h"
 #include "srq.h"
 
@@ -87,6 +88,7 @@ static int check_attributes(struct arnica_context *context,
 
 static int execute_create(struct arnica_qp *qp,
 			  const struct ibv_qp_init_attr_ex *attr,
+			  const struct arnica_qp_extra *extra,
 			  struct arnica_hw_res_qp *granted)
 {
 	struct arnica_hw_command command = {
@@ -108,9 +110,10 @@ static int execute_create(struct arnica_qp *qp,
 				arnica_to_le32(attr->cap.max_inline_data),
 			.user_data = arnica_to_le64((uintptr_t)qp),
 			.flags = arnica_to_le32(
-				create_flags(attr) ?
-					ARNICA_HW_QP_BLOCK_SELF_MCAST :
-					0),
+				extra->flags |
+				(create_flags(attr) ?
+					 ARNICA_HW_QP_BLOCK_SELF_MCAST :
+					 0)),
 		},
 	};
 	struct arnica_hw_completion answer;
@@ -402,13 +405,24 @@ static void free_qp(struct arnica_qp *qp)
 	free(qp);
 }
 
+static void set_up_direct(struct arnica_qp *qp,
+			  const struct arnica_qp_extra *extra)
+{
+	if (!extra->opcodes)
+		return;
+	qp->send.opcodes |= extra->opcodes;
+	qp->direct.wr_reg_mr = arnica_dv_wr_reg_mr;
+	qp->direct.wr_reg_mr_send = arnica_dv_wr_reg_mr_send;
+}
+
 /* The caller holds `objects`. */
 static int create_locked(struct arnica_qp *qp,
-			 const struct ibv_qp_init_attr_ex *attr)
+			 const struct ibv_qp_init_attr_ex *attr,
+			 const struct arnica_qp_extra *extra)
 {
 	struct arnica_context *context = qp->context;
 	struct arnica_hw_res_qp granted;
-	int error = execute_create(qp, attr, &granted);
+	int error = execute_create(qp, attr, extra, &granted);
 
 	if (error)
 		return error;
@@ -419,6 +433,7 @@ static int create_locked(struct arnica_qp *qp,
 		 !set_up_receive(qp, &granted.receive) || !attach_rings(qp))
 		error = ENOMEM;
 	if (!error) {
+		set_up_direct(qp, extra);
 		link_qp(context, qp);
 		return 0;
 	}
@@ -429,8 +444,9 @@ static int create_locked(struct arnica_qp *qp,
 	return error;
 }
 
-struct ibv_qp *arnica_qp_create_ex(struct ibv_context *ibv,
-				   struct ibv_qp_init_attr_ex *attr)
+struct ibv_qp *arnica_qp_create_with(struct ibv_context *ibv,
+				     struct ibv_qp_init_attr_ex *attr,
+				     const struct arnica_qp_extra *extra)
 {
 	struct arnica_context *context = arnica_context_of(ibv);
 	struct arnica_qp *qp = NULL;
@@ -448,7 +464,7 @@ struct ibv_qp *arnica_qp_create_ex(struct ibv_context *ibv,
 	set_up_verbs(qp, attr);
 	arnica_pd_get(attr->pd);
 	pthread_mutex_lock(&context->objects);
-	error = create_locked(qp, attr);
+	error = create_locked(qp, attr, extra);
 	pthread_mutex_unlock(&context->objects);
 	if (error)
 		goto err_free;
@@ -460,6 +476,14 @@ err_free:
 err_out:
 	errno = error;
 	return NULL;
+}
+
+struct ibv_qp *arnica_qp_create_ex(struct ibv_context *ibv,
+				   struct ibv_qp_init_attr_ex *attr)
+{
+	const struct arnica_qp_extra none = { 0 };
+
+	return arnica_qp_create_with(ibv, attr, &none);
 }
 
 struct ibv_qp *arnica_qp_create(struct ibv_pd *pd,

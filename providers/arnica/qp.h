@@ -16,6 +16,7 @@
 #include "arnica/hw/cqp.h"
 #include "arnica/hw/records.h"
 #include "doorbell.h"
+#include "infiniband/arnicadv.h"
 #include "ring.h"
 #include "spinlock.h"
 
@@ -76,6 +77,7 @@ struct arnica_qp {
 	struct arnica_ring send_ring;
 	struct arnica_ring receive_ring;
 
+	struct arnicadv_qp_ex direct; /* arnicadv_create_qp(); or zero */
 	struct arnica_context *context;
 	struct ibv_qp_cap cap;
 	_Atomic uint32_t async_events; /* read by the application */
@@ -93,6 +95,15 @@ static inline struct arnica_qp *arnica_qp_of_ex(struct ibv_qp_ex *qp)
 	return (struct arnica_qp *)(void *)qp;
 }
 
+/* What direct verbs ask for in addition. */
+struct arnica_qp_extra {
+	uint32_t flags;   /* enum arnica_hw_qp_flags */
+	uint32_t opcodes; /* a bit for each enum arnica_hw_opcode */
+};
+
+struct ibv_qp *arnica_qp_create_with(struct ibv_context *context,
+				     struct ibv_qp_init_attr_ex *attr,
+				     const struct arnica_qp_extra *extra);
 struct ibv_qp *arnica_qp_create(struct ibv_pd *pd,
 				struct ibv_qp_init_attr *attr);
 struct ibv_qp *arnica_qp_create_ex(struct ibv_context *context,

@@ -27,6 +27,11 @@ static inline bool arnica_send_full(struct arnica_qp *qp)
 	       qp->send.depth;
 }
 
+/* send_wr.c, for requests that stand elsewhere: begins one without data, or NULL
+ * after an error; reports an error at wr_complete. */
+unsigned char *arnica_send_wr_begin(struct ibv_qp_ex *ex, uint32_t opcode);
+void arnica_send_wr_fail(struct arnica_qp *qp, int error);
+
 /* Announces the entries from `first` up to head. `bytes` is the length of the
  * last one. */
 static inline void arnica_send_announce(struct arnica_qp *qp, uint32_t first,

@@ -75,6 +75,16 @@ static inline unsigned char *begin(struct ibv_qp_ex *ex, uint32_t opcode,
 	return entry;
 }
 
+unsigned char *arnica_send_wr_begin(struct ibv_qp_ex *ex, uint32_t opcode)
+{
+	return begin(ex, opcode, 0);
+}
+
+void arnica_send_wr_fail(struct arnica_qp *qp, int error)
+{
+	fail(&qp->send, error);
+}
+
 static void wr_send(struct ibv_qp_ex *ex)
 {
 	unsigned char *entry = begin(ex, ARNICA_HW_OP_SEND, 0);
@@ -276,16 +286,18 @@ static void wr_set_inline_data_list(struct ibv_qp_ex *ex, size_t num_buf,
 {
 	struct arnica_send_queue *queue = &arnica_qp_of_ex(ex)->send;
 	unsigned char *place;
-	uint32_t total = 0;
+	uint32_t total = 0, opcode;
 	size_t i;
 
 	if (!queue->built)
 		return;
-	if (opcode_of(queue->built_opcode) > ARNICA_HW_OP_WRITE_IMM) {
+	opcode = opcode_of(queue->built_opcode);
+	if (opcode > ARNICA_HW_OP_WRITE_IMM &&
+	    opcode != ARNICA_HW_OP_REG_SEND) {
 		fail(queue, EINVAL);
 		return;
 	}
-	place = queue->built + ARNICA_HW_WQE_HEADER_BYTES;
+	place = queue->built + arnica_hw_wqe_data_offset(opcode);
 	for (i = 0; i < num_buf; i++) {
 		if (list[i].length > queue->max_inline - total) {
 			fail(queue, EINVAL);

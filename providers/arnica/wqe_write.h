@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "arnica/hw/cqp.h"
 #include "arnica/hw/wqe.h"
 
 static inline uint32_t arnica_wqe_operation(uint32_t opcode, uint32_t flags,
@@ -78,7 +79,9 @@ static inline void arnica_wqe_write_bind(void *entry, uint32_t rkey,
 {
 	const uint32_t known = IBV_ACCESS_REMOTE_WRITE |
 			       IBV_ACCESS_REMOTE_READ |
-			       IBV_ACCESS_REMOTE_ATOMIC | IBV_ACCESS_ZERO_BASED;
+			       IBV_ACCESS_REMOTE_ATOMIC |
+			       IBV_ACCESS_ZERO_BASED |
+			       ARNICA_HW_ACCESS_ONE_TOUCH;
 	struct arnica_hw_wqe_bind bind = {
 		.address = arnica_to_le64(info->addr),
 		.length = arnica_to_le64(info->length),

@@ -53,6 +53,7 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_ALLOC_MW = 32,
 	ARNICA_HW_CMD_DEALLOC_MW = 33,
 	ARNICA_HW_CMD_ALLOC_NULL_MR = 34, /* ended by DEREG_MR */
+	ARNICA_HW_CMD_ALLOC_MR = 35, /* ended by DEREG_MR */
 };
 
 /* name, number, errno, text */
@@ -91,6 +92,8 @@ enum arnica_hw_access {
 	ARNICA_HW_ACCESS_FLUSH_GLOBAL = 1 << 8,
 	ARNICA_HW_ACCESS_FLUSH_PERSISTENT = 1 << 9,
 	ARNICA_HW_ACCESS_RELAXED_ORDERING = 1 << 20,
+	/* Windows and regions of work requests: for one remote message. */
+	ARNICA_HW_ACCESS_ONE_TOUCH = 1 << 30,
 };
 
 /* DEALLOC_PD, DEREG_MR, DEALLOC_MW, DESTROY_*, FREE_DM, QUERY_* */
@@ -135,6 +138,12 @@ struct arnica_hw_cmd_alloc_null_mr {
 	arnica_le32 reserved0; /* zero */
 };
 
+/* A region without memory: REG_MR of a send queue gives it some. */
+struct arnica_hw_cmd_alloc_mr {
+	arnica_le32 pd;
+	arnica_le32 max_ranges; /* that it will have, at least one */
+};
+
 enum arnica_hw_cq_flags {
 	ARNICA_HW_CQ_TIMESTAMP = 1 << 0, /* fill in CQE timestamps */
 	ARNICA_HW_CQ_IGNORE_OVERRUN = 1 << 1,
@@ -162,6 +171,10 @@ enum arnica_hw_qp_flags {
 	/* UD: what it sends to a group that it is attached to does not come back
 	 * to it. */
 	ARNICA_HW_QP_BLOCK_SELF_MCAST = 1 << 0,
+	ARNICA_HW_QP_REGISTERS = 1 << 1, /* its send queue takes REG_* */
+	/* A registration that is refused ends what follows it in the send
+	 * queue (SQD), and not the connection. */
+	ARNICA_HW_QP_DRAINS = 1 << 2,
 };
 
 struct arnica_hw_cmd_create_qp {
@@ -289,6 +302,7 @@ struct arnica_hw_command {
 		struct arnica_hw_cmd_reg_mr reg_mr;
 		struct arnica_hw_cmd_alloc_mw alloc_mw;
 		struct arnica_hw_cmd_alloc_null_mr alloc_null_mr;
+		struct arnica_hw_cmd_alloc_mr alloc_mr;
 		struct arnica_hw_cmd_create_cq create_cq;
 		struct arnica_hw_cmd_create_qp create_qp;
 		struct arnica_hw_cmd_modify_qp modify_qp;
@@ -368,9 +382,9 @@ struct arnica_hw_res_handle { /* ALLOC_PD, CREATE_AH */
 	arnica_le32 reserved0;
 };
 
-struct arnica_hw_res_mr { /* REG_MR, REREG_MR, ALLOC_NULL_MR, ALLOC_MW */
+struct arnica_hw_res_mr { /* REG_MR, REREG_MR, ALLOC_NULL_MR, ALLOC_M* */
 	arnica_le32 handle;
-	arnica_le32 stag; /* lkey and rkey; a window: its first key */
+	arnica_le32 stag; /* lkey and rkey; ALLOC_M*: its first key */
 };
 
 struct arnica_hw_res_cq {

@@ -14,7 +14,8 @@
  *  +----------+----------+------------------+------------------------------+
  *
  * ATOMIC_WRITE has 8 bytes of data, which are stored in one go. BIND_MW has a
- * bind segment behind its control segment, LOCAL_INV nothing.
+ * bind segment behind its control segment, LOCAL_INV nothing. REG_MR has a
+ * registration segment; so has REG_SEND, and its data behind it.
  *
  * A receive queue (or shared receive queue) is an array of entries that hold
  * data segments only; an entry with fewer segments than its stride has room
@@ -41,6 +42,8 @@ enum arnica_hw_opcode {
 	ARNICA_HW_OP_FETCH_ADD = 0x08,
 	ARNICA_HW_OP_LOCAL_INV = 0x09,
 	ARNICA_HW_OP_BIND_MW = 0x0a,
+	ARNICA_HW_OP_REG_MR = 0x0b,
+	ARNICA_HW_OP_REG_SEND = 0x0c, /* REG_MR, and then SEND */
 	ARNICA_HW_OP_ATOMIC_WRITE = 0x0d,
 	ARNICA_HW_OP_COUNT
 };
@@ -106,10 +109,47 @@ struct arnica_hw_wqe_bind {
 	arnica_le64 length;    /* bytes */
 	arnica_le32 rkey;      /* the window's key from now on */
 	arnica_le32 lkey;      /* the region; length zero: not looked at */
-	arnica_le32 access;    /* enum arnica_hw_access: REMOTE_*, ZERO_BASED */
+	arnica_le32 access;    /* enum arnica_hw_access: REMOTE_*, ZERO_BASED,
+				* ONE_TOUCH */
 	arnica_le32 reserved0; /* zero */
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_wqe_bind, 32);
+
+/*
+ * REG_MR, REG_SEND: from now on `key` names the region that its index part
+ * names (ALLOC_MR), and the region is this memory of the caller's process. The
+ * low 8 bits of the key are the host's.
+ */
+struct arnica_hw_wqe_registration {
+	arnica_le64 iova;     /* address by which requests name its first byte */
+	arnica_le64 length;   /* bytes */
+	arnica_le64 memory;   /* one range: its address; else of the list */
+	arnica_le32 count;    /* 1; else entries of the list */
+	arnica_le32 page_log; /* zero: the list has struct arnica_hw_range;
+			       * else uint64_t addresses of such pages */
+	arnica_le32 key;      /* the region's from now on */
+	arnica_le32 access;   /* enum arnica_hw_access */
+	arnica_le64 reserved0; /* zero */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_wqe_registration, 48);
+
+/* Why a registration was refused: vendor_error of its completion, which says
+ * MW_BIND_ERR. */
+enum arnica_hw_refusal {
+	ARNICA_HW_REFUSAL_KEY = 1,    /* names no such region of the PD */
+	ARNICA_HW_REFUSAL_IN_USE = 2, /* the region has memory already */
+	ARNICA_HW_REFUSAL_ACCESS = 3, /* rights that it cannot have */
+	ARNICA_HW_REFUSAL_RANGES = 4, /* wrong list or length, or too long */
+	ARNICA_HW_REFUSAL_MEMORY = 5, /* not mapped, or not for that access */
+};
+
+/* Of a list in the caller's memory, in its own byte order; it stays as it is
+ * until the request completes. */
+struct arnica_hw_range {
+	uint64_t address;
+	uint64_t length; /* bytes */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_range, 16);
 
 #define ARNICA_HW_LKEY_END 0x00000100u /* ends a receive entry early */
 
@@ -127,6 +167,8 @@ ARNICA_FORMAT_SIZE(struct arnica_hw_data_segment, 16);
 #define ARNICA_HW_WQE_HEADER_BYTES 32u
 #define ARNICA_HW_WQE_ATOMIC_HEADER_BYTES 48u
 #define ARNICA_HW_WQE_BIND_BYTES 48u /* the whole entry */
+#define ARNICA_HW_WQE_REGISTRATION_OFFSET 16u
+#define ARNICA_HW_WQE_REGISTRATION_BYTES 64u /* REG_MR: the whole entry */
 
 static inline bool arnica_hw_opcode_is_atomic(uint32_t opcode)
 {
@@ -146,7 +188,7 @@ static inline bool arnica_hw_opcode_responds(uint32_t opcode)
 static inline bool arnica_hw_opcode_is_local(uint32_t opcode)
 {
 	return opcode == ARNICA_HW_OP_LOCAL_INV ||
-	       opcode == ARNICA_HW_OP_BIND_MW;
+	       opcode == ARNICA_HW_OP_BIND_MW || opcode == ARNICA_HW_OP_REG_MR;
 }
 
 /* Offset of the data segments or of the inline data of an entry; its end where
@@ -155,6 +197,8 @@ static inline uint32_t arnica_hw_wqe_data_offset(uint32_t opcode)
 {
 	if (opcode == ARNICA_HW_OP_BIND_MW)
 		return ARNICA_HW_WQE_BIND_BYTES;
+	if (opcode == ARNICA_HW_OP_REG_MR || opcode == ARNICA_HW_OP_REG_SEND)
+		return ARNICA_HW_WQE_REGISTRATION_BYTES;
 	return arnica_hw_opcode_is_atomic(opcode) ?
 		       ARNICA_HW_WQE_ATOMIC_HEADER_BYTES :
 		       ARNICA_HW_WQE_HEADER_BYTES;

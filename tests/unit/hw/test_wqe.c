@@ -124,8 +124,25 @@ static void what_is_local_has_no_data(void **state)
 	(void)state;
 	for (opcode = 0; opcode < ARNICA_HW_OP_COUNT; opcode++)
 		assert_int_equal(arnica_hw_opcode_is_local(opcode),
-				 opcode == 9 || opcode == 10);
+				 opcode >= 9 && opcode <= 11);
 	assert_int_equal(arnica_hw_wqe_data_offset(ARNICA_HW_OP_BIND_MW), 48);
+}
+
+static void registration_segment(void **state)
+{
+	struct arnica_hw_wqe_registration wish;
+
+	(void)state;
+	fill_with_counter(&wish, sizeof(wish));
+	assert_le64_at(wish, iova, 0);
+	assert_le64_at(wish, length, 8);
+	assert_le64_at(wish, memory, 16);
+	assert_le32_at(wish, count, 24);
+	assert_le32_at(wish, page_log, 28);
+	assert_le32_at(wish, key, 32);
+	assert_le32_at(wish, access, 36);
+	assert_int_equal(arnica_hw_wqe_data_offset(ARNICA_HW_OP_REG_MR), 64);
+	assert_int_equal(arnica_hw_wqe_data_offset(ARNICA_HW_OP_REG_SEND), 64);
 }
 
 static void data_follows_the_atomic_segment_of_atomics_only(void **state)
@@ -144,6 +161,7 @@ int main(void)
 		cmocka_unit_test(control_segment),
 		cmocka_unit_test(bind_segment),
 		cmocka_unit_test(what_is_local_has_no_data),
+		cmocka_unit_test(registration_segment),
 		cmocka_unit_test(remote_segment),
 		cmocka_unit_test(datagram_segment),
 		cmocka_unit_test(atomic_segment),
