@@ -99,7 +99,7 @@ static bool open_userfaultfd_device(void)
 void doctor_check_userfaultfd(struct doctor_finding *finding)
 {
 	const char *adopt = getenv("ARNICA_ADOPT");
-	const char *wish = adopt && *adopt ? adopt : "not set: off";
+	const char *wish = adopt && *adopt ? adopt : "not set: auto";
 
 	if (open_userfaultfd(0) || open_userfaultfd_device())
 		doctor_report(

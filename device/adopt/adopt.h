@@ -28,17 +28,29 @@ void adev_adopt_open(uint32_t own_threads);
 /* A function less: what it adopted is turned back. Its queue pairs are gone. */
 void adev_adopt_close(struct adev_function *fn);
 
-/* Cheap: may a region of this length have to do with adopted memory at all? */
-bool adev_adopt_wants(uint64_t length);
+/* Cheap: may a new region of this length have to do with adopted memory? */
+bool adev_adopt_wants(const struct adev_function *fn, uint64_t length);
+
+/* Should regions that were made before the function had peers be adopted now
+ * that it has? Asked again before each of them. */
+bool adev_adopt_wants_more(const struct adev_function *fn);
+
+/* A region [address, address + length), which is or will be entry `index`. */
+struct adev_adopt_region {
+	uint32_t index;
+	uint32_t access; /* enum arnica_hw_access */
+	uint64_t address, length;
+	bool in_use; /* this process's own queue pairs may be at work on it */
+};
 
 /*
- * For a new region [address, address + length) with these rights (enum
- * arnica_hw_access), which will be entry `index`. Returns the word for the entry
- * (tpt/shared.h), zero when nothing of it is adopted. The contents are the same
- * before and after, whatever happens. Lock role `command` is held.
+ * For a region that no other process has anything to do with yet. Returns the
+ * word for its entry (tpt/shared.h), zero when nothing of it is adopted. The
+ * contents are the same before and after, whatever happens. Lock role `command`
+ * is held.
  */
-uint64_t adev_adopt_take(struct adev_function *fn, uint32_t index,
-			 uint64_t address, uint64_t length, uint32_t access);
+uint64_t adev_adopt_take(struct adev_function *fn,
+			 const struct adev_adopt_region *region);
 
 /* Does the range that these pages belong to touch [start, start + bytes)? */
 bool adev_adopt_is_in(const struct adev_function *fn, uint64_t shared,

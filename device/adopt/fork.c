@@ -14,6 +14,7 @@
 
 #include <unistd.h>
 
+#include "adopt/process.h"
 #include "adopt/raw.h"
 #include "adopt/table.h"
 #include "domain/log.h"
@@ -51,14 +52,20 @@ bool adev_adopt_fork_fits(void)
 	return bytes <= LITTLE_BYTES || bytes <= adev_process_room() / 2;
 }
 
+/* Copies count as adopting does: who forks all the time adopts less. */
 void adev_adopt_before_fork(void)
 {
+	uint64_t began_ns;
 	uint32_t i;
 
 	pthread_mutex_lock(&adev_adopted.lock);
+	if (!adev_adopted.used)
+		return;
+	began_ns = adev_adopted_computed_ns();
 	for (i = 0; i < adev_adopted.end; i++)
 		if (adev_adopted.ranges[i].state >= ADEV_ADOPTED_HERE)
 			snapshot(&adev_adopted.ranges[i]);
+	adev_adopted_spend_since(began_ns);
 }
 
 void adev_adopt_after_fork_parent(void)

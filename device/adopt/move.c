@@ -25,21 +25,23 @@ static uint64_t piece_at(const struct adev_move *move, uint64_t done)
 	return left < PIECE_BYTES ? left : PIECE_BYTES;
 }
 
-/* An address that is free, as far from a huge page's start as the range is, so
- * that whole page tables move. */
+/* An address that is free; for large ranges, as far from a huge page's start as
+ * the range is, so that whole page tables move. */
 static int reserve(struct adev_move *move)
 {
-	uint64_t room = move->bytes + HUGE_BYTES, place = 0, skip;
+	bool aligned = move->bytes >= HUGE_BYTES;
+	uint64_t room = move->bytes + (aligned ? HUGE_BYTES : 0);
+	uint64_t place = 0, skip;
 	int error = adev_raw_mmap(0, room, PROT_NONE,
 				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 				  -1, 0, &place);
 
 	if (error)
 		return error;
-	skip = (move->start - place) & (HUGE_BYTES - 1);
+	skip = aligned ? (move->start - place) & (HUGE_BYTES - 1) : 0;
 	adev_raw_munmap(place, skip);
 	adev_raw_munmap(place + skip + move->bytes,
-			HUGE_BYTES - skip);
+			room - skip - move->bytes);
 	move->parked = place + skip;
 	return 0;
 }

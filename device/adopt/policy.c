@@ -9,9 +9,11 @@
 
 #include <arnica/hw/limits.h>
 
+#include "adopt/mappings.h"
 #include "adopt/process.h"
 #include "adopt/trap.h"
 #include "domain/log.h"
+#include "domain/proc.h"
 
 /* Each range costs the process up to three mappings of the 65530 that it may
  * have, and turning it in or back some ten system calls. */
@@ -37,6 +39,11 @@ enum adev_adopt_mode adev_adopt_mode(void)
 		       "all",
 		       text);
 	return ADEV_ADOPT_DEFAULT;
+}
+
+bool adev_adopt_is_thrifty(enum adev_adopt_mode mode)
+{
+	return mode == ADEV_ADOPT_AUTO;
 }
 
 uint32_t adev_adopt_limit(enum adev_adopt_mode mode)
@@ -85,7 +92,7 @@ static bool is_plain_memory(const struct adev_adopt_question *question)
 	struct search search = { .start = question->start,
 				 .end = question->start + question->bytes };
 
-	return !adev_process_mappings(search.start, search.end, look_at,
+	return !adev_mappings_visit(search.start, search.end, look_at,
 				      &search) &&
 	       search.fits;
 }
@@ -94,38 +101,46 @@ static bool is_plain_memory(const struct adev_adopt_question *question)
  * Whoever holds on to a page itself, instead of its address, goes on with the old
  * one. Locked memory could not be kept locked on the way.
  */
-static bool is_held(const struct adev_adopt_question *question,
-		    const struct adev_process_status *status)
+static bool is_held(enum adev_adopt_mode mode,
+		    const struct adev_process_status *status, bool alone)
 {
-	bool alone = status->threads <= 1 + question->own_threads;
-
 	if (status->locked_kib || status->pinned_kib)
 		return true;
 	switch (adev_process_pins()) {
 	case ADEV_PINS_NONE:
 		return false;
 	case ADEV_PINS_IN_CALLS:
-		return !alone && question->mode != ADEV_ADOPT_ALL;
+		return !alone && mode != ADEV_ADOPT_ALL;
 	case ADEV_PINS_UNKNOWN:
-		return question->mode != ADEV_ADOPT_ALL;
+		return mode != ADEV_ADOPT_ALL;
 	case ADEV_PINS_LIKELY:
 		break;
 	}
 	return true;
 }
 
+/* What is cheap to know comes first. */
 static enum adev_adopt_verdict
 judge_process(const struct adev_adopt_question *question, bool *trapped)
 {
 	struct adev_process_status status;
+	bool alone;
 
-	if (adev_process_status(&status) || is_held(question, &status))
-		return ADEV_ADOPT_UNSAFE;
 	*trapped = adev_trap_possible();
-	if (!*trapped && (question->others ||
-			  status.threads > 1 + question->own_threads))
+	if (adev_process_status(&status))
+		return ADEV_ADOPT_UNSAFE;
+	alone = status.threads <= 1 + question->own_threads;
+	if ((!*trapped && !alone) || is_held(question->mode, &status, alone))
 		return ADEV_ADOPT_UNSAFE;
 	return ADEV_ADOPT_FIT;
+}
+
+/* Writing the segment must not raise SIGXFSZ. Places in it are multiples of our
+ * page. */
+static bool can_be_moved(const struct adev_adopt_question *question)
+{
+	return sysconf(_SC_PAGESIZE) == (long)ARNICA_HW_PAGE_BYTES &&
+	       adev_proc_file_limit() >= question->file_end;
 }
 
 enum adev_adopt_verdict
@@ -134,9 +149,7 @@ adev_adopt_judge(const struct adev_adopt_question *question, bool *trapped)
 	if (question->mode == ADEV_ADOPT_OFF ||
 	    question->bytes < adev_adopt_smallest(question->mode))
 		return ADEV_ADOPT_SMALL;
-	/* Places in the file are multiples of our page. */
-	if (sysconf(_SC_PAGESIZE) != (long)ARNICA_HW_PAGE_BYTES ||
-	    !is_plain_memory(question))
+	if (!can_be_moved(question) || !is_plain_memory(question))
 		return ADEV_ADOPT_UNFIT;
 	return judge_process(question, trapped);
 }
@@ -145,5 +158,6 @@ enum adev_adopt_verdict
 adev_adopt_judge_return(const struct adev_adopt_question *question,
 			bool *trapped)
 {
-	return judge_process(question, trapped);
+	return can_be_moved(question) ? judge_process(question, trapped) :
+					ADEV_ADOPT_UNFIT;
 }

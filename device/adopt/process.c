@@ -1,180 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Reading /proc/self: maps, status, fd. */
+/* Reading /proc/self: status and fd. */
 #include "adopt/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "adopt/lines.h"
+#include "adopt/mappings.h"
 
 #ifndef AF_XDP
 #define AF_XDP 44
 #endif
-
-#define BUFFER_BYTES 4096u
-#define LARGEST_GUARD_BYTES (1u << 20)
-
-/* A text file, line by line. */
-struct lines {
-	int fd;
-	size_t have, used;
-	char buffer[BUFFER_BYTES];
-};
-
-static int open_lines(struct lines *lines, const char *path)
-{
-	lines->have = 0;
-	lines->used = 0;
-	lines->fd = open(path, O_RDONLY | O_CLOEXEC);
-	return lines->fd < 0 ? errno : 0;
-}
-
-static ssize_t read_some(struct lines *lines)
-{
-	ssize_t got;
-
-	memmove(lines->buffer, lines->buffer + lines->used,
-		lines->have - lines->used);
-	lines->have -= lines->used;
-	lines->used = 0;
-	do {
-		got = read(lines->fd, lines->buffer + lines->have,
-			   sizeof(lines->buffer) - lines->have);
-	} while (got < 0 && errno == EINTR);
-	if (got > 0)
-		lines->have += (size_t)got;
-	return got;
-}
-
-/* The next line, terminated; NULL at the end. *error is set on failure. */
-static char *next_line(struct lines *lines, int *error)
-{
-	for (;;) {
-		char *start = lines->buffer + lines->used;
-		char *end = memchr(start, '\n', lines->have - lines->used);
-		ssize_t got;
-
-		if (end) {
-			*end = '\0';
-			lines->used = (size_t)(end + 1 - lines->buffer);
-			return start;
-		}
-		if (!lines->used && lines->have == sizeof(lines->buffer)) {
-			*error = EPROTO;
-			return NULL;
-		}
-		got = read_some(lines);
-		if (got <= 0) {
-			*error = got < 0 ? errno : 0;
-			return NULL;
-		}
-	}
-}
-
-static uint64_t parse_number(const char **text, unsigned int base)
-{
-	uint64_t number = 0;
-
-	for (;; (*text)++) {
-		char c = **text;
-		unsigned int digit;
-
-		if (c >= '0' && c <= '9')
-			digit = (unsigned int)(c - '0');
-		else if (base == 16 && c >= 'a' && c <= 'f')
-			digit = (unsigned int)(c - 'a') + 10;
-		else
-			return number;
-		number = number * base + digit;
-	}
-}
-
-static void skip_blanks(const char **text)
-{
-	while (**text == ' ' || **text == '\t')
-		(*text)++;
-}
-
-static void skip_word(const char **text)
-{
-	while (**text && **text != ' ')
-		(*text)++;
-	skip_blanks(text);
-}
-
-static enum adev_vma_name parse_name(const char *name)
-{
-	if (!*name || !strncmp(name, "[anon:", 6))
-		return ADEV_VMA_ANONYMOUS;
-	return strcmp(name, "[heap]") ? ADEV_VMA_OTHER : ADEV_VMA_HEAP;
-}
-
-/* "start-end rwxp offset major:minor inode    name" */
-static bool parse_vma(const char *line, struct adev_vma *vma)
-{
-	vma->start = parse_number(&line, 16);
-	if (*line++ != '-')
-		return false;
-	vma->end = parse_number(&line, 16);
-	if (*line++ != ' ' || strlen(line) < 5)
-		return false;
-	vma->rights = (line[0] == 'r' ? PROT_READ : 0) |
-		      (line[1] == 'w' ? PROT_WRITE : 0) |
-		      (line[2] == 'x' ? PROT_EXEC : 0);
-	vma->shared = line[3] == 's';
-	skip_word(&line);
-	vma->offset = parse_number(&line, 16);
-	skip_blanks(&line);
-	skip_word(&line); /* device */
-	vma->inode = parse_number(&line, 10);
-	skip_blanks(&line);
-	vma->name = parse_name(line);
-	return vma->end > vma->start;
-}
-
-/* What an allocator has reserved for later is much larger. */
-static bool is_guard(const struct adev_vma *vma)
-{
-	return !vma->rights && vma->end - vma->start <= LARGEST_GUARD_BYTES;
-}
-
-static int visit(struct lines *lines, uint64_t start, uint64_t end,
-		 adev_vma_fn *found, void *argument)
-{
-	struct adev_vma vma = { 0 };
-	uint64_t guard_end = 0;
-	int error = 0;
-	char *line;
-
-	while ((line = next_line(lines, &error))) {
-		if (!parse_vma(line, &vma))
-			return EPROTO;
-		if (vma.start >= end)
-			return 0;
-		vma.guarded = guard_end && guard_end == vma.start;
-		guard_end = is_guard(&vma) ? vma.end : 0;
-		if (vma.end > start && !found(&vma, argument))
-			return 0;
-	}
-	return error;
-}
-
-int adev_process_mappings(uint64_t start, uint64_t end, adev_vma_fn *found,
-			  void *argument)
-{
-	struct lines lines;
-	int error = open_lines(&lines, "/proc/self/maps");
-
-	if (error)
-		return error;
-	error = visit(&lines, start, end, found, argument);
-	close(lines.fd);
-	return error;
-}
 
 /* The number behind "Name:"; false when the line is another. */
 static bool number_of(const char *line, const char *name, uint64_t *number)
@@ -184,20 +26,20 @@ static bool number_of(const char *line, const char *name, uint64_t *number)
 	if (strncmp(line, name, length) != 0 || line[length] != ':')
 		return false;
 	line += length + 1;
-	skip_blanks(&line);
-	*number = parse_number(&line, 10);
+	adev_text_skip_blanks(&line);
+	*number = adev_text_number(&line, 10);
 	return true;
 }
 
 int adev_process_status(struct adev_process_status *status)
 {
-	struct lines lines;
-	int found = 0, error = open_lines(&lines, "/proc/self/status");
+	struct adev_lines lines;
+	int found = 0, error = adev_lines_open(&lines, "/proc/self/status");
 	char *line;
 
 	if (error)
 		return error;
-	while (found < 3 && (line = next_line(&lines, &error)))
+	while (found < 3 && (line = adev_lines_next(&lines, &error)))
 		found += number_of(line, "Threads", &status->threads) +
 			 number_of(line, "VmLck", &status->locked_kib) +
 			 number_of(line, "VmPin", &status->pinned_kib);
@@ -234,18 +76,12 @@ static const char *const plain_devices[] = {
 	"/dev/net/",	"/dev/userfaultfd", NULL,
 };
 
-/* A descriptor by what its link says. */
-static enum adev_process_pins pins_of_path(int fd, const char *path)
+/* Transfers past the page cache. Pipes have the flag too, with another meaning,
+ * so this is for files only. */
+static enum adev_process_pins pins_of_file(int fd)
 {
-	int flags;
+	int flags = fcntl(fd, F_GETFL);
 
-	if (starts_with_one(path, transferring))
-		return ADEV_PINS_LIKELY;
-	if (starts_with(path, "/dev/") &&
-	    !starts_with_one(path, plain_devices))
-		return ADEV_PINS_UNKNOWN;
-	/* Pipes have the flag too, with another meaning. */
-	flags = *path == '/' ? fcntl(fd, F_GETFL) : 0;
 	return flags > 0 && flags & O_DIRECT ? ADEV_PINS_IN_CALLS :
 					       ADEV_PINS_NONE;
 }
@@ -260,22 +96,48 @@ static enum adev_process_pins pins_of_socket(int fd)
 	return domain == AF_XDP ? ADEV_PINS_LIKELY : ADEV_PINS_NONE;
 }
 
-static enum adev_process_pins pins_of_descriptor(int dir, const char *name)
+/* A device, or something that is no file at all, by what its link says. */
+static enum adev_process_pins pins_of_link(int dir, const char *name, int fd)
 {
-	const char *digits = name;
 	char path[64];
-	long length;
-	int fd = (int)parse_number(&digits, 10);
-
-	if (*digits || digits == name)
-		return ADEV_PINS_NONE; /* "." and ".." */
 	/* Not by libc's name: the stand-in answers for its own files there. */
-	length = syscall(SYS_readlinkat, dir, name, path, sizeof(path) - 1);
+	long length = syscall(SYS_readlinkat, dir, name, path,
+			      sizeof(path) - 1);
+
 	if (length < 0)
 		return ADEV_PINS_NONE; /* closed meanwhile */
 	path[length] = '\0';
-	return starts_with(path, "socket:") ? pins_of_socket(fd) :
-					      pins_of_path(fd, path);
+	if (starts_with_one(path, transferring))
+		return ADEV_PINS_LIKELY;
+	if (starts_with(path, "/dev/") &&
+	    !starts_with_one(path, plain_devices))
+		return ADEV_PINS_UNKNOWN;
+	return *path == '/' ? pins_of_file(fd) : ADEV_PINS_NONE;
+}
+
+/* A program may have hundreds: the kind first, the text of a link is dear. */
+static enum adev_process_pins pins_of_descriptor(int dir, const char *name)
+{
+	const char *digits = name;
+	struct stat status;
+	int fd = (int)adev_text_number(&digits, 10);
+
+	if (*digits || digits == name)
+		return ADEV_PINS_NONE; /* "." and ".." */
+	/* Not by libc's name, as above. */
+	if (fd == dir || syscall(SYS_fstat, fd, &status))
+		return ADEV_PINS_NONE;
+	switch (status.st_mode & S_IFMT) {
+	case S_IFIFO:
+	case S_IFDIR:
+		return ADEV_PINS_NONE;
+	case S_IFSOCK:
+		return pins_of_socket(fd);
+	case S_IFREG:
+		return pins_of_file(fd);
+	default:
+		return pins_of_link(dir, name, fd);
+	}
 }
 
 /* As the kernel writes it; no header of libc has it. */
@@ -289,7 +151,7 @@ struct folder_entry {
 
 static enum adev_process_pins pins_of_descriptors(int dir)
 {
-	char buffer[BUFFER_BYTES] __attribute__((aligned(8)));
+	char buffer[ADEV_LINES_BYTES] __attribute__((aligned(8)));
 	enum adev_process_pins worst = ADEV_PINS_NONE, pins;
 	long got, at;
 
@@ -304,23 +166,6 @@ static enum adev_process_pins pins_of_descriptors(int dir)
 	return got < 0 ? ADEV_PINS_LIKELY : worst;
 }
 
-/* Rings whose descriptors are closed, or were never any, show as mappings. */
-static bool has_ring_mapping(void)
-{
-	struct lines lines;
-	bool found = false;
-	int error = 0;
-	char *line;
-
-	if (open_lines(&lines, "/proc/self/maps"))
-		return true;
-	while (!found && (line = next_line(&lines, &error)))
-		found = strstr(line, "/[aio]") ||
-			strstr(line, "anon_inode:[io_uring]");
-	close(lines.fd);
-	return found || error;
-}
-
 enum adev_process_pins adev_process_pins(void)
 {
 	int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -330,7 +175,8 @@ enum adev_process_pins adev_process_pins(void)
 		return ADEV_PINS_LIKELY;
 	pins = pins_of_descriptors(dir);
 	close(dir);
-	if (pins != ADEV_PINS_LIKELY && has_ring_mapping())
+	/* Rings whose descriptors are closed, or were never any. */
+	if (pins != ADEV_PINS_LIKELY && adev_mappings_have_ring())
 		return ADEV_PINS_LIKELY;
 	return pins;
 }
@@ -348,7 +194,7 @@ static bool read_number(const char *path, uint64_t *number)
 	if (got <= 0)
 		return false;
 	text[got] = '\0';
-	*number = parse_number(&digits, 10);
+	*number = adev_text_number(&digits, 10);
 	return digits != text;
 }
 
@@ -383,21 +229,21 @@ static void room_of_groups(char *group, uint64_t *room)
 
 uint64_t adev_process_room(void)
 {
-	struct lines lines;
+	struct adev_lines lines;
 	uint64_t kib = 0, room;
 	int error = 0;
 	char *line;
 
-	if (open_lines(&lines, "/proc/meminfo"))
+	if (adev_lines_open(&lines, "/proc/meminfo"))
 		return 0;
-	while ((line = next_line(&lines, &error)) &&
+	while ((line = adev_lines_next(&lines, &error)) &&
 	       !number_of(line, "MemAvailable", &kib))
 		;
 	close(lines.fd);
 	room = kib << 10;
-	if (open_lines(&lines, "/proc/self/cgroup"))
+	if (adev_lines_open(&lines, "/proc/self/cgroup"))
 		return room;
-	while ((line = next_line(&lines, &error)))
+	while ((line = adev_lines_next(&lines, &error)))
 		if (starts_with(line, "0::/"))
 			room_of_groups(line + 3, &room);
 	close(lines.fd);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What the process is like where its memory is to be adopted: its mappings, its
- * threads, and what else may transfer into its pages behind the processor's back.
- * All from /proc; where that cannot be read the answer is the careful one.
- * Nothing here allocates memory.
+ * What the process is like where its memory is to be adopted: its threads, and
+ * what else may transfer into its pages behind the processor's back. All from
+ * /proc; where that cannot be read the answer is the careful one. Nothing here
+ * allocates memory. Mappings have a file of their own (mappings.h).
  */
 #ifndef ADEV_ADOPT_PROCESS_H
 #define ADEV_ADOPT_PROCESS_H
@@ -12,29 +12,6 @@
 #include <stdint.h>
 
 #include <arnica/hw/format.h>
-
-enum adev_vma_name {
-	ADEV_VMA_ANONYMOUS, /* no name, or one that the program gave it */
-	ADEV_VMA_HEAP,
-	ADEV_VMA_OTHER, /* a file, a stack, something special */
-};
-
-struct adev_vma {
-	uint64_t start, end;
-	uint64_t offset; /* in its file */
-	uint64_t inode;  /* zero: none */
-	int rights;      /* PROT_* */
-	bool shared;
-	bool guarded; /* directly above pages that nobody may touch */
-	enum adev_vma_name name;
-};
-
-/* Called for each mapping, by ascending address, until it returns false. */
-typedef bool adev_vma_fn(const struct adev_vma *vma, void *argument);
-
-/* The mappings that touch [start, end). */
-int adev_process_mappings(uint64_t start, uint64_t end, adev_vma_fn *found,
-			  void *argument) ARNICA_MUST_CHECK;
 
 struct adev_process_status {
 	uint64_t threads;

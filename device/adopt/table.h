@@ -8,8 +8,10 @@
 
 #include <pthread.h>
 
+#include "adopt/budget.h"
+#include "adopt/mappings.h"
 #include "adopt/move.h"
-#include "adopt/process.h"
+#include "adopt/policy.h"
 #include "core/function.h"
 
 #define ADEV_ADOPT_RANGES 4096u
@@ -49,10 +51,48 @@ struct adev_adopted_table {
 	_Atomic uint32_t used;
 	_Atomic uint32_t kept;
 	uint32_t turn; /* which of the kept is tried next */
+	uint64_t retry_ns; /* when one of them is tried next */
+	struct adev_adopt_budget budget;
 	struct adev_adopted ranges[ADEV_ADOPT_RANGES];
 };
 
 extern struct adev_adopted_table adev_adopted;
+
+/* Who asks, and for which of its regions. */
+struct adev_adopted_asker {
+	const struct adev_function *fn;
+	uint32_t index;
+	bool in_use;  /* the region, by this process's queue pairs */
+	bool closing; /* all its regions are as good as gone */
+};
+
+/* What the heap gets back when the lock is free again. */
+struct adev_adopted_leftover {
+	struct adev_function *fn; /* NULL: nothing */
+	uint64_t offset, bytes;
+};
+
+void adev_adopted_give_to_heap(const struct adev_adopted_leftover *leftover);
+
+/* The question about a range for policy.h. */
+struct adev_adopt_question adev_adopted_question(
+	const struct adev_adopted *range);
+
+/* Is the range in use by somebody who would not wait? Regions of the asker's
+ * function are known (its command lock is held), but for the one that comes or
+ * goes. */
+bool adev_adopted_has_others(const struct adev_adopted_asker *asker,
+			     const struct adev_adopted *range);
+
+/* Tries to turn back one range that could not be before, if it is time. With
+ * the lock held. */
+struct adev_adopted_leftover
+adev_adopted_retry(const struct adev_adopted_asker *asker);
+
+/* What this thread has computed (ns): waiting costs the program nothing. */
+uint64_t adev_adopted_computed_ns(void);
+/* Charges the budget with what it has computed since; with the lock held. */
+void adev_adopted_spend_since(uint64_t began_ns);
 
 /* Finds the parts of a range that are mapped still. */
 int adev_adopted_look(struct adev_adopted *range) ARNICA_MUST_CHECK;

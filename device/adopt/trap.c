@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -40,15 +41,31 @@ static int open_full(int *fd)
 	int error;
 
 	*fd = (int)syscall(SYS_userfaultfd, (long)O_CLOEXEC);
-	if (*fd < 0)
+	if (*fd < 0 && errno != EMFILE && errno != ENFILE)
 		*fd = open_device();
 	if (*fd < 0)
-		return EPERM;
+		return errno == EMFILE || errno == ENFILE ? errno : EPERM;
 	error = control(*fd, UFFDIO_API, &api);
 	if (!error)
 		return 0;
 	close(*fd);
 	return error == EINVAL ? ENOSYS : error;
+}
+
+/* What was found out. Privileges that are given up later are found missing by
+ * adev_trap_set(), and no range is moved. */
+enum possible { UNKNOWN, POSSIBLE, IMPOSSIBLE };
+static _Atomic int possible = UNKNOWN;
+
+/* For want of descriptors nobody knows. */
+static int open_noted(int *fd)
+{
+	int error = open_full(fd);
+
+	if (!error || error == EPERM || error == ENOSYS)
+		atomic_store_explicit(&possible, error ? IMPOSSIBLE : POSSIBLE,
+				      memory_order_relaxed);
+	return error;
 }
 
 int adev_trap_set(struct adev_trap *trap, enum adev_trap_kind kind,
@@ -60,7 +77,7 @@ int adev_trap_set(struct adev_trap *trap, enum adev_trap_kind kind,
 				UFFDIO_REGISTER_MODE_MISSING :
 				UFFDIO_REGISTER_MODE_MISSING | REGISTER_MINOR,
 	};
-	int error = open_full(&trap->fd);
+	int error = open_noted(&trap->fd);
 
 	if (error)
 		goto err_none;
@@ -92,9 +109,12 @@ void adev_trap_release(struct adev_trap *trap)
 
 bool adev_trap_possible(void)
 {
+	int known = atomic_load_explicit(&possible, memory_order_relaxed);
 	int fd;
 
-	if (open_full(&fd))
+	if (known != UNKNOWN)
+		return known == POSSIBLE;
+	if (open_noted(&fd))
 		return false;
 	close(fd);
 	return true;

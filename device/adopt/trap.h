@@ -30,7 +30,8 @@ int adev_trap_set(struct adev_trap *trap, enum adev_trap_kind kind,
 /* Lets everybody go on, with what is mapped there now. */
 void adev_trap_release(struct adev_trap *trap);
 
-/* Can both kinds be set, as far as one can know without a range? */
+/* Can both kinds be set, as far as one can know without a range? It is tried
+ * once; that it was possible and is no more shows when one is set. */
 bool adev_trap_possible(void);
 
 #endif

@@ -51,6 +51,7 @@
 	X(adopt_kept, "... that could not be turned back at once")             \
 	X(adopt_unfit, "... that stay private: not plain private memory")      \
 	X(adopt_unsafe, "... because others may touch them meanwhile")         \
+	X(adopt_costly, "... because it would take too much time")             \
 	X(adopt_no_room, "... because there are enough, or no room")           \
 	X(adopt_failed, "... because a step failed, and was undone")           \
 	X(inbox_served, "requests of peers served")                            \

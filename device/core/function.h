@@ -76,6 +76,7 @@ struct adev_function {
 	uint32_t num_pds, num_cqs, num_mrs, num_ahs, num_windows;
 	uint32_t next_pd, next_cq, next_mr;
 	uint32_t tpt_mask; /* random: makes indexes unpredictable */
+	bool has_peers;    /* other processes of this host may reach regions */
 	struct adev_ah_table *ahs;
 	struct adev_windows *windows; /* tpt/window.h; lock role `windows` */
 	struct adev_fasts *fasts;     /* tpt/fast.h; lock role `fast` */

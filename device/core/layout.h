@@ -219,7 +219,7 @@ struct adev_tpt_entry {
 	uint32_t qpn;
 	uint64_t sink; /* NULL: where writes go; LIST: bytes of a row */
 	union {
-		uint64_t shared; /* REGION: its adopted pages, tpt/shared.h */
+		_Atomic uint64_t shared; /* REGION: adopted pages, tpt/shared.h */
 		_Atomic uint64_t touched; /* ONE_TOUCH: tpt/touch.h */
 	};
 };

@@ -65,6 +65,11 @@ bool adev_cq_valid(const struct adev_function *fn, uint32_t cq);
  * asynchronous events the application has read, as adev_async_settle(). */
 uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp);
 
+/* From now on other processes of this host may reach the function's regions:
+ * those that are worth it are adopted. Before the first of them can, with
+ * `command_lock` held. */
+void adev_regions_meet_peers(struct adev_function *fn);
+
 /* Does a region other than `index` overlap this one? `command_lock` held. */
 bool adev_regions_overlap(const struct adev_function *fn, uint32_t index,
 			  uint64_t address, uint64_t length);

@@ -369,6 +369,9 @@ ADEV_COMMAND_HANDLER(modify_qp)
 		status = find_peer(qp, new);
 	if (status)
 		return status;
+	if (mask & IBV_QP_STATE && !qp->remote &&
+	    arnica_from_le32(new->state) == ARNICA_HW_QPS_RTR)
+		adev_regions_meet_peers(fn);
 	adev_qp_lock_send(qp);
 	from = atomic_load(&qp->shared->state);
 	to = mask & IBV_QP_STATE ? arnica_from_le32(new->state) : from;

@@ -137,23 +137,67 @@ bool adev_regions_overlap(const struct adev_function *fn, uint32_t index,
 	return false;
 }
 
-/* Makes the region's pages reachable for peers, if they may be. */
-static void adopt(struct adev_function *fn, uint32_t index)
+/* Makes the region's pages reachable for peers, if they may be. No peer uses
+ * the region yet. */
+static void adopt(struct adev_function *fn, uint32_t index, bool in_use)
 {
 	struct adev_tpt_entry *entry = &fn->view.tpt[index];
+	const struct adev_adopt_region region = {
+		.index = index,
+		.access = entry->access,
+		.address = entry->address,
+		.length = entry->length,
+		.in_use = in_use,
+	};
 
-	if (adev_adopt_wants(entry->length))
-		entry->shared = adev_adopt_take(fn, index, entry->address,
-						entry->length, entry->access);
+	if (!adev_adopt_wants(fn, entry->length))
+		return;
+	/* P9: the contents are in the pages before a peer looks there. */
+	atomic_store_explicit(&entry->shared, adev_adopt_take(fn, &region),
+			      memory_order_release);
+}
+
+/* Does this process itself send or receive? */
+static bool is_at_work(const struct adev_function *fn)
+{
+	uint32_t index;
+
+	for (index = 0; index < fn->qp_scan_end; index++) {
+		const struct adev_qp *qp = fn->qps[index];
+
+		if (qp && atomic_load(&qp->shared->state) >= ARNICA_HW_QPS_RTR)
+			return true;
+	}
+	return false;
+}
+
+void adev_regions_meet_peers(struct adev_function *fn)
+{
+	bool in_use = is_at_work(fn);
+	uint32_t number;
+
+	if (fn->has_peers)
+		return;
+	fn->has_peers = true;
+	for (number = 0; number < fn->next_mr; number++) {
+		uint32_t index = number ^ fn->tpt_mask;
+		const struct adev_tpt_entry *entry = &fn->view.tpt[index];
+
+		if (!adev_adopt_wants_more(fn))
+			break;
+		if (fn->mr_pd[index] && entry->type == ADEV_TPT_REGION &&
+		    !atomic_load(&entry->shared))
+			adopt(fn, index, in_use);
+	}
 }
 
 /* The entry is invalid, and nobody uses what it named. */
 static void disown(struct adev_function *fn, uint32_t index)
 {
 	struct adev_tpt_entry *entry = &fn->view.tpt[index];
-	uint64_t shared = entry->shared;
+	uint64_t shared = atomic_load(&entry->shared);
 
-	entry->shared = 0;
+	atomic_store(&entry->shared, 0);
 	adev_adopt_put(fn, index, shared);
 }
 
@@ -192,7 +236,7 @@ ADEV_COMMAND_HANDLER(reg_mr)
 	if (adev_key_take(fn, &index))
 		return ARNICA_HW_COMMAND_NO_MEMORY;
 	store_region(fn, index, &region);
-	adopt(fn, index);
+	adopt(fn, index, false);
 	begin(fn, index, region.pd, completion);
 	return ARNICA_HW_COMMAND_OK;
 }
@@ -373,7 +417,7 @@ ADEV_COMMAND_HANDLER(rereg_mr)
 		disown(fn, index);
 	store_region(fn, index, &region);
 	if (change != ARNICA_HW_REREG_PD)
-		adopt(fn, index);
+		adopt(fn, index, false);
 	/* The key stays, as with hardware: peers hold copies of it. */
 	publish(fn, index, adev_key_of(fn, index), completion);
 	return ARNICA_HW_COMMAND_OK;
@@ -388,9 +432,12 @@ void adev_regions_release(struct adev_function *fn, uint64_t start,
 		uint32_t index = number ^ fn->tpt_mask;
 		struct adev_tpt_entry *entry = &fn->view.tpt[index];
 
-		if (!fn->mr_pd[index] || entry->type != ADEV_TPT_REGION ||
-		    !entry->shared ||
-		    !adev_adopt_is_in(fn, entry->shared, start, bytes) ||
+		uint64_t shared;
+
+		if (!fn->mr_pd[index] || entry->type != ADEV_TPT_REGION)
+			continue;
+		shared = atomic_load(&entry->shared);
+		if (!shared || !adev_adopt_is_in(fn, shared, start, bytes) ||
 		    invalidate(fn, index) != ARNICA_HW_COMMAND_OK)
 			continue;
 		disown(fn, index);

@@ -12,8 +12,9 @@
  * first page is not among them (it holds somebody else's bytes, too). The last
  * may be missing as well; the number tells. Zero: nothing is adopted.
  *
- * The word changes as the rest of the entry does: while the entry is invalid
- * and nobody uses it.
+ * The word changes as the rest of the entry does, while the entry is invalid
+ * and nobody uses it; but for once, when the function is about to have its first
+ * peer and the regions that it has already are adopted.
  */
 #ifndef ADEV_TPT_SHARED_H
 #define ADEV_TPT_SHARED_H
@@ -73,10 +74,10 @@ static inline char *adev_tpt_shared_place(const struct adev_view *view,
 	if (index >= view->layout.max_mr)
 		return NULL;
 	entry = &view->tpt[index];
-	/* The tag was loaded with acquire by the check (C5). */
 	if (entry->type != ADEV_TPT_REGION)
 		return NULL;
-	shared = entry->shared;
+	/* C9: pairs with P9 in command_mr.c; what is in the pages is there. */
+	shared = atomic_load_explicit(&entry->shared, memory_order_acquire);
 	if (!shared)
 		return NULL;
 	inside = address - adev_tpt_shared_start(shared, entry->address);

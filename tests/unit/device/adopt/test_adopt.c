@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "adopt/table.h"
+#include "core/clock.h"
 #include "fake_function.h"
 #include "front/command.h"
 #include "tpt/shared.h"
@@ -39,6 +41,7 @@ static int setup(void **state)
 		return -1;
 	fn->segment_inode = status.st_ino;
 	adev_adopt_open(0);
+	fn->has_peers = true;
 	pd = fake_alloc_pd(fn);
 	return 0;
 }
@@ -46,6 +49,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	adev_adopt_close(*state);
+	atomic_store(&adev_clock_simulated_ns, 0);
+	adev_adopted.budget = (struct adev_adopt_budget){ 0 };
 	munmap(memory - PAGE, BYTES + 2 * PAGE);
 	return fake_function_teardown(state);
 }
@@ -189,6 +194,86 @@ static void small_regions_are_left_alone(void **state)
 	assert_int_equal(fn->counters.adopt_taken, 0);
 }
 
+static void without_peers_nothing_is_adopted(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t stag;
+
+	fn->has_peers = false;
+	stag = reg(fn, memory, BYTES);
+	assert_null(place(fn, stag, memory, 8));
+	assert_false(is_shared(memory));
+	assert_int_equal(fn->counters.adopt_taken, 0);
+	dereg(fn, stag);
+}
+
+/* The keys that the peers will be told stay what they are. */
+static void the_first_peer_finds_what_was_registered_before(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t first, gone, last;
+
+	fn->has_peers = false;
+	first = reg(fn, memory, 8 * PAGE);
+	gone = reg(fn, memory + 8 * PAGE, 8 * PAGE);
+	last = reg(fn, memory + 16 * PAGE + 8, 8 * PAGE);
+	dereg(fn, gone);
+	adev_regions_meet_peers(fn);
+	assert_true(fn->has_peers);
+	assert_non_null(place(fn, first, memory, 8 * PAGE));
+	assert_non_null(place(fn, last, memory + 17 * PAGE, 7 * PAGE));
+	assert_false(is_shared(memory + 8 * PAGE));
+	assert_int_equal(fn->counters.adopt_taken, 2);
+	adev_regions_meet_peers(fn);
+	assert_int_equal(fn->counters.adopt_taken, 2);
+	dereg(fn, first);
+	dereg(fn, last);
+	assert_false(is_shared(memory));
+	assert_all(0x42);
+}
+
+static void what_takes_too_long_stays_private(void **state)
+{
+	struct adev_function *fn = *state;
+	uint64_t now_ns = adev_now_ns();
+	uint32_t stag;
+
+	atomic_store(&adev_clock_simulated_ns, now_ns);
+	adev_adopt_budget_spend(&adev_adopted.budget, 1000 * ADEV_MS_NS);
+	stag = reg(fn, memory, BYTES);
+	assert_null(place(fn, stag, memory, 8));
+	assert_int_equal(fn->counters.adopt_costly, 1);
+	dereg(fn, stag);
+	/* In the long run it is little. */
+	atomic_store(&adev_clock_simulated_ns, now_ns + 60000 * ADEV_MS_NS);
+	stag = reg(fn, memory, BYTES);
+	assert_non_null(place(fn, stag, memory, 8));
+	dereg(fn, stag);
+	assert_all(0x42);
+}
+
+static void the_process_is_not_looked_at_all_the_time(void **state)
+{
+	struct adev_function *fn = *state;
+	uint64_t now_ns = adev_now_ns();
+	static char elsewhere[PAGE];
+	uint32_t stag;
+
+	if (syscall(SYS_mlock, elsewhere, 1))
+		skip();
+	atomic_store(&adev_clock_simulated_ns, now_ns);
+	dereg(fn, reg(fn, memory, BYTES));
+	assert_int_equal(fn->counters.adopt_unsafe, 1);
+	assert_ok(syscall(SYS_munlock, elsewhere, 1));
+	dereg(fn, reg(fn, memory, BYTES));
+	assert_int_equal(fn->counters.adopt_unsafe, 2);
+	assert_int_equal(fn->counters.adopt_taken, 0);
+	atomic_store(&adev_clock_simulated_ns, now_ns + 2 * ADEV_MS_NS);
+	stag = reg(fn, memory, BYTES);
+	assert_int_equal(fn->counters.adopt_taken, 1);
+	dereg(fn, stag);
+}
+
 static void what_was_unmapped_meanwhile_stays_away(void **state)
 {
 	struct adev_function *fn = *state;
@@ -228,6 +313,13 @@ static void what_cannot_be_returned_is_kept_and_tried_again(void **state)
 	assert_non_null(place(fn, stag, memory, BYTES));
 	dereg(fn, stag);
 	assert_ok(syscall(SYS_munlock, elsewhere, 1));
+	/* Not at each turn. */
+	atomic_store(&adev_clock_simulated_ns, adev_now_ns() + ADEV_MS_NS);
+	stag = reg(fn, memory - PAGE, 2 * PAGE);
+	assert_true(is_shared(memory + PAGE));
+	dereg(fn, stag);
+	atomic_store(&adev_clock_simulated_ns,
+		     adev_now_ns() + 10 * ADEV_MS_NS);
 	stag = reg(fn, memory - PAGE, 2 * PAGE);
 	assert_false(is_shared(memory + PAGE));
 	assert_all(0x42);
@@ -366,6 +458,10 @@ int main(void)
 		test(the_last_region_on_a_range_ends_it),
 		test(a_region_across_the_end_of_a_range_stays_private),
 		test(small_regions_are_left_alone),
+		test(without_peers_nothing_is_adopted),
+		test(the_first_peer_finds_what_was_registered_before),
+		test(what_takes_too_long_stays_private),
+		test(the_process_is_not_looked_at_all_the_time),
 		test(what_was_unmapped_meanwhile_stays_away),
 		test(what_cannot_be_returned_is_kept_and_tried_again),
 		test(a_change_of_the_place_changes_the_pages),

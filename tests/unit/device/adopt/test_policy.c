@@ -7,10 +7,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "adopt/process.h"
 #include "adopt/trap.h"
 #include "test.h"
 
@@ -40,6 +40,7 @@ static enum adev_adopt_verdict judge_as(enum adev_adopt_mode mode,
 		.mode = mode,
 		.start = (uintptr_t)memory,
 		.bytes = pages * PAGE,
+		.file_end = 1u << 30,
 	};
 	bool trapped;
 
@@ -175,6 +176,23 @@ static void no_process_with_asynchronous_io(void **state)
 	unmap(memory);
 }
 
+/* Else the process would be killed by a signal. */
+static void no_segment_beyond_the_file_limit(void **state)
+{
+	char *memory = map(PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	struct rlimit before, less;
+
+	(void)state;
+	assert_ok(getrlimit(RLIMIT_FSIZE, &before));
+	less = before;
+	less.rlim_cur = 1u << 20;
+	assert_ok(setrlimit(RLIMIT_FSIZE, &less));
+	assert_int_equal(judge(memory), ADEV_ADOPT_UNFIT);
+	assert_ok(setrlimit(RLIMIT_FSIZE, &before));
+	assert_int_equal(judge(memory), ADEV_ADOPT_FIT);
+	unmap(memory);
+}
+
 static void *wait_for_end(void *argument)
 {
 	pthread_barrier_wait(argument);
@@ -247,6 +265,7 @@ int main(void)
 		cmocka_unit_test(no_process_with_io_uring),
 		cmocka_unit_test(no_process_with_asynchronous_io),
 		cmocka_unit_test(files_without_cache_count_with_several_threads),
+		cmocka_unit_test(no_segment_beyond_the_file_limit),
 		cmocka_unit_test(the_variable_is_checked),
 	};
 

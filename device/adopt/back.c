@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The end of a range: what is left of it becomes private again, now or later. */
+#include <errno.h>
+#include <fcntl.h>
+#include <time.h>
+
+#include "adopt/adopt.h"
+#include "adopt/raw.h"
+#include "adopt/table.h"
+#include "core/cancel.h"
+#include "core/clock.h"
+#include "front/command.h"
+#include "tpt/shared.h"
+#include "trace.h"
+
+/* What cannot be turned back is not tried at every turn. */
+#define RETRY_NS (10 * ADEV_MS_NS)
+
+uint64_t adev_adopted_computed_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void adev_adopted_spend_since(uint64_t began_ns)
+{
+	adev_adopt_budget_spend(&adev_adopted.budget,
+				adev_adopted_computed_ns() - began_ns);
+}
+
+static bool collect(const struct adev_vma *vma, void *argument)
+{
+	struct adev_adopted *range = argument;
+	const struct adev_move *move = &range->move;
+	uint64_t start = vma->start > move->start ? vma->start : move->start;
+	uint64_t end = move->start + move->bytes;
+
+	if (vma->end < end)
+		end = vma->end;
+	if (vma->shared && vma->inode == range->inode &&
+	    vma->offset + (start - vma->start) ==
+		    move->offset + (start - move->start))
+		range->parts[range->num_parts++] = (struct adev_adopted_part){
+			.start = start,
+			.bytes = end - start,
+			.rights = vma->rights,
+		};
+	return range->num_parts < ADEV_ADOPT_PARTS;
+}
+
+int adev_adopted_look(struct adev_adopted *range)
+{
+	range->num_parts = 0;
+	return adev_mappings_visit(range->move.start,
+				   range->move.start + range->move.bytes,
+				   collect, range);
+}
+
+struct adev_move adev_adopted_part_move(const struct adev_adopted *range,
+					const struct adev_adopted_part *part)
+{
+	uint64_t inside = part->start - range->move.start;
+
+	return (struct adev_move){
+		.start = part->start,
+		.bytes = part->bytes,
+		.parked = range->move.parked + inside,
+		.offset = range->move.offset + inside,
+		.fd = range->move.fd,
+	};
+}
+
+/* All parts that are still mapped; those that the application unmapped, or put
+ * something else in the place of, are none of ours any more. */
+static int move_parts(struct adev_adopted *range, bool trapped)
+{
+	do {
+		uint32_t i;
+		int error = adev_adopted_look(range);
+
+		for (i = 0; !error && i < range->num_parts; i++) {
+			struct adev_move move = adev_adopted_part_move(
+				range, &range->parts[i]);
+
+			error = adev_move_back(&move, range->parts[i].rights,
+					       trapped);
+		}
+		if (error)
+			return error;
+	} while (range->num_parts == ADEV_ADOPT_PARTS);
+	return 0;
+}
+
+struct adev_adopt_question adev_adopted_question(
+	const struct adev_adopted *range)
+{
+	const struct adev_move *move = &range->move;
+
+	return (struct adev_adopt_question){
+		.mode = adev_adopted.mode,
+		.start = move->start,
+		.bytes = move->bytes,
+		.file_end = range->fn ? range->fn->view.size :
+					move->offset + move->bytes,
+		.own_threads = adev_adopted.own_threads,
+	};
+}
+
+bool adev_adopted_has_others(const struct adev_adopted_asker *asker,
+		       const struct adev_adopted *range)
+{
+	return asker->in_use || adev_adopted.num_functions > 1 ||
+	       range->fn != asker->fn ||
+	       (!asker->closing &&
+		adev_regions_overlap(asker->fn, asker->index,
+				     range->move.start, range->move.bytes));
+}
+
+/* With the lock held. */
+static bool turn_back(struct adev_adopted *range, const struct adev_adopted_asker *asker)
+{
+	const struct adev_adopt_question question = adev_adopted_question(range);
+	uint64_t began_ns = adev_adopted_computed_ns();
+	bool trapped, back;
+
+	back = adev_adopt_judge_return(&question, &trapped) ==
+		       ADEV_ADOPT_FIT &&
+	       (trapped || !adev_adopted_has_others(asker, range)) &&
+	       !move_parts(range, trapped);
+	adev_adopted_spend_since(began_ns);
+	return back;
+}
+
+static struct adev_adopted_leftover clear(struct adev_adopted *range)
+{
+	struct adev_adopted_leftover leftover = { .fn = range->fn,
+				     .offset = range->move.offset,
+				     .bytes = range->move.bytes };
+
+	adev_raw_munmap(range->move.parked, range->move.bytes);
+	/* Of a function that is closed: the file was open for this alone. */
+	if (!range->fn)
+		close(range->move.fd);
+	range->state = ADEV_ADOPTED_NONE;
+	adev_adopted.used--;
+	while (adev_adopted.end &&
+	       adev_adopted.ranges[adev_adopted.end - 1].state ==
+		       ADEV_ADOPTED_NONE)
+		adev_adopted.end--;
+	return leftover;
+}
+
+void adev_adopted_give_to_heap(const struct adev_adopted_leftover *leftover)
+{
+	if (leftover->fn)
+		adev_heap_free(&leftover->fn->heap, leftover->offset,
+			       leftover->bytes);
+}
+
+struct adev_adopted_leftover
+adev_adopted_retry(const struct adev_adopted_asker *asker)
+{
+	uint32_t i;
+
+	if (!adev_adopted.kept || adev_now_ns() < adev_adopted.retry_ns)
+		return (struct adev_adopted_leftover){ 0 };
+	adev_adopted.turn++;
+	for (i = 0; i < adev_adopted.end; i++) {
+		struct adev_adopted *range =
+			&adev_adopted.ranges[(adev_adopted.turn + i) %
+					     adev_adopted.end];
+
+		if (range->state != ADEV_ADOPTED_KEPT)
+			continue;
+		if (!turn_back(range, asker)) {
+			adev_adopted.retry_ns = adev_now_ns() + RETRY_NS;
+			break;
+		}
+		adev_adopted.kept--;
+		if (range->fn)
+			adev_count(&range->fn->counters, adopt_returned);
+		return clear(range);
+	}
+	return (struct adev_adopted_leftover){ 0 };
+}
+
+static struct adev_adopted_leftover release(struct adev_adopted *range,
+			       const struct adev_adopted_asker *asker)
+{
+	struct adev_function *fn = range->fn;
+
+	if (turn_back(range, asker)) {
+		adev_count(&fn->counters, adopt_returned);
+		return clear(range);
+	}
+	range->state = ADEV_ADOPTED_KEPT;
+	adev_adopted.kept++;
+	adev_count(&fn->counters, adopt_kept);
+	arnica_trace_adopt_kept((uint32_t)(range->move.start >> 12),
+				(uint32_t)(range->move.bytes >> 12));
+	return (struct adev_adopted_leftover){ 0 };
+}
+
+/* The range that the pages of a word belong to. */
+static struct adev_adopted *find_used(const struct adev_function *fn,
+				      uint64_t shared)
+{
+	uint64_t offset = adev_tpt_shared_offset(shared);
+	uint32_t i;
+
+	for (i = 0; i < adev_adopted.end; i++) {
+		struct adev_adopted *range = &adev_adopted.ranges[i];
+
+		if (range->state == ADEV_ADOPTED_HERE && range->fn == fn &&
+		    offset >= range->move.offset &&
+		    offset < range->move.offset + range->move.bytes)
+			return range;
+	}
+	return NULL;
+}
+
+bool adev_adopt_is_in(const struct adev_function *fn, uint64_t shared,
+		      uint64_t start, uint64_t bytes)
+{
+	const struct adev_adopted *range;
+	bool found;
+
+	pthread_mutex_lock(&adev_adopted.lock);
+	range = find_used(fn, shared);
+	found = range && (range->move.start >= start ?
+				  range->move.start - start < bytes :
+				  start - range->move.start <
+					  range->move.bytes);
+	pthread_mutex_unlock(&adev_adopted.lock);
+	return found;
+}
+
+void adev_adopt_put(struct adev_function *fn, uint32_t index, uint64_t shared)
+{
+	const struct adev_adopted_asker asker = { .fn = fn, .index = index };
+	struct adev_adopted_leftover leftover = { 0 }, old;
+	struct adev_adopted *range;
+	int cancel;
+
+	/* A region that adopted nothing may have been what kept a range. */
+	if (!shared && !adev_adopted.kept)
+		return;
+	cancel = adev_cancel_off();
+	pthread_mutex_lock(&adev_adopted.lock);
+	old = adev_adopted_retry(&asker);
+	range = shared ? find_used(fn, shared) : NULL;
+	if (range && !--range->references)
+		leftover = release(range, &asker);
+	pthread_mutex_unlock(&adev_adopted.lock);
+	adev_adopted_give_to_heap(&old);
+	adev_adopted_give_to_heap(&leftover);
+	adev_cancel_restore(cancel);
+}
+
+/* What goes on without its function has a descriptor of its own. Without one
+ * it stays for good: the pages are the application's as they are. */
+static void orphan(struct adev_adopted *range)
+{
+	int fd = fcntl(range->move.fd, F_DUPFD_CLOEXEC, 3);
+
+	range->fn = NULL;
+	range->references = 0;
+	range->move.fd = fd;
+}
+
+void adev_adopt_close(struct adev_function *fn)
+{
+	const struct adev_adopted_asker asker = { .fn = fn, .closing = true };
+	int cancel = adev_cancel_off();
+	uint32_t i;
+
+	pthread_mutex_lock(&adev_adopted.lock);
+	for (i = 0; i < adev_adopted.end; i++) {
+		struct adev_adopted *range = &adev_adopted.ranges[i];
+		struct adev_adopted_leftover leftover = { 0 };
+
+		if (range->fn != fn || range->state < ADEV_ADOPTED_HERE)
+			continue;
+		if (range->state == ADEV_ADOPTED_KEPT)
+			adev_adopted.kept--;
+		leftover = release(range, &asker);
+		/* The heap ends with the function: nothing to give back. */
+		(void)leftover;
+		if (range->state == ADEV_ADOPTED_KEPT)
+			orphan(range);
+	}
+	adev_adopted.num_functions--;
+	pthread_mutex_unlock(&adev_adopted.lock);
+	adev_cancel_restore(cancel);
+}
