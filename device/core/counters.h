@@ -24,6 +24,7 @@
 	X(windows_refused, "binds and local invalidations that were refused")  \
 	X(registrations, "regions that work requests registered")              \
 	X(registrations_refused, "... and that were refused")                   \
+	X(mkeys_refused, "layouts of indirect keys that were refused")         \
 	X(messages, "messages delivered")                                      \
 	X(bytes, "payload bytes delivered")                                    \
 	X(lost_no_qp, "messages of UC and UD to a number that nobody has")     \

@@ -28,6 +28,7 @@ struct adev_wire;
 struct adev_srq_owner;
 struct adev_windows;
 struct adev_fasts;
+struct adev_mkeys;
 
 /* Indexes that were used before and are free again; see front/objects.h. */
 struct adev_free_list {
@@ -80,6 +81,7 @@ struct adev_function {
 	struct adev_ah_table *ahs;
 	struct adev_windows *windows; /* tpt/window.h; lock role `windows` */
 	struct adev_fasts *fasts;     /* tpt/fast.h; lock role `fast` */
+	struct adev_mkeys *mkeys;     /* tpt/mkey.h; lock role `mkeys` */
 	uint8_t *mr_instance; /* by TPT index: last instance that was used */
 	uint32_t next_ah;
 	struct adev_free_list free_pds, free_cqs, free_mrs, free_ahs, free_dms;

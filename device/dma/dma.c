@@ -191,8 +191,7 @@ static enum adev_dma_result transfer_here(struct adev_transfer *transfer,
 	if (part > CHUNK_BYTES)
 		part = CHUNK_BYTES;
 	/* One turn must not take too long where each byte is elsewhere. */
-	if (__builtin_expect(remote->pieces[0].list ||
-				     transfer->local->pieces[0].list,
+	if (__builtin_expect(remote->num_lists || transfer->local->num_lists,
 			     0) &&
 	    part > LIST_CHUNK_BYTES)
 		part = LIST_CHUNK_BYTES;
@@ -227,6 +226,7 @@ static bool mapped_place(const struct adev_transfer *transfer,
 	};
 	mapped = mapped_piece(transfer->view, piece);
 	here->num_pieces = 1;
+	here->num_lists = 0;
 	here->bytes = piece->bytes = transfer->done + place.bytes;
 	piece->address = (uintptr_t)mapped - transfer->done;
 	return mapped != NULL;
@@ -270,6 +270,7 @@ static bool transfer_mapped(struct adev_transfer *transfer, bool write,
 	if (!place)
 		return false;
 	here.num_pieces = 1;
+	here.num_lists = 0;
 	here.bytes = transfer->remote->bytes;
 	here.pieces[0] = transfer->remote->pieces[0];
 	here.pieces[0].address = (uint64_t)(uintptr_t)place;
@@ -303,13 +304,28 @@ static enum adev_dma_result transfer(struct adev_transfer *transfer, bool write)
 	return adev_inbox_transfer(transfer, write);
 }
 
+/* Lists of our own are not changed while the transfer goes through them. */
+static enum adev_dma_result transfer_lists(struct adev_transfer *t, bool write)
+{
+	enum adev_dma_result result;
+
+	adev_tpt_list_enter();
+	result = transfer(t, write);
+	adev_tpt_list_leave();
+	return result;
+}
+
 enum adev_dma_result adev_dma_write(struct adev_transfer *t)
 {
+	if (__builtin_expect(t->local->num_lists != 0, 0))
+		return transfer_lists(t, true);
 	return transfer(t, true);
 }
 
 enum adev_dma_result adev_dma_read(struct adev_transfer *t)
 {
+	if (__builtin_expect(t->local->num_lists != 0, 0))
+		return transfer_lists(t, false);
 	return transfer(t, false);
 }
 

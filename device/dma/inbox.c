@@ -311,6 +311,7 @@ static bool may_access(struct adev_function *fn,
 		struct adev_piece *piece = &memory->pieces[0];
 
 		memory->num_pieces = 1;
+		memory->num_lists = 0;
 		memory->bytes = length;
 		*piece = (struct adev_piece){
 			.iova = iova,

@@ -44,6 +44,7 @@ static bool known(const struct adev_qp *qp, uint32_t opcode)
 	case ARNICA_HW_OP_WRITE_IMM:
 	case ARNICA_HW_OP_LOCAL_INV:
 	case ARNICA_HW_OP_BIND_MW:
+	case ARNICA_HW_OP_SET_MKEY:
 		return type != ARNICA_HW_QP_UD;
 	case ARNICA_HW_OP_SEND_INV:
 		return type == ARNICA_HW_QP_RC;
@@ -118,6 +119,21 @@ static void read_registration(struct adev_message *message,
 	};
 }
 
+/* What the key shall be is read when its turn comes (adev_exec_mkey_items). */
+static void read_mkey(struct adev_message *message, const char *descriptor)
+{
+	const struct arnica_hw_wqe_control *control = (const void *)descriptor;
+	const struct arnica_hw_wqe_mkey *mkey =
+		(const void *)(descriptor + ARNICA_HW_WQE_MKEY_OFFSET);
+
+	message->mkey.key = arnica_from_le32(mkey->key);
+	message->mkey.access = arnica_from_le32(mkey->access);
+	message->mkey.rows = arnica_from_le64(mkey->rows);
+	message->mkey.count = (uint32_t)arnica_field_get(
+		arnica_from_le32(control->operation),
+		ARNICA_HW_WQE_NUM_SGE_MASK);
+}
+
 /* Inline data becomes a gather list of one piece that lies in the message. */
 static enum arnica_hw_status read_inline(struct adev_qp *qp,
 					 struct adev_message *message,
@@ -131,6 +147,7 @@ static enum arnica_hw_status read_inline(struct adev_qp *qp,
 		return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
 	memcpy(message->inline_data, data, bytes);
 	message->gather.num_pieces = bytes ? 1 : 0;
+	message->gather.num_lists = 0;
 	message->gather.bytes = bytes;
 	piece->address = (uint64_t)(uintptr_t)message->inline_data;
 	piece->bytes = bytes;
@@ -216,7 +233,9 @@ enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, uint32_t index,
 		message->gather.num_pieces = 0;
 		if (message->opcode == ARNICA_HW_OP_BIND_MW)
 			read_bind(message, descriptor);
-		if (message->opcode == ARNICA_HW_OP_REG_MR)
+		else if (message->opcode == ARNICA_HW_OP_SET_MKEY)
+			read_mkey(message, descriptor);
+		else if (message->opcode == ARNICA_HW_OP_REG_MR)
 			read_registration(message, descriptor);
 		return ARNICA_HW_STATUS_SUCCESS;
 	}

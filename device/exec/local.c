@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Requests without a message: memory is registered, windows are bound, both are
- * taken back. */
+ * taken back; indirect keys are set. */
 #include "exec/local.h"
+
+#include <string.h>
 
 #include "core/clock.h"
 #include "exec/exec.h"
@@ -11,7 +13,8 @@
 #include "trace.h"
 
 #define DRAIN_AFTER_NS 50000ull
-/* A window of type 1 may be in the hands of a peer of another queue pair. */
+/* A window of type 1, or an indirect key, may be in the hands of a peer of
+ * another queue pair. */
 #define PATIENCE_NS (2000 * ADEV_MS_NS)
 
 static uint32_t key_of(const struct adev_message *message)
@@ -23,6 +26,8 @@ static uint32_t key_of(const struct adev_message *message)
 		return message->bind.rkey;
 	case ARNICA_HW_OP_REG_MR:
 		return message->registration.key;
+	case ARNICA_HW_OP_SET_MKEY:
+		return message->mkey.key;
 	default:
 		return arnica_from_be32(key);
 	}
@@ -35,6 +40,26 @@ static bool ends_region(const struct adev_qp *qp)
 	       adev_fast_exists(qp->fn, adev_tpt_index(key_of(&qp->message)));
 }
 
+/* The entries stand in the queue as long as the request is under way; at each
+ * try they are copied once. */
+static enum adev_window_result set_mkey(struct adev_qp *qp)
+{
+	const struct adev_mkey_layout *layout = &qp->message.mkey;
+	struct adev_tpt_item items[ARNICA_HW_WQE_MKEY_MAX_ENTRIES];
+	const char *descriptor = adev_exec_descriptor(qp, qp->message.index);
+	struct arnica_hw_mkey_entry entries[ARNICA_HW_WQE_MKEY_MAX_ENTRIES];
+
+	if (layout->count > ARNICA_HW_WQE_MKEY_MAX_ENTRIES ||
+	    ARNICA_HW_WQE_MKEY_HEADER_BYTES +
+			    layout->count * sizeof(*entries) >
+		    qp->sq_stride)
+		return ADEV_WINDOW_REFUSED;
+	memcpy(entries, descriptor + ARNICA_HW_WQE_MKEY_HEADER_BYTES,
+	       layout->count * sizeof(*entries));
+	adev_mkey_read_items(entries, layout->count, items);
+	return adev_mkey_set(qp->fn, qp->pd, layout, items);
+}
+
 static enum adev_window_result execute(struct adev_qp *qp)
 {
 	const struct adev_message *message = &qp->message;
@@ -45,6 +70,8 @@ static enum adev_window_result execute(struct adev_qp *qp)
 		return adev_registration_execute(qp);
 	if (ends_region(qp))
 		return adev_fast_invalidate(qp->fn, qp->pd, key_of(message));
+	if (message->opcode == ARNICA_HW_OP_SET_MKEY)
+		return set_mkey(qp);
 	return adev_window_invalidate(qp->fn, &qp->binder, key_of(message));
 }
 
@@ -77,6 +104,8 @@ static enum adev_progress finish(struct adev_qp *qp)
 
 	if (message->opcode == ARNICA_HW_OP_BIND_MW)
 		arnica_trace_window_bound(qp->qpn, key_of(message));
+	else if (message->opcode == ARNICA_HW_OP_SET_MKEY)
+		arnica_trace_mkey_set(qp->qpn, key_of(message));
 	else if (message->opcode == ARNICA_HW_OP_LOCAL_INV)
 		arnica_trace_window_invalid(qp->qpn, key_of(message));
 	if (message->sends)
@@ -91,6 +120,9 @@ static enum adev_progress refuse(struct adev_qp *qp)
 		adev_count(&qp->fn->counters, registrations_refused);
 		arnica_trace_registration_refused(key_of(&qp->message),
 						  qp->message.refusal);
+	} else if (qp->message.opcode == ARNICA_HW_OP_SET_MKEY) {
+		adev_count(&qp->fn->counters, mkeys_refused);
+		arnica_trace_mkey_refused(qp->qpn, key_of(&qp->message));
 	} else {
 		adev_count(&qp->fn->counters, windows_refused);
 		arnica_trace_window_refused(qp->qpn, key_of(&qp->message));
@@ -107,12 +139,12 @@ static enum adev_progress refuse(struct adev_qp *qp)
  * takes long: that concerns nobody else. */
 static enum adev_progress wait_for_users(struct adev_qp *qp)
 {
-	bool bind = qp->message.opcode != ARNICA_HW_OP_LOCAL_INV;
+	bool others = qp->message.opcode != ARNICA_HW_OP_LOCAL_INV;
 
 	if (adev_requester_overdue(qp, ADEV_WAIT_BUSY))
 		return refuse(qp);
 	(void)adev_requester_wait(qp, ADEV_WAIT_BUSY,
-				  bind ? PATIENCE_NS : ADEV_NEVER_NS,
+				  others ? PATIENCE_NS : ADEV_NEVER_NS,
 				  DRAIN_AFTER_NS);
 	adev_function_wait(qp->fn, qp);
 	return ADEV_PROGRESS_WAIT;

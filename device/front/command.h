@@ -36,6 +36,9 @@ ADEV_COMMAND_HANDLER(alloc_null_mr);
 ADEV_COMMAND_HANDLER(alloc_mr);
 ADEV_COMMAND_HANDLER(alloc_mw); /* command_mw.c */
 ADEV_COMMAND_HANDLER(dealloc_mw);
+ADEV_COMMAND_HANDLER(create_mkey); /* command_mkey.c */
+ADEV_COMMAND_HANDLER(destroy_mkey);
+ADEV_COMMAND_HANDLER(set_mkey);
 ADEV_COMMAND_HANDLER(advise_mr); /* command_advise.c */
 ADEV_COMMAND_HANDLER(alloc_dm); /* command_dm.c */
 ADEV_COMMAND_HANDLER(free_dm);

@@ -42,6 +42,9 @@ static const adev_command_handler handlers[] = {
 	[ARNICA_HW_CMD_DEALLOC_MW] = adev_command_dealloc_mw,
 	[ARNICA_HW_CMD_ALLOC_NULL_MR] = adev_command_alloc_null_mr,
 	[ARNICA_HW_CMD_ALLOC_MR] = adev_command_alloc_mr,
+	[ARNICA_HW_CMD_CREATE_MKEY] = adev_command_create_mkey,
+	[ARNICA_HW_CMD_DESTROY_MKEY] = adev_command_destroy_mkey,
+	[ARNICA_HW_CMD_SET_MKEY] = adev_command_set_mkey,
 };
 
 #define NUM_HANDLERS (sizeof(handlers) / sizeof(handlers[0]))

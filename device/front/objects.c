@@ -7,6 +7,8 @@
 
 #include "domain/proc.h"
 #include "tpt/fast.h"
+#include "tpt/mkey.h"
+#include "tpt/window.h"
 #include "transport/address_handle.h"
 #include "transport/srq_owner.h"
 
@@ -26,6 +28,8 @@ int adev_objects_init(struct adev_function *fn)
 	error = adev_windows_init(fn);
 	if (!error)
 		error = adev_fasts_init(fn);
+	if (!error)
+		error = adev_mkeys_init(fn);
 	if (!fn->pd_references || !fn->cq_references || !fn->cq_events ||
 	    !fn->cq_depths || !fn->mr_pd || !fn->mr_instance || !fn->srqs ||
 	    !fn->ahs || error) {
@@ -53,6 +57,7 @@ void adev_objects_fini(struct adev_function *fn)
 	free(fn->cq_depths);
 	adev_windows_fini(fn);
 	adev_fasts_fini(fn);
+	adev_mkeys_fini(fn);
 	free(fn->mr_pd);
 	free(fn->mr_instance);
 	if (fn->ahs)

@@ -5,6 +5,19 @@
 #include "dma/guard.h"
 #include "tpt/list.h"
 
+/* Nothing of the list is remembered, but it is not changed meanwhile. */
+static bool list_holds(const struct adev_view *view, uint32_t pd,
+		       const struct adev_piece *piece, uint32_t access)
+{
+	enum adev_tpt_verdict verdict;
+
+	adev_tpt_list_enter();
+	verdict = adev_tpt_list_check(view, piece->stag, pd, piece->iova,
+				      piece->bytes, access);
+	adev_tpt_list_leave();
+	return verdict == ADEV_TPT_OK;
+}
+
 /* A piece for local use, whose key is a list. */
 static bool take_list(const struct adev_view *view, uint32_t pd,
 		      uint32_t access, struct adev_gather *gather,
@@ -16,8 +29,7 @@ static bool take_list(const struct adev_view *view, uint32_t pd,
 	piece->address = 0;
 	piece->list = 1;
 	gather->num_lists++;
-	return adev_tpt_list_check(view, piece->stag, pd, piece->iova,
-				   piece->bytes, access) == ADEV_TPT_OK;
+	return list_holds(view, pd, piece, access);
 }
 
 enum arnica_hw_status
@@ -68,6 +80,7 @@ enum adev_tpt_verdict adev_gather_list(const struct adev_view *view,
 	gather->list_view = view;
 	gather->list_pd = pd;
 	gather->list_access = access;
+	gather->num_lists = 1;
 	piece->address = 0;
 	piece->list = 1;
 	return adev_tpt_list_check(view, piece->stag, pd, piece->iova,
@@ -100,6 +113,7 @@ bool adev_gather_word(struct adev_gather *gather)
 				&place) != ADEV_TPT_OK ||
 	    place.bytes != piece->bytes)
 		return false;
+	gather->num_lists = 0;
 	piece->address = place.address;
 	piece->list = 0;
 	return true;
@@ -111,9 +125,7 @@ static bool piece_holds(const struct adev_view *view, uint32_t pd,
 	uint64_t address;
 
 	if (piece->list)
-		return adev_tpt_list_check(view, piece->stag, pd, piece->iova,
-					   piece->bytes,
-					   access) == ADEV_TPT_OK;
+		return list_holds(view, pd, piece, access);
 	return adev_tpt_check(view, piece->stag, pd, piece->iova, piece->bytes,
 			      access, &address) == ADEV_TPT_OK &&
 	       address == piece->address;
@@ -214,8 +226,8 @@ uint32_t adev_gather_slice(const struct adev_gather *gather, uint64_t offset,
 }
 
 /* Copies by as many slices as it takes: one, unless there are lists. */
-bool adev_gather_read(const struct adev_gather *gather, uint64_t offset,
-		      void *to, uint64_t bytes)
+static bool read_slices(const struct adev_gather *gather, uint64_t offset,
+			void *to, uint64_t bytes)
 {
 	struct iovec iov[ARNICA_HW_MAX_SGE];
 	char *out = to;
@@ -240,8 +252,8 @@ bool adev_gather_read(const struct adev_gather *gather, uint64_t offset,
 	return true;
 }
 
-bool adev_gather_write(const struct adev_gather *gather, uint64_t offset,
-		       const void *from, uint64_t bytes)
+static bool write_slices(const struct adev_gather *gather, uint64_t offset,
+			 const void *from, uint64_t bytes)
 {
 	struct iovec iov[ARNICA_HW_MAX_SGE];
 	const char *in = from;
@@ -264,4 +276,31 @@ bool adev_gather_write(const struct adev_gather *gather, uint64_t offset,
 		bytes -= covered;
 	}
 	return true;
+}
+
+/* A list is looked up and used within the call, and is not changed meanwhile. */
+bool adev_gather_read(const struct adev_gather *gather, uint64_t offset,
+		      void *to, uint64_t bytes)
+{
+	bool done;
+
+	if (__builtin_expect(!gather->num_lists, 1))
+		return read_slices(gather, offset, to, bytes);
+	adev_tpt_list_enter();
+	done = read_slices(gather, offset, to, bytes);
+	adev_tpt_list_leave();
+	return done;
+}
+
+bool adev_gather_write(const struct adev_gather *gather, uint64_t offset,
+		       const void *from, uint64_t bytes)
+{
+	bool done;
+
+	if (__builtin_expect(!gather->num_lists, 1))
+		return write_slices(gather, offset, from, bytes);
+	adev_tpt_list_enter();
+	done = write_slices(gather, offset, from, bytes);
+	adev_tpt_list_leave();
+	return done;
 }

@@ -26,7 +26,7 @@ struct adev_piece {
 
 struct adev_gather {
 	uint32_t num_pieces;
-	uint32_t num_lists; /* of adev_gather_segments(): how many are lists */
+	uint32_t num_lists; /* how many of them are lists */
 	uint64_t bytes;     /* sum */
 	/* Valid with a piece that is a list: as which it is looked up. */
 	const struct adev_view *list_view;
@@ -71,6 +71,7 @@ adev_gather_remote(const struct adev_view *view, uint32_t stag,
 	struct adev_piece *piece = &gather->pieces[0];
 
 	gather->num_pieces = 1;
+	gather->num_lists = 0;
 	gather->bytes = bytes;
 	piece->iova = iova;
 	piece->bytes = bytes;

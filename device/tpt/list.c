@@ -6,11 +6,13 @@
 
 /* Items that one check looks at, at most: an access that spans more is
  * refused. */
-#define MAX_STEPS 65536u
+#define MAX_STEPS ARNICA_HW_MAX_MKEY_RANGES
 
 #define STORES                                                                 \
 	((uint32_t)ARNICA_HW_ACCESS_LOCAL_WRITE |                              \
 	 ARNICA_HW_ACCESS_REMOTE_WRITE | ARNICA_HW_ACCESS_REMOTE_ATOMIC)
+
+_Atomic uint32_t adev_tpt_list_users;
 
 /* A list's entry, copied and checked. */
 struct list {
@@ -238,6 +240,18 @@ enum adev_tpt_verdict adev_tpt_list_check(const struct adev_view *view,
 	struct walk walk = { .view = view, .pd = pd, .steps = MAX_STEPS };
 
 	return check_list(&walk, stag, iova, bytes, access, 0);
+}
+
+enum adev_tpt_verdict
+adev_tpt_list_check_items(const struct adev_view *view,
+			  const struct adev_tpt_item *items, uint32_t count,
+			  uint64_t rows, uint64_t row_bytes, uint32_t pd,
+			  uint32_t access)
+{
+	struct walk walk = { .view = view, .pd = pd, .steps = MAX_STEPS };
+	const struct list list = { items, count, row_bytes };
+
+	return check_rows(&walk, &list, 0, rows, 0, row_bytes, access, 0);
 }
 
 int adev_tpt_list_arrange(struct adev_tpt_item *items, uint32_t count,

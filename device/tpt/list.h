@@ -69,10 +69,36 @@ int adev_tpt_list_arrange(struct adev_tpt_item *items, uint32_t count,
 			  uint64_t rows, uint64_t *row_bytes, uint64_t *length)
 	ARNICA_MUST_CHECK;
 
+/* For the owner: is everything behind these items such that a list of them may
+ * be used with `access`? */
+enum adev_tpt_verdict
+adev_tpt_list_check_items(const struct adev_view *view,
+			  const struct adev_tpt_item *items, uint32_t count,
+			  uint64_t rows, uint64_t row_bytes, uint32_t pd,
+			  uint32_t access) ARNICA_MUST_CHECK;
+
 /* For the owner: makes an entry that is not valid one of a list of that length,
  * whose items stand at items_offset of the segment. Its other fields (iova, pd,
  * access, address_space) are the caller's. */
 void adev_tpt_list_store(struct adev_tpt_entry *entry, uint64_t items_offset,
 			 uint32_t count, uint64_t row_bytes, uint64_t length);
+
+/*
+ * Threads of this process that use lists for its own messages. Who makes a list
+ * other than it was clears its tag first and then waits until there is none; who
+ * uses one enters before it looks at the tag (H4: both sequentially consistent).
+ */
+extern _Atomic uint32_t adev_tpt_list_users;
+
+static inline void adev_tpt_list_enter(void)
+{
+	atomic_fetch_add(&adev_tpt_list_users, 1);
+	arnica_fence_after_rmw();
+}
+
+static inline void adev_tpt_list_leave(void)
+{
+	atomic_fetch_sub(&adev_tpt_list_users, 1);
+}
 
 #endif

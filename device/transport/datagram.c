@@ -287,6 +287,7 @@ static void describe_arrival(const struct roce_packet *packet,
 			     struct adev_gather *payload)
 {
 	payload->num_pieces = packet->payload_bytes ? 1 : 0;
+	payload->num_lists = 0;
 	payload->bytes = packet->payload_bytes;
 	payload->pieces[0] = (struct adev_piece){
 		.address = (uintptr_t)packet->payload,

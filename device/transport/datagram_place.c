@@ -62,6 +62,7 @@ static enum adev_dma_result place_directly(struct adev_function *fn,
 	if (!assemble(delivery, buffer))
 		return ADEV_DMA_LOCAL_FAULT;
 	local.num_pieces = 1;
+	local.num_lists = 0;
 	local.bytes = bytes;
 	local.pieces[0] = (struct adev_piece){
 		.address = (uintptr_t)buffer,

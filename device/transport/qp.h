@@ -19,6 +19,7 @@
 #include "core/function.h"
 #include "gather/gather.h"
 #include "link/link.h"
+#include "tpt/mkey.h"
 #include "tpt/window.h"
 
 struct adev_remote; /* remote.h */
@@ -59,6 +60,7 @@ struct adev_message {
 	uint32_t qkey;            /* UD: what it carries */
 	struct adev_bind bind;    /* BIND_MW */
 	struct adev_registration registration; /* REG_MR */
+	struct adev_mkey_layout mkey; /* SET_MKEY */
 	uint8_t inline_data[ARNICA_HW_MAX_INLINE];
 	struct adev_gather gather;
 };

@@ -243,6 +243,7 @@ static bool store(struct adev_qp *qp, const struct adev_gather *to,
 	enum adev_dma_result result;
 
 	from.num_pieces = 1;
+	from.num_lists = 0;
 	from.bytes = packet->payload_bytes;
 	from.pieces[0] = (struct adev_piece){
 		.address = (uintptr_t)packet->payload,

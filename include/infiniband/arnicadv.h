@@ -126,6 +126,68 @@ static inline void arnicadv_wr_reg_mr_send(struct arnicadv_qp_ex *qp,
 	qp->wr_reg_mr_send(qp, mr, attr);
 }
 
+/*
+ * Indirect keys: one key for the bytes of many ranges, or of a pattern. They are
+ * used as lkey and as rkey; the first byte has address zero.
+ */
+struct arnicadv_mkey {
+	uint32_t lkey;
+	uint32_t rkey;
+};
+
+struct arnicadv_mkey_init_attr {
+	uint64_t comp_mask; /* zero */
+	struct ibv_pd *pd;
+	uint32_t max_entries; /* ranges or sources that it may get */
+};
+
+/* A source of a pattern: in each round bytes_count bytes, and bytes_skip to the
+ * ones of the next round. */
+struct arnicadv_interleaved {
+	uint64_t addr;
+	uint32_t bytes_count;
+	uint32_t bytes_skip;
+	uint32_t lkey;
+};
+
+struct arnicadv_mkey_caps {
+	uint64_t comp_mask;	 /* zero */
+	uint32_t max_mkeys;	 /* regions and windows count, too */
+	uint32_t max_entries;	 /* of one key */
+	uint32_t max_wr_entries; /* set by one work request */
+	uint32_t max_depth;	 /* keys within each other */
+	uint32_t max_ranges;	 /* that one work request goes through */
+};
+
+int arnicadv_query_mkey_caps(struct ibv_context *context,
+			     struct arnicadv_mkey_caps *caps);
+
+struct arnicadv_mkey *
+arnicadv_create_mkey(const struct arnicadv_mkey_init_attr *attr);
+int arnicadv_destroy_mkey(struct arnicadv_mkey *mkey);
+
+/* What the key is from now on: ranges one after the other; or repeat_count
+ * rounds of pieces of the sources in turn. */
+int arnicadv_set_mkey_list(struct arnicadv_mkey *mkey, unsigned int access,
+			   uint32_t num_sge, const struct ibv_sge *sge);
+int arnicadv_set_mkey_interleaved(struct arnicadv_mkey *mkey,
+				  unsigned int access, uint64_t repeat_count,
+				  uint32_t num_interleaved,
+				  const struct arnicadv_interleaved *data);
+
+/* The same by work request, between ibv_wr_start() and ibv_wr_complete(). Opcode
+ * of the completion: ARNICADV_WC_MKEY. */
+void arnicadv_wr_mkey_list(struct ibv_qp_ex *qp, struct arnicadv_mkey *mkey,
+			   unsigned int access, uint32_t num_sge,
+			   const struct ibv_sge *sge);
+void arnicadv_wr_mkey_interleaved(struct ibv_qp_ex *qp,
+				  struct arnicadv_mkey *mkey,
+				  unsigned int access, uint64_t repeat_count,
+				  uint32_t num_interleaved,
+				  const struct arnicadv_interleaved *data);
+
+#define ARNICADV_WC_MKEY IBV_WC_DRIVER2
+
 #ifdef __cplusplus
 }
 #endif

@@ -199,6 +199,7 @@ static enum ibv_wc_opcode send_opcode(uint32_t opcode)
 		[ARNICA_HW_OP_ATOMIC_WRITE] = IBV_WC_ATOMIC_WRITE,
 		[ARNICA_HW_OP_REG_MR] = ARNICADV_WC_REG_MR,
 		[ARNICA_HW_OP_REG_SEND] = IBV_WC_SEND,
+		[ARNICA_HW_OP_SET_MKEY] = ARNICADV_WC_MKEY,
 	};
 
 	return opcode < ARNICA_HW_OP_COUNT ? opcodes[opcode] : IBV_WC_SEND;

@@ -175,7 +175,8 @@ uint32_t arnica_send_opcodes(enum ibv_qp_type type)
 		opcodes |= 1u << ARNICA_HW_OP_WRITE |
 			   1u << ARNICA_HW_OP_WRITE_IMM |
 			   1u << ARNICA_HW_OP_LOCAL_INV |
-			   1u << ARNICA_HW_OP_BIND_MW;
+			   1u << ARNICA_HW_OP_BIND_MW |
+			   1u << ARNICA_HW_OP_SET_MKEY;
 		/* fall through */
 	case IBV_QPT_UD:
 		opcodes |= 1u << ARNICA_HW_OP_SEND |

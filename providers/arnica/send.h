@@ -32,6 +32,9 @@ static inline bool arnica_send_full(struct arnica_qp *qp)
 unsigned char *arnica_send_wr_begin(struct ibv_qp_ex *ex, uint32_t opcode);
 void arnica_send_wr_fail(struct arnica_qp *qp, int error);
 
+/* Ends a SET_MKEY request with so many entries. */
+void arnica_send_wr_end_entries(struct ibv_qp_ex *ex, uint32_t count);
+
 /* Announces the entries from `first` up to head. `bytes` is the length of the
  * last one. */
 static inline void arnica_send_announce(struct arnica_qp *qp, uint32_t first,

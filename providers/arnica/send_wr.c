@@ -242,6 +242,17 @@ static void wr_atomic_write(struct ibv_qp_ex *ex, uint32_t rkey,
 	end_local(ex);
 }
 
+void arnica_send_wr_end_entries(struct ibv_qp_ex *ex, uint32_t count)
+{
+	struct arnica_send_queue *queue = &arnica_qp_of_ex(ex)->send;
+
+	set_data(queue, count, 0, 0);
+	queue->built_bytes =
+		ARNICA_HW_WQE_MKEY_HEADER_BYTES +
+		count * (uint32_t)sizeof(struct arnica_hw_mkey_entry);
+	end_local(ex);
+}
+
 static void wr_set_sge(struct ibv_qp_ex *ex, uint32_t lkey, uint64_t address,
 		       uint32_t length)
 {

@@ -94,6 +94,19 @@ static inline void arnica_wqe_write_bind(void *entry, uint32_t rkey,
 	       sizeof(bind));
 }
 
+static inline void arnica_wqe_write_mkey(void *entry, uint32_t key,
+					 uint32_t access, uint64_t rows)
+{
+	struct arnica_hw_wqe_mkey mkey = {
+		.key = arnica_to_le32(key),
+		.access = arnica_to_le32(access),
+		.rows = arnica_to_le64(rows),
+	};
+
+	memcpy((unsigned char *)entry + ARNICA_HW_WQE_MKEY_OFFSET, &mkey,
+	       sizeof(mkey));
+}
+
 static inline void arnica_wqe_write_segment(void *place, uint64_t address,
 					    uint32_t length, uint32_t lkey)
 {

@@ -54,6 +54,9 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_DEALLOC_MW = 33,
 	ARNICA_HW_CMD_ALLOC_NULL_MR = 34, /* ended by DEREG_MR */
 	ARNICA_HW_CMD_ALLOC_MR = 35, /* ended by DEREG_MR */
+	ARNICA_HW_CMD_CREATE_MKEY = 48,
+	ARNICA_HW_CMD_DESTROY_MKEY = 49,
+	ARNICA_HW_CMD_SET_MKEY = 50,
 };
 
 /* name, number, errno, text */
@@ -142,6 +145,24 @@ struct arnica_hw_cmd_alloc_null_mr {
 struct arnica_hw_cmd_alloc_mr {
 	arnica_le32 pd;
 	arnica_le32 max_ranges; /* that it will have, at least one */
+};
+
+/* An indirect key: its memory is what it is set to by SET_MKEY, the command or
+ * the work request. */
+struct arnica_hw_cmd_create_mkey {
+	arnica_le32 pd;
+	arnica_le32 max_entries;
+};
+
+struct arnica_hw_cmd_set_mkey {
+	arnica_le32 handle;
+	arnica_le32 access; /* enum arnica_hw_access: LOCAL_WRITE, REMOTE_* */
+	arnica_le64 rows;   /* at least one */
+	/* struct arnica_hw_mkey_entry[num_entries], in the caller's address
+	 * space */
+	arnica_le64 entries;
+	arnica_le32 num_entries;
+	arnica_le32 reserved0; /* zero */
 };
 
 enum arnica_hw_cq_flags {
@@ -303,6 +324,8 @@ struct arnica_hw_command {
 		struct arnica_hw_cmd_alloc_mw alloc_mw;
 		struct arnica_hw_cmd_alloc_null_mr alloc_null_mr;
 		struct arnica_hw_cmd_alloc_mr alloc_mr;
+		struct arnica_hw_cmd_create_mkey create_mkey;
+		struct arnica_hw_cmd_set_mkey set_mkey;
 		struct arnica_hw_cmd_create_cq create_cq;
 		struct arnica_hw_cmd_create_qp create_qp;
 		struct arnica_hw_cmd_modify_qp modify_qp;
@@ -382,7 +405,8 @@ struct arnica_hw_res_handle { /* ALLOC_PD, CREATE_AH */
 	arnica_le32 reserved0;
 };
 
-struct arnica_hw_res_mr { /* REG_MR, REREG_MR, ALLOC_NULL_MR, ALLOC_M* */
+/* REG_MR, REREG_MR, ALLOC_NULL_MR, ALLOC_M*, CREATE_MKEY */
+struct arnica_hw_res_mr {
 	arnica_le32 handle;
 	arnica_le32 stag; /* lkey and rkey; ALLOC_M*: its first key */
 };

@@ -15,7 +15,8 @@
  *
  * ATOMIC_WRITE has 8 bytes of data, which are stored in one go. BIND_MW has a
  * bind segment behind its control segment, LOCAL_INV nothing. REG_MR has a
- * registration segment; so has REG_SEND, and its data behind it.
+ * registration segment; so has REG_SEND, and its data behind it. SET_MKEY has a
+ * key segment, and then as many entries as num_sge says.
  *
  * A receive queue (or shared receive queue) is an array of entries that hold
  * data segments only; an entry with fewer segments than its stride has room
@@ -45,6 +46,7 @@ enum arnica_hw_opcode {
 	ARNICA_HW_OP_REG_MR = 0x0b,
 	ARNICA_HW_OP_REG_SEND = 0x0c, /* REG_MR, and then SEND */
 	ARNICA_HW_OP_ATOMIC_WRITE = 0x0d,
+	ARNICA_HW_OP_SET_MKEY = 0x10,
 	ARNICA_HW_OP_COUNT
 };
 
@@ -151,6 +153,28 @@ struct arnica_hw_range {
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_range, 16);
 
+/*
+ * SET_MKEY: from now on the bytes of the indirect key are those of its entries,
+ * one after the other, `rows` times over. What it was before is no more.
+ */
+struct arnica_hw_wqe_mkey {
+	arnica_le32 key;       /* the indirect key */
+	arnica_le32 access;    /* enum arnica_hw_access: LOCAL_WRITE, REMOTE_* */
+	arnica_le64 rows;      /* at least one */
+	arnica_le64 reserved0; /* zero */
+	arnica_le64 reserved1; /* zero */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_wqe_mkey, 32);
+
+/* A range of an indirect key: in each row `stride` bytes further on. */
+struct arnica_hw_mkey_entry {
+	arnica_le64 address; /* in the region, or in another indirect key */
+	arnica_le64 stride;  /* with one row: not looked at */
+	arnica_le32 length;  /* bytes, at least one */
+	arnica_le32 lkey;
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_mkey_entry, 24);
+
 #define ARNICA_HW_LKEY_END 0x00000100u /* ends a receive entry early */
 
 struct arnica_hw_data_segment {
@@ -169,6 +193,9 @@ ARNICA_FORMAT_SIZE(struct arnica_hw_data_segment, 16);
 #define ARNICA_HW_WQE_BIND_BYTES 48u /* the whole entry */
 #define ARNICA_HW_WQE_REGISTRATION_OFFSET 16u
 #define ARNICA_HW_WQE_REGISTRATION_BYTES 64u /* REG_MR: the whole entry */
+#define ARNICA_HW_WQE_MKEY_OFFSET 16u
+#define ARNICA_HW_WQE_MKEY_HEADER_BYTES 48u
+#define ARNICA_HW_WQE_MKEY_MAX_ENTRIES 19u /* in the largest entry */
 
 static inline bool arnica_hw_opcode_is_atomic(uint32_t opcode)
 {
@@ -188,7 +215,8 @@ static inline bool arnica_hw_opcode_responds(uint32_t opcode)
 static inline bool arnica_hw_opcode_is_local(uint32_t opcode)
 {
 	return opcode == ARNICA_HW_OP_LOCAL_INV ||
-	       opcode == ARNICA_HW_OP_BIND_MW || opcode == ARNICA_HW_OP_REG_MR;
+	       opcode == ARNICA_HW_OP_BIND_MW ||
+	       opcode == ARNICA_HW_OP_REG_MR || opcode == ARNICA_HW_OP_SET_MKEY;
 }
 
 /* Offset of the data segments or of the inline data of an entry; its end where
@@ -199,6 +227,8 @@ static inline uint32_t arnica_hw_wqe_data_offset(uint32_t opcode)
 		return ARNICA_HW_WQE_BIND_BYTES;
 	if (opcode == ARNICA_HW_OP_REG_MR || opcode == ARNICA_HW_OP_REG_SEND)
 		return ARNICA_HW_WQE_REGISTRATION_BYTES;
+	if (opcode == ARNICA_HW_OP_SET_MKEY)
+		return ARNICA_HW_WQE_MKEY_HEADER_BYTES;
 	return arnica_hw_opcode_is_atomic(opcode) ?
 		       ARNICA_HW_WQE_ATOMIC_HEADER_BYTES :
 		       ARNICA_HW_WQE_HEADER_BYTES;

@@ -124,7 +124,7 @@ static void what_is_local_has_no_data(void **state)
 	(void)state;
 	for (opcode = 0; opcode < ARNICA_HW_OP_COUNT; opcode++)
 		assert_int_equal(arnica_hw_opcode_is_local(opcode),
-				 opcode >= 9 && opcode <= 11);
+				 (opcode >= 9 && opcode <= 11) || opcode == 16);
 	assert_int_equal(arnica_hw_wqe_data_offset(ARNICA_HW_OP_BIND_MW), 48);
 }
 

@@ -405,9 +405,9 @@ static void a_message_that_is_too_long_is_refused(void **state)
 /* Rows: RC, UC, UD. */
 static void each_service_has_its_operations(void **state)
 {
-	static const char *const legal[] = { "nyyyyyyyyyynny",
-					     "nyynyynnnyynnn",
-					     "nyynnnnnnnnnnn" };
+	static const char *const legal[] = { "nyyyyyyyyyynnynny",
+					     "nyynyynnnyynnnnny",
+					     "nyynnnnnnnnnnnnnn" };
 	uint32_t type, opcode;
 
 	(void)state;
