@@ -105,23 +105,33 @@ void adev_async_raise_for(struct adev_function *fn, uint32_t type,
 		adev_view_kick(&fn->view);
 }
 
-/* A second opening replaces the first, whose reader sees its end. */
-int adev_async_open(struct adev_function *fn, int *fd)
+static int open_locked(struct adev_function *fn, int *fd)
 {
-	int write_fd;
-	int error = adev_pipe_create(fd, &write_fd);
+	int write_fd, error;
 
+	if (fn->async_fd >= 0 && !adev_pipe_abandoned(fn->async_fd))
+		return adev_pipe_join(fn->async_fd, fd);
+	error = adev_pipe_create(fd, &write_fd);
 	if (error)
 		return error;
-	pthread_mutex_lock(&fn->channel_lock);
 	if (fn->async_fd >= 0) {
 		close(fn->async_fd);
 		fn->async_lost = true;
 	}
 	fn->async_fd = write_fd;
 	adev_async_flush_locked(fn);
-	pthread_mutex_unlock(&fn->channel_lock);
 	return 0;
+}
+
+/* Contexts of one function share the stream: each event is read once. */
+int adev_async_open(struct adev_function *fn, int *fd)
+{
+	int error;
+
+	pthread_mutex_lock(&fn->channel_lock);
+	error = open_locked(fn, fd);
+	pthread_mutex_unlock(&fn->channel_lock);
+	return error;
 }
 
 /* Of those that wait for room; returns how many. */

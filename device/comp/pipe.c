@@ -33,6 +33,24 @@ int adev_pipe_create(int *read_fd, int *write_fd)
 	return 0;
 }
 
+int adev_pipe_join(int write_fd, int *read_fd)
+{
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", write_fd);
+	/* Otherwise opening the end of a pipe waits for the other one. */
+	*read_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (*read_fd < 0)
+		return errno;
+	if (fcntl(*read_fd, F_SETFL, 0) != 0) {
+		int error = errno;
+
+		close(*read_fd);
+		return error;
+	}
+	return 0;
+}
+
 bool adev_pipe_abandoned(int write_fd)
 {
 	struct pollfd end = { .fd = write_fd };

@@ -17,6 +17,9 @@
 /* EMFILE, ENFILE. The write end has a high number. */
 int adev_pipe_create(int *read_fd, int *write_fd) ARNICA_MUST_CHECK;
 
+/* One more read end of the pipe, blocking and close-on-exec. */
+int adev_pipe_join(int write_fd, int *read_fd) ARNICA_MUST_CHECK;
+
 /* Nobody can read any more what would be written. */
 bool adev_pipe_abandoned(int write_fd);
 

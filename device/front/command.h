@@ -34,6 +34,9 @@ ADEV_COMMAND_HANDLER(rereg_mr);
 ADEV_COMMAND_HANDLER(dereg_mr);
 ADEV_COMMAND_HANDLER(alloc_null_mr);
 ADEV_COMMAND_HANDLER(alloc_mr);
+ADEV_COMMAND_HANDLER(query_pd);
+ADEV_COMMAND_HANDLER(query_mr);
+ADEV_COMMAND_HANDLER(query_dm);
 ADEV_COMMAND_HANDLER(alloc_mw); /* command_mw.c */
 ADEV_COMMAND_HANDLER(dealloc_mw);
 ADEV_COMMAND_HANDLER(create_mkey); /* command_mkey.c */

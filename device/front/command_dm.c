@@ -14,6 +14,7 @@
 struct adev_dm {
 	uint64_t offset; /* in the segment */
 	uint64_t bytes;  /* zero: free */
+	uint64_t length; /* that was asked for */
 };
 
 static uint64_t whole_pages(uint64_t bytes)
@@ -50,6 +51,14 @@ static bool is_sane(const struct arnica_hw_cmd_alloc_dm *wish)
 	       !arnica_from_le32(wish->reserved0);
 }
 
+static void tell(const struct adev_function *fn, uint32_t index,
+		 struct arnica_hw_completion *completion)
+{
+	completion->dm.handle = arnica_to_le32(index);
+	completion->dm.offset = arnica_to_le64(fn->dms[index].offset);
+	completion->dm.length = arnica_to_le64(fn->dms[index].length);
+}
+
 ADEV_COMMAND_HANDLER(alloc_dm)
 {
 	uint64_t bytes = arnica_from_le64(command->alloc_dm.length), offset;
@@ -65,9 +74,24 @@ ADEV_COMMAND_HANDLER(alloc_dm)
 		adev_index_give(&fn->free_dms, index);
 		return ARNICA_HW_COMMAND_NO_MEMORY;
 	}
-	fn->dms[index] = (struct adev_dm){ .offset = offset, .bytes = bytes };
-	completion->dm.handle = arnica_to_le32(index);
-	completion->dm.offset = arnica_to_le64(offset);
+	fn->dms[index] = (struct adev_dm){
+		.offset = offset,
+		.bytes = bytes,
+		.length = arnica_from_le64(command->alloc_dm.length),
+	};
+	tell(fn, index, completion);
+	return ARNICA_HW_COMMAND_OK;
+}
+
+ADEV_COMMAND_HANDLER(query_dm)
+{
+	uint32_t index = arnica_from_le32(command->object.handle);
+
+	if (arnica_from_le32(command->object.reserved0))
+		return ARNICA_HW_COMMAND_INVALID;
+	if (index >= fn->next_dm || !fn->dms[index].bytes)
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	tell(fn, index, completion);
 	return ARNICA_HW_COMMAND_OK;
 }
 

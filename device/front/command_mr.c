@@ -241,6 +241,28 @@ ADEV_COMMAND_HANDLER(reg_mr)
 	return ARNICA_HW_COMMAND_OK;
 }
 
+/* Regions of memory only: what else has a key is of no use without the objects
+ * that the host has beside it. */
+ADEV_COMMAND_HANDLER(query_mr)
+{
+	uint32_t index = arnica_from_le32(command->object.handle);
+	struct arnica_hw_res_region *region = &completion->region;
+	const struct adev_tpt_entry *entry;
+
+	if (arnica_from_le32(command->object.reserved0))
+		return ARNICA_HW_COMMAND_INVALID;
+	if (index >= fn->view.layout.max_mr || !fn->mr_pd[index])
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	entry = &fn->view.tpt[index];
+	if (entry->type != ADEV_TPT_REGION || entry->sink)
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	region->stag = arnica_to_le32(index << 8 | fn->mr_instance[index]);
+	region->pd = arnica_to_le32(fn->mr_pd[index] - 1);
+	region->length = arnica_to_le64(entry->length);
+	region->iova = arnica_to_le64(entry->iova);
+	return ARNICA_HW_COMMAND_OK;
+}
+
 /* It has a place for what is read and one for what is written, and no end; it
  * is not for peers (ibv_alloc_null_mr(3)). */
 ADEV_COMMAND_HANDLER(alloc_null_mr)

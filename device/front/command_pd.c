@@ -46,6 +46,19 @@ ADEV_COMMAND_HANDLER(dealloc_pd)
 	return ARNICA_HW_COMMAND_OK;
 }
 
+/* Is there such a domain? */
+ADEV_COMMAND_HANDLER(query_pd)
+{
+	uint32_t pd = arnica_from_le32(command->object.handle);
+
+	if (arnica_from_le32(command->object.reserved0))
+		return ARNICA_HW_COMMAND_INVALID;
+	if (!adev_pd_valid(fn, pd))
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	completion->object.handle = arnica_to_le32(pd);
+	return ARNICA_HW_COMMAND_OK;
+}
+
 /* To another host there has to be a wire. */
 static enum arnica_hw_command_status open_wire(struct adev_function *fn)
 {

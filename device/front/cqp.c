@@ -45,6 +45,9 @@ static const adev_command_handler handlers[] = {
 	[ARNICA_HW_CMD_CREATE_MKEY] = adev_command_create_mkey,
 	[ARNICA_HW_CMD_DESTROY_MKEY] = adev_command_destroy_mkey,
 	[ARNICA_HW_CMD_SET_MKEY] = adev_command_set_mkey,
+	[ARNICA_HW_CMD_QUERY_PD] = adev_command_query_pd,
+	[ARNICA_HW_CMD_QUERY_MR] = adev_command_query_mr,
+	[ARNICA_HW_CMD_QUERY_DM] = adev_command_query_dm,
 };
 
 #define NUM_HANDLERS (sizeof(handlers) / sizeof(handlers[0]))

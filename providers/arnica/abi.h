@@ -58,6 +58,7 @@ struct arnica_abi_device {
 enum arnica_abi_mr_type {
 	ARNICA_ABI_MR_ORDINARY = 0,
 	ARNICA_ABI_MR_NULL = 1,
+	ARNICA_ABI_MR_IMPORTED = 2,
 };
 
 struct arnica_abi_mr {

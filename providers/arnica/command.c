@@ -20,7 +20,7 @@ int arnica_command_init(struct arnica_command_queue *queue,
 {
 	queue->bus = bus;
 	queue->next = 0;
-	queue->used = false;
+	atomic_init(&queue->used, false);
 	queue->renew = NULL;
 	atomic_init(&queue->orphaned, false);
 	queue->slots = arnica_bus_map(
@@ -111,7 +111,7 @@ static int execute_locked(struct arnica_command_queue *queue,
 		&queue->slots[index % ARNICA_HW_CQP_DEPTH];
 
 	if (!is_question(command))
-		queue->used = true;
+		atomic_store_explicit(&queue->used, true, memory_order_relaxed);
 	post(&slot->command, command);
 	queue->next++;
 	arnica_bus_doorbell(queue->bus, 0, ARNICA_HW_DB_CQP, 0);

@@ -20,7 +20,7 @@ struct arnica_command_queue {
 	struct arnica_bus *bus;
 	struct arnica_hw_cqp_slot *slots;
 	uint32_t next; /* free-running index of the next command */
-	bool used; /* something was made or changed, not only asked */
+	atomic_bool used; /* something was made or changed, not only asked */
 	/* The function is the parent's: `renew` may give the queue another one;
 	 * zero or errno. NULL: nobody can. */
 	atomic_bool orphaned;

@@ -12,8 +12,8 @@
 #include "abi.h"
 #include "arnica/hw/registers.h"
 #include "calibrate.h"
+#include "contexts.h"
 #include "device_query.h"
-#include "fork.h"
 #include "ops.h"
 
 void *arnica_context_map(struct arnica_context *context, uint64_t offset,
@@ -139,62 +139,103 @@ static void complain(const struct ibv_device *device, int error)
 			device->name, strerror(error));
 }
 
+/* The library's part; owns cmd_fd from here on, also when it fails. */
+static struct ibv_context *init_library_context(struct ibv_device *device,
+						int cmd_fd)
+{
+	const struct arnica_calibration *calibration = &arnica_calibration;
+	char *base = calibration->init_context(
+		device, cmd_fd,
+		calibration->context_bytes + sizeof(struct arnica_opening),
+		NULL, 0);
+
+	if (!base)
+		return NULL;
+	return (struct ibv_context *)(void *)(base +
+					      calibration->context_bytes -
+					      sizeof(struct ibv_context));
+}
+
+static void uninit_library_context(struct ibv_context *ibv)
+{
+	void *base = arnica_calibrate_base(&arnica_calibration, ibv);
+
+	arnica_calibration.uninit_context(base);
+	free(base);
+}
+
+/* Another one of this function's: it works from now on. */
+static void *join(struct arnica_context *context, struct ibv_context *ibv)
+{
+	void *base = arnica_calibrate_base(&arnica_calibration, ibv);
+
+	arnica_opening_of(ibv)->context = context;
+	ibv->num_comp_vectors = (int)arnica_from_le32(
+		context->caps.num_comp_vectors);
+	arnica_ops_install(&arnica_calibration, base);
+	return base;
+}
+
 void *arnica_context_alloc(struct ibv_device *device, int cmd_fd,
 			   void *private_data)
 {
-	const struct arnica_calibration *calibration = &arnica_calibration;
+	struct ibv_context *ibv = init_library_context(device, cmd_fd);
 	struct arnica_context *context;
-	struct ibv_context *ibv;
-	char *base;
+	void *base;
 	int error;
 
 	(void)private_data;
-	/* Owns cmd_fd from here on, also when it fails. */
-	base = calibration->init_context(
-		device, cmd_fd,
-		calibration->context_bytes + sizeof(struct arnica_context *),
-		NULL, 0);
-	if (!base)
+	if (!ibv)
 		return NULL;
-	ibv = (struct ibv_context *)(void *)(base + calibration->context_bytes -
-					     sizeof(*ibv));
 	context = create_context(ibv);
 	if (!context) {
 		error = ENOMEM;
 		goto err_uninit;
 	}
-	*(struct arnica_context **)(void *)(ibv + 1) = context;
 	error = arnica_context_bring_up(context, cmd_fd, &ibv->async_fd);
 	if (error)
 		goto err_destroy;
-	ibv->num_comp_vectors = (int)arnica_from_le32(
-		context->caps.num_comp_vectors);
-	arnica_ops_install(calibration, base);
-	arnica_fork_watch(context);
+	base = join(context, ibv);
+	arnica_contexts_add(context);
 	return base;
 
 err_destroy:
 	complain(device, error);
 	destroy_context(context);
 err_uninit:
-	calibration->uninit_context(base);
-	free(base);
+	uninit_library_context(ibv);
 	errno = error;
+	return NULL;
+}
+
+/* The library opens the descriptor of asynchronous events afterwards. */
+void *arnica_context_import(struct ibv_device *device, int cmd_fd)
+{
+	struct ibv_context *ibv = init_library_context(device, cmd_fd);
+	struct arnica_context *context;
+
+	if (!ibv)
+		return NULL;
+	context = arnica_contexts_share(ibv);
+	if (context)
+		return join(context, ibv);
+	uninit_library_context(ibv);
+	errno = EOPNOTSUPP;
 	return NULL;
 }
 
 void arnica_context_free(struct ibv_context *ibv)
 {
 	struct arnica_context *context = arnica_context_of(ibv);
-	void *base = arnica_calibrate_base(&arnica_calibration, ibv);
 
-	arnica_fork_forget(context);
-	arnica_bus_detach(context->bus);
-	/* In a child the mutexes may be held by threads that it has not. */
-	if (!atomic_load_explicit(&context->commands.orphaned,
-				  memory_order_relaxed))
-		arnica_command_fini(&context->commands);
-	destroy_context(context);
-	arnica_calibration.uninit_context(base);
-	free(base);
+	if (arnica_contexts_remove(ibv)) {
+		arnica_bus_detach(context->bus);
+		/* In a child the mutexes may be held by threads that it has
+		 * not. */
+		if (!atomic_load_explicit(&context->commands.orphaned,
+					  memory_order_relaxed))
+			arnica_command_fini(&context->commands);
+		destroy_context(context);
+	}
+	uninit_library_context(ibv);
 }

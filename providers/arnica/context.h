@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "arnica/hw/bus.h"
 #include "arnica/hw/limits.h"
@@ -42,8 +43,12 @@ struct arnica_ring_slot {
 	struct arnica_ring *ring;
 };
 
+/*
+ * A function with its host side. Several of the library's contexts may share
+ * it: those that were imported, and the one that they were imported from.
+ */
 struct arnica_context {
-	struct ibv_context *ibv;
+	struct ibv_context *ibv; /* list, by struct arnica_opening */
 	struct arnica_bus *bus;
 	const struct arnica_hw_segment_header *header;
 	struct arnica_ring_slot *rings;
@@ -62,21 +67,35 @@ struct arnica_context {
 	struct arnica_mr *translations; /* list */
 	struct arnica_context *next;	/* all contexts of the process */
 	struct arnica_context **link;
+	struct stat device_file; /* by which it is known to an import */
 };
 
 /* As aligned_alloc() wants it. */
 #define ARNICA_CONTEXT_BYTES                                                   \
 	((sizeof(struct arnica_context) + 63) & ~(size_t)63)
 
-/* Our context behind the library's: its address follows ibv_context. */
+/* Behind each of the library's contexts. */
+struct arnica_opening {
+	struct arnica_context *context;
+	struct ibv_context *next; /* of the same function */
+};
+
+static inline struct arnica_opening *arnica_opening_of(
+	struct ibv_context *context)
+{
+	return (struct arnica_opening *)(void *)(context + 1);
+}
+
 static inline struct arnica_context *arnica_context_of(
 	struct ibv_context *context)
 {
-	return *(struct arnica_context **)(void *)(context + 1);
+	return arnica_opening_of(context)->context;
 }
 
 void *arnica_context_alloc(struct ibv_device *device, int cmd_fd,
 			   void *private_data);
+/* EOPNOTSUPP: the function is another process's. */
+void *arnica_context_import(struct ibv_device *device, int cmd_fd);
 void arnica_context_free(struct ibv_context *context);
 
 /* Everything between an open device file and a context that works. */

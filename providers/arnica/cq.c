@@ -25,15 +25,16 @@ static int check_size(const struct arnica_context *context, int64_t cqe)
 		       0;
 }
 
-static int find_channel(struct arnica_context *context,
+static int find_channel(struct ibv_context *ibv,
 			const struct ibv_comp_channel *channel, uint32_t *index)
 {
 	*index = ARNICA_HW_NO_CHANNEL;
 	if (!channel)
 		return 0;
-	if (channel->context != context->ibv)
+	if (channel->context != ibv)
 		return EINVAL;
-	return arnica_bus_channel_index(context->bus, channel->fd, index) ?
+	return arnica_bus_channel_index(arnica_context_of(ibv)->bus,
+					channel->fd, index) ?
 		       EINVAL :
 		       0;
 }
@@ -91,7 +92,7 @@ static struct arnica_cq *create(struct ibv_context *ibv, int64_t cqe,
 	memset(cq, 0, sizeof(*cq));
 	cq->context = context;
 	arnica_spinlock_init(&cq->lock);
-	error = find_channel(context, channel, &cq->channel_index);
+	error = find_channel(ibv, channel, &cq->channel_index);
 	if (!error)
 		error = execute_create(cq, (uint32_t)cqe, (uint32_t)vector,
 				       flags);

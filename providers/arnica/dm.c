@@ -69,6 +69,17 @@ static int copy_from(void *to, struct ibv_dm *ibv_dm, uint64_t offset,
 	return error;
 }
 
+/* Where it is, as the adapter says. */
+static bool place(struct arnica_dm *dm, const struct arnica_hw_res_dm *answer)
+{
+	dm->verbs.handle = arnica_from_le32(answer->handle);
+	dm->length = arnica_from_le64(answer->length);
+	dm->start = arnica_context_map(arnica_context_of(dm->verbs.context),
+				       arnica_from_le64(answer->offset),
+				       dm->length);
+	return dm->start != NULL;
+}
+
 static int execute_alloc(struct arnica_dm *dm,
 			 const struct ibv_alloc_dm_attr *attr)
 {
@@ -86,15 +97,24 @@ static int execute_alloc(struct arnica_dm *dm,
 
 	if (error)
 		return error;
-	dm->verbs.handle = arnica_from_le32(answer.dm.handle);
-	dm->length = attr->length;
-	dm->start = arnica_context_map(
-		context, arnica_from_le64(answer.dm.offset), attr->length);
-	if (dm->start)
+	if (place(dm, &answer.dm))
 		return 0;
 	arnica_command_undo(&context->commands, ARNICA_HW_CMD_FREE_DM,
 			    dm->verbs.handle);
 	return EIO;
+}
+
+static struct arnica_dm *create(struct ibv_context *context)
+{
+	struct arnica_dm *dm = calloc(1, sizeof(*dm));
+
+	if (!dm)
+		return NULL;
+	dm->verbs.context = context;
+	dm->verbs.memcpy_to_dm = copy_to;
+	dm->verbs.memcpy_from_dm = copy_from;
+	dm->verbs.comp_mask = IBV_DM_MASK_HANDLE;
+	return dm;
 }
 
 struct ibv_dm *arnica_dm_alloc(struct ibv_context *context,
@@ -107,22 +127,48 @@ struct ibv_dm *arnica_dm_alloc(struct ibv_context *context,
 		errno = EINVAL;
 		return NULL;
 	}
-	dm = calloc(1, sizeof(*dm));
-	if (!dm) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	dm->verbs.context = context;
-	dm->verbs.memcpy_to_dm = copy_to;
-	dm->verbs.memcpy_from_dm = copy_from;
-	dm->verbs.comp_mask = IBV_DM_MASK_HANDLE;
-	error = execute_alloc(dm, attr);
+	dm = create(context);
+	error = dm ? execute_alloc(dm, attr) : ENOMEM;
 	if (error) {
 		free(dm);
 		errno = error;
 		return NULL;
 	}
 	return &dm->verbs;
+}
+
+static int execute_query(struct arnica_dm *dm, uint32_t handle)
+{
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_QUERY_DM),
+		.object = { .handle = arnica_to_le32(handle) },
+	};
+	struct arnica_hw_completion answer;
+	int error = arnica_command_execute(
+		&arnica_context_of(dm->verbs.context)->commands, &command,
+		&answer);
+
+	if (!error && !place(dm, &answer.dm))
+		error = EIO;
+	return error;
+}
+
+struct ibv_dm *arnica_dm_import(struct ibv_context *context, uint32_t handle)
+{
+	struct arnica_dm *dm = create(context);
+	int error = dm ? execute_query(dm, handle) : ENOMEM;
+
+	if (error) {
+		free(dm);
+		errno = error;
+		return NULL;
+	}
+	return &dm->verbs;
+}
+
+void arnica_dm_unimport(struct ibv_dm *dm)
+{
+	free(dm_of(dm));
 }
 
 int arnica_dm_free(struct ibv_dm *ibv_dm)

@@ -13,4 +13,8 @@ struct ibv_mr *arnica_dm_reg_mr(struct ibv_pd *pd, struct ibv_dm *dm,
 				uint64_t offset, size_t length,
 				unsigned int access);
 
+/* Device memory of another context of the function, and its end here. */
+struct ibv_dm *arnica_dm_import(struct ibv_context *context, uint32_t handle);
+void arnica_dm_unimport(struct ibv_dm *dm);
+
 #endif

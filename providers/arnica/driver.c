@@ -74,6 +74,7 @@ static const struct arnica_abi_device_ops device_ops = {
 	.match_table = matches,
 	.match_device = match_device,
 	.alloc_context = arnica_context_alloc,
+	.import_context = arnica_context_import,
 	.alloc_device = alloc_device,
 	.uninit_device = uninit_device,
 };

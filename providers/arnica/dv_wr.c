@@ -79,7 +79,7 @@ static void write_request(struct arnicadv_qp_ex *direct, struct ibv_mr *mr,
 {
 	struct arnica_qp *qp = arnica_qp_of_direct(direct);
 	struct arnica_hw_wqe_registration wish;
-	int error = check(qp->context->ibv, mr, attr);
+	int error = check(qp->verbs.base.context, mr, attr);
 	unsigned char *entry;
 
 	if (!error)

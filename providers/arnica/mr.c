@@ -83,19 +83,23 @@ static void add_translation(struct arnica_context *context,
 	arnica_spinlock_unlock(&context->translations_lock);
 }
 
+/* By its key: who imported a region may deregister it, too. */
 static void remove_translation(struct arnica_context *context,
 			       struct arnica_mr *mr)
 {
 	struct arnica_mr **link;
 
-	if (!is_translated(mr))
+	if (!is_translated(mr) && mr->verbs.type != ARNICA_ABI_MR_IMPORTED)
 		return;
 	arnica_spinlock_lock(&context->translations_lock);
-	for (link = &context->translations; *link != mr; link = &(*link)->next)
-		;
-	*link = mr->next;
-	atomic_fetch_sub_explicit(&context->num_translations, 1,
-				  memory_order_release);
+	for (link = &context->translations; *link; link = &(*link)->next) {
+		if ((*link)->lkey != mr->lkey)
+			continue;
+		*link = (*link)->next;
+		atomic_fetch_sub_explicit(&context->num_translations, 1,
+					  memory_order_release);
+		break;
+	}
 	arnica_spinlock_unlock(&context->translations_lock);
 }
 
@@ -247,7 +251,8 @@ int arnica_mr_rereg(struct arnica_abi_mr *abi_mr, int flags, struct ibv_pd *pd,
 	uint64_t iova;
 	int error = 0;
 
-	if (arnica_mr_is_null(&abi_mr->mr))
+	/* Who imported a region does not know its rights. */
+	if (abi_mr->type != ARNICA_ABI_MR_ORDINARY)
 		error = EINVAL;
 	if (!(flags & IBV_REREG_MR_CHANGE_ACCESS))
 		access = abi_mr->access;
@@ -330,4 +335,48 @@ int arnica_mr_dereg(struct arnica_abi_mr *abi_mr)
 	remove_translation(context, mr);
 	free(mr);
 	return 0;
+}
+
+static int query(struct ibv_pd *pd, uint32_t handle,
+		 struct arnica_hw_res_region *region)
+{
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_QUERY_MR),
+		.object = { .handle = arnica_to_le32(handle) },
+	};
+	struct arnica_hw_completion answer;
+	int error = arnica_command_execute(
+		&arnica_context_of(pd->context)->commands, &command, &answer);
+
+	if (error)
+		return error;
+	*region = answer.region;
+	return arnica_from_le32(region->pd) == pd->handle ? 0 : EINVAL;
+}
+
+struct ibv_mr *arnica_mr_import(struct ibv_pd *pd, uint32_t handle)
+{
+	struct arnica_mr *mr = calloc(1, sizeof(*mr));
+	struct arnica_hw_res_region region;
+	int error = mr ? query(pd, handle, &region) : ENOMEM;
+
+	if (error) {
+		free(mr);
+		errno = error;
+		return NULL;
+	}
+	mr->lkey = arnica_from_le32(region.stag);
+	mr->verbs.type = ARNICA_ABI_MR_IMPORTED;
+	mr->verbs.mr.context = pd->context;
+	mr->verbs.mr.pd = pd;
+	mr->verbs.mr.length = arnica_from_le64(region.length);
+	mr->verbs.mr.handle = handle;
+	mr->verbs.mr.lkey = mr->lkey;
+	mr->verbs.mr.rkey = mr->lkey;
+	return &mr->verbs.mr;
+}
+
+void arnica_mr_unimport(struct ibv_mr *mr)
+{
+	free(mr_of((struct arnica_abi_mr *)(void *)mr));
 }

@@ -49,6 +49,11 @@ int arnica_mr_advise(struct ibv_pd *pd, enum ibv_advise_mr_advice advice,
 		     uint32_t flags, struct ibv_sge *sges, uint32_t num_sges);
 int arnica_mr_dereg(struct arnica_abi_mr *mr);
 
+/* A region of another context of the function, and its end here. Its address is
+ * not known here (NULL). EINVAL: none of this domain. */
+struct ibv_mr *arnica_mr_import(struct ibv_pd *pd, uint32_t handle);
+void arnica_mr_unimport(struct ibv_mr *mr);
+
 /* 0, or what the verbs interface says about these access rights. */
 int arnica_mr_check_access(int access) ARNICA_MUST_CHECK;
 

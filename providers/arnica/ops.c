@@ -87,6 +87,9 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(free_context, arnica_context_free);
 	SET(free_dm, arnica_dm_free);
 	SET(get_srq_num, arnica_srq_get_number);
+	SET(import_dm, arnica_dm_import);
+	SET(import_mr, arnica_mr_import);
+	SET(import_pd, arnica_pd_import);
 	SET(modify_qp, arnica_qp_modify);
 	SET(modify_srq, arnica_srq_modify);
 	SET(poll_cq, arnica_cq_poll);
@@ -103,6 +106,9 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(req_notify_cq, arnica_cq_req_notify);
 	SET(rereg_mr, arnica_mr_rereg);
 	SET(resize_cq, arnica_cq_resize);
+	SET(unimport_dm, arnica_dm_unimport);
+	SET(unimport_mr, arnica_mr_unimport);
+	SET(unimport_pd, arnica_pd_unimport);
 #undef SET
 	calibration->set_ops(verbs_context, table);
 }

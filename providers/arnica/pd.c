@@ -41,6 +41,29 @@ err_out:
 	return NULL;
 }
 
+struct ibv_pd *arnica_pd_import(struct ibv_context *ibv, uint32_t handle)
+{
+	struct arnica_pd *pd = calloc(1, sizeof(*pd));
+	int error = pd ? arnica_command_object(
+				 &arnica_context_of(ibv)->commands,
+				 ARNICA_HW_CMD_QUERY_PD, handle) :
+			 ENOMEM;
+
+	if (error) {
+		free(pd);
+		errno = error;
+		return NULL;
+	}
+	pd->verbs.context = ibv;
+	pd->verbs.handle = handle;
+	return &pd->verbs;
+}
+
+void arnica_pd_unimport(struct ibv_pd *pd)
+{
+	free(arnica_pd_of(pd));
+}
+
 static void dealloc_parent(struct arnica_pd *pd)
 {
 	atomic_fetch_sub(&pd->origin->references, 1);

@@ -59,6 +59,10 @@ struct ibv_pd *arnica_pd_alloc(struct ibv_context *context);
 /* EBUSY while something is made of it. */
 int arnica_pd_dealloc(struct ibv_pd *pd);
 
+/* A domain of another context of the function, and its end here. */
+struct ibv_pd *arnica_pd_import(struct ibv_context *context, uint32_t handle);
+void arnica_pd_unimport(struct ibv_pd *pd);
+
 struct ibv_td *arnica_td_alloc(struct ibv_context *context,
 			       struct ibv_td_init_attr *attr);
 int arnica_td_dealloc(struct ibv_td *td);

@@ -56,7 +56,7 @@ static uint32_t create_flags(const struct ibv_qp_init_attr_ex *attr)
 		       0;
 }
 
-static int check_attributes(struct arnica_context *context,
+static int check_attributes(struct ibv_context *ibv,
 			    const struct ibv_qp_init_attr_ex *attr)
 {
 	const uint32_t known = IBV_QP_INIT_ATTR_PD |
@@ -76,14 +76,15 @@ static int check_attributes(struct arnica_context *context,
 	    !arnica_send_wr_supported(attr->qp_type, attr->send_ops_flags))
 		return EOPNOTSUPP;
 	if (!(attr->comp_mask & IBV_QP_INIT_ATTR_PD) || !attr->pd ||
-	    attr->pd->context != context->ibv)
+	    attr->pd->context != ibv)
 		return EINVAL;
-	if (!attr->send_cq || attr->send_cq->context != context->ibv ||
-	    !attr->recv_cq || attr->recv_cq->context != context->ibv)
+	if (!attr->send_cq || attr->send_cq->context != ibv ||
+	    !attr->recv_cq || attr->recv_cq->context != ibv)
 		return EINVAL;
-	if (attr->srq && attr->srq->context != context->ibv)
+	if (attr->srq && attr->srq->context != ibv)
 		return EINVAL;
-	return check_caps(&context->caps, &attr->cap, !attr->srq);
+	return check_caps(&arnica_context_of(ibv)->caps, &attr->cap,
+			  !attr->srq);
 }
 
 static int execute_create(struct arnica_qp *qp,
@@ -327,13 +328,13 @@ static bool set_up_receive(struct arnica_qp *qp,
 }
 
 /* What libibverbs itself fills in for providers that ask the kernel. */
-static void set_up_verbs(struct arnica_qp *qp,
+static void set_up_verbs(struct arnica_qp *qp, struct ibv_context *ibv,
 			 const struct ibv_qp_init_attr_ex *attr)
 {
 	struct ibv_qp *base = &qp->verbs.base;
 	uint32_t bit = ARNICA_ABI_QP_EX_BIT;
 
-	base->context = qp->context->ibv;
+	base->context = ibv;
 	base->qp_context = attr->qp_context;
 	base->pd = attr->pd;
 	base->send_cq = attr->send_cq;
@@ -450,7 +451,7 @@ struct ibv_qp *arnica_qp_create_with(struct ibv_context *ibv,
 {
 	struct arnica_context *context = arnica_context_of(ibv);
 	struct arnica_qp *qp = NULL;
-	int error = check_attributes(context, attr);
+	int error = check_attributes(ibv, attr);
 
 	if (error)
 		goto err_out;
@@ -461,7 +462,7 @@ struct ibv_qp *arnica_qp_create_with(struct ibv_context *ibv,
 	}
 	memset(qp, 0, sizeof(*qp));
 	qp->context = context;
-	set_up_verbs(qp, attr);
+	set_up_verbs(qp, ibv, attr);
 	arnica_pd_get(attr->pd);
 	pthread_mutex_lock(&context->objects);
 	error = create_locked(qp, attr, extra);

@@ -125,7 +125,7 @@ static void set_up_verbs(struct arnica_srq *srq, struct ibv_pd *pd,
 {
 	struct ibv_srq *base = &srq->verbs.base;
 
-	base->context = srq->context->ibv;
+	base->context = pd->context;
 	base->srq_context = srq_context;
 	base->pd = pd;
 	pthread_mutex_init(&base->mutex, NULL);

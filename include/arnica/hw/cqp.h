@@ -57,6 +57,10 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_CREATE_MKEY = 48,
 	ARNICA_HW_CMD_DESTROY_MKEY = 49,
 	ARNICA_HW_CMD_SET_MKEY = 50,
+	/* What stands under a handle, for another context of the function. */
+	ARNICA_HW_CMD_QUERY_PD = 56,
+	ARNICA_HW_CMD_QUERY_MR = 57,
+	ARNICA_HW_CMD_QUERY_DM = 58,
 };
 
 /* name, number, errno, text */
@@ -411,6 +415,14 @@ struct arnica_hw_res_mr {
 	arnica_le32 stag; /* lkey and rkey; ALLOC_M*: its first key */
 };
 
+struct arnica_hw_res_region { /* QUERY_MR */
+	arnica_le32 stag; /* lkey and rkey */
+	arnica_le32 pd;
+	arnica_le64 length; /* bytes */
+	arnica_le64 iova;   /* address by which work requests name it */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_res_region, 24);
+
 struct arnica_hw_res_cq {
 	arnica_le32 handle;
 	arnica_le32 cqe;           /* entries granted */
@@ -461,10 +473,11 @@ struct arnica_hw_res_srq_limit { /* QUERY_SRQ */
 	arnica_le32 reserved0;
 };
 
-struct arnica_hw_res_dm {
+struct arnica_hw_res_dm { /* ALLOC_DM, QUERY_DM */
 	arnica_le32 handle;
 	arnica_le32 reserved0;
 	arnica_le64 offset; /* in the segment */
+	arnica_le64 length; /* bytes, as it was allocated */
 };
 
 /* How many events of the object the application has read, and so acknowledges;
@@ -485,6 +498,7 @@ struct arnica_hw_completion {
 		struct arnica_hw_port_attributes port;
 		struct arnica_hw_res_handle object;
 		struct arnica_hw_res_mr mr;
+		struct arnica_hw_res_region region;
 		struct arnica_hw_res_cq cq;
 		struct arnica_hw_res_qp qp;
 		struct arnica_hw_res_dm dm;

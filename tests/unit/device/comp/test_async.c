@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Asynchronous events: in order, before and after the descriptor is open. */
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -136,6 +137,7 @@ static void what_nobody_can_read_is_not_waited_for(void **state)
 
 	assert_ok(adev_async_open(fn, &first));
 	adev_async_raise_for(fn, 1, 7, &written);
+	close(first);
 	assert_ok(adev_async_open(fn, &second));
 	assert_int_equal(adev_async_settle(fn, 7, written),
 			 ARNICA_HW_EVENTS_UNKNOWN);
@@ -143,7 +145,27 @@ static void what_nobody_can_read_is_not_waited_for(void **state)
 	written = 0;
 	adev_async_raise_for(fn, 1, 7, &written);
 	assert_int_equal(written, 0);
+}
+
+static void two_readers_share_the_stream(void **state)
+{
+	struct adev_function *fn = *state;
+	int first, second;
+
+	assert_ok(adev_async_open(fn, &first));
+	adev_async_raise(fn, 1, 1);
+	assert_ok(adev_async_open(fn, &second));
+	assert_int_equal(fcntl(second, F_GETFL) & O_NONBLOCK, 0);
+	assert_int_equal(fcntl(second, F_GETFD), FD_CLOEXEC);
+	adev_async_raise(fn, 1, 2);
+	expect(second, 1, 1);
+	expect(first, 1, 2);
+	assert_false(has_record(first));
+	assert_false(has_record(second));
 	close(first);
+	adev_async_raise(fn, 1, 3);
+	expect(second, 1, 3);
+	close(second);
 }
 
 int main(void)
@@ -155,6 +177,7 @@ int main(void)
 		function_test(purge_before_the_descriptor_is_open),
 		function_test(a_closed_reader_stops_nothing),
 		function_test(what_nobody_can_read_is_not_waited_for),
+		function_test(two_readers_share_the_stream),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

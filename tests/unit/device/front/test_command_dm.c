@@ -54,6 +54,27 @@ static void ranges_are_apart_and_zero(void **state)
 	assert_ok(free_dm(fn, b));
 }
 
+static void a_range_can_be_looked_up(void **state)
+{
+	struct adev_function *fn = *state;
+	const struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_QUERY_DM),
+		.object = { .handle = arnica_to_le32(0) },
+	};
+	struct arnica_hw_completion found;
+	struct arnica_hw_res_dm dm;
+
+	assert_int_equal(fake_command(fn, &command, NULL),
+			 ARNICA_HW_COMMAND_NO_OBJECT);
+	assert_ok(alloc(fn, 5000, 0, &dm));
+	assert_ok(fake_command(fn, &command, &found));
+	assert_memory_equal(&found.dm, &dm, sizeof(dm));
+	assert_int_equal(arnica_from_le64(found.dm.length), 5000);
+	assert_ok(free_dm(fn, dm));
+	assert_int_equal(fake_command(fn, &command, NULL),
+			 ARNICA_HW_COMMAND_NO_OBJECT);
+}
+
 static void bad_wishes_are_refused(void **state)
 {
 	struct adev_function *fn = *state;
@@ -118,6 +139,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		function_test(ranges_are_apart_and_zero),
+		function_test(a_range_can_be_looked_up),
 		function_test(bad_wishes_are_refused),
 		function_test(a_region_keeps_its_range),
 		function_test(the_quota_ends_in_no_memory),

@@ -56,6 +56,33 @@ static enum adev_tpt_verdict check(struct adev_function *fn,
 			      sizeof(buffer), access, &address);
 }
 
+static void a_region_can_be_looked_up(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t pd = fake_alloc_pd(fn);
+	struct arnica_hw_res_mr mr = reg(fn, pd, LOCAL_WRITE);
+	const struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_QUERY_MR),
+		.object = { .handle = mr.handle },
+	};
+	struct arnica_hw_completion found;
+
+	assert_ok(fake_command(fn, &command, &found));
+	assert_int_equal(arnica_from_le32(found.region.stag),
+			 arnica_from_le32(mr.stag));
+	assert_int_equal(arnica_from_le32(found.region.pd), pd);
+	assert_int_equal(arnica_from_le64(found.region.length),
+			 sizeof(buffer));
+	assert_int_equal(arnica_from_le64(found.region.iova), 0x10000);
+	assert_ok(fake_command_object(fn, ARNICA_HW_CMD_DEREG_MR,
+				      arnica_from_le32(mr.handle)));
+	assert_int_equal(fake_command(fn, &command, &found),
+			 ARNICA_HW_COMMAND_NO_OBJECT);
+	assert_int_equal(fake_command_object(fn, ARNICA_HW_CMD_QUERY_MR,
+					     UINT32_MAX),
+			 ARNICA_HW_COMMAND_NO_OBJECT);
+}
+
 static void a_region_is_usable_until_it_ends(void **state)
 {
 	struct adev_function *fn = *state;
@@ -271,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		function_test(a_region_is_usable_until_it_ends),
+		function_test(a_region_can_be_looked_up),
 		function_test(rights_are_checked),
 		function_test(ranges_are_checked),
 		function_test(stags_differ_from_function_to_function),

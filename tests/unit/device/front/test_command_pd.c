@@ -52,6 +52,23 @@ static void the_quota_is_enforced(void **state)
 	assert_int_equal(fake_alloc_pd(fn), 9);
 }
 
+static void a_domain_can_be_looked_up(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t pd = fake_alloc_pd(fn);
+
+	assert_ok(fake_command_object(fn, ARNICA_HW_CMD_QUERY_PD, pd));
+	assert_int_equal(fake_command_object(fn, ARNICA_HW_CMD_QUERY_PD,
+					     pd + 1),
+			 ARNICA_HW_COMMAND_NO_OBJECT);
+	assert_int_equal(fake_command_object(fn, ARNICA_HW_CMD_QUERY_PD,
+					     UINT32_MAX),
+			 ARNICA_HW_COMMAND_NO_OBJECT);
+	assert_ok(fake_command_object(fn, ARNICA_HW_CMD_DEALLOC_PD, pd));
+	assert_int_equal(fake_command_object(fn, ARNICA_HW_CMD_QUERY_PD, pd),
+			 ARNICA_HW_COMMAND_NO_OBJECT);
+}
+
 static struct arnica_hw_command ah_command(uint32_t pd)
 {
 	return (struct arnica_hw_command){
@@ -208,6 +225,7 @@ int main(void)
 		function_test(domains_are_distinct_and_reused),
 		function_test(unknown_domains_are_refused),
 		function_test(the_quota_is_enforced),
+		function_test(a_domain_can_be_looked_up),
 		function_test(an_address_handle_holds_its_domain),
 		function_test(wrong_addresses_are_refused),
 		function_test(an_address_handle_keeps_its_way),

@@ -138,11 +138,11 @@ static void questions_leave_no_trace(void **state)
 	assert_int_equal(arnica_command_object(&fixture->queue,
 					       ARNICA_HW_CMD_QUERY_DEVICE, 0),
 			 0);
-	assert_false(fixture->queue.used);
+	assert_false(atomic_load(&fixture->queue.used));
 	assert_int_equal(arnica_command_object(&fixture->queue,
 					       ARNICA_HW_CMD_DEALLOC_PD, 0),
 			 0);
-	assert_true(fixture->queue.used);
+	assert_true(atomic_load(&fixture->queue.used));
 }
 
 int main(void)

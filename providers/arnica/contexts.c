@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What fork does to contexts; see fork.h.
+ * The list of contexts, and what fork does to them; see contexts.h.
  */
-#include "fork.h"
+#include "contexts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,23 +56,34 @@ static void after_fork_in_parent(void)
 	pthread_mutex_unlock(&contexts_mutex);
 }
 
+static bool is_used(struct arnica_context *context)
+{
+	return atomic_load_explicit(&context->commands.used,
+				    memory_order_relaxed);
+}
+
+static void exchange_functions(struct ibv_context *ibv)
+{
+	for (; ibv; ibv = arnica_opening_of(ibv)->next) {
+		ibv->ops.post_send = dead_post_send;
+		ibv->ops.post_recv = dead_post_recv;
+		ibv->ops.poll_cq = dead_poll;
+		ibv->ops.req_notify_cq = dead_req_notify;
+	}
+}
+
 static void after_fork_in_child(void)
 {
 	struct arnica_context *context;
 
 	for (context = contexts; context; context = context->next) {
-		struct ibv_context_ops *ops = &context->ibv->ops;
-
 		atomic_store_explicit(&context->commands.orphaned, true,
 				      memory_order_relaxed);
-		if (!context->commands.used)
+		if (!is_used(context))
 			continue; /* and so there is nothing to post to */
 		atomic_store_explicit(&context->dead, true,
 				      memory_order_relaxed);
-		ops->post_send = dead_post_send;
-		ops->post_recv = dead_post_recv;
-		ops->poll_cq = dead_poll;
-		ops->req_notify_cq = dead_req_notify;
+		exchange_functions(context->ibv);
 	}
 	pthread_mutex_unlock(&contexts_mutex);
 }
@@ -136,6 +147,8 @@ static int give_function(struct arnica_context *context)
 		context->commands.next = fresh->commands.next;
 		pthread_mutex_init(&context->commands.mutex, NULL);
 		pthread_mutex_init(&context->objects, NULL);
+		if (fstat(context->ibv->cmd_fd, &context->device_file))
+			context->device_file.st_ino = 0;
 		arnica_command_fini(&fresh->commands);
 		arnica_bus_detach(old);
 	}
@@ -153,7 +166,7 @@ static int renew(struct arnica_command_queue *queue)
 	pthread_mutex_lock(&contexts_mutex);
 	/* Relaxed: whoever cleared it held the mutex. */
 	if (atomic_load_explicit(&queue->orphaned, memory_order_relaxed)) {
-		error = queue->used ? EIO : give_function(context);
+		error = is_used(context) ? EIO : give_function(context);
 		if (!error)
 			atomic_store_explicit(&queue->orphaned, false,
 					      memory_order_release);
@@ -162,12 +175,14 @@ static int renew(struct arnica_command_queue *queue)
 	return error;
 }
 
-void arnica_fork_watch(struct arnica_context *context)
+void arnica_contexts_add(struct arnica_context *context)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, register_fork_handlers);
 	context->commands.renew = renew;
+	if (fstat(context->ibv->cmd_fd, &context->device_file))
+		context->device_file.st_ino = 0;
 	pthread_mutex_lock(&contexts_mutex);
 	context->next = contexts;
 	context->link = &contexts;
@@ -177,11 +192,58 @@ void arnica_fork_watch(struct arnica_context *context)
 	pthread_mutex_unlock(&contexts_mutex);
 }
 
-void arnica_fork_forget(struct arnica_context *context)
+static struct arnica_context *find(const struct stat *file)
 {
+	struct arnica_context *context;
+
+	for (context = contexts; context; context = context->next)
+		if (context->device_file.st_ino == file->st_ino &&
+		    context->device_file.st_dev == file->st_dev)
+			return context;
+	return NULL;
+}
+
+struct arnica_context *arnica_contexts_share(struct ibv_context *ibv)
+{
+	struct arnica_context *context;
+	struct stat file;
+
+	if (fstat(ibv->cmd_fd, &file) || !file.st_ino)
+		return NULL;
 	pthread_mutex_lock(&contexts_mutex);
-	*context->link = context->next;
-	if (context->next)
-		context->next->link = context->link;
+	context = find(&file);
+	/* What is orphaned has no function to share. */
+	if (context && atomic_load_explicit(&context->commands.orphaned,
+					    memory_order_relaxed))
+		context = NULL;
+	if (context) {
+		arnica_opening_of(ibv)->next = context->ibv;
+		context->ibv = ibv;
+		/* A child cannot have it anew: it has two descriptors. */
+		atomic_store_explicit(&context->commands.used, true,
+				      memory_order_relaxed);
+	}
 	pthread_mutex_unlock(&contexts_mutex);
+	return context;
+}
+
+bool arnica_contexts_remove(struct ibv_context *ibv)
+{
+	struct arnica_context *context = arnica_context_of(ibv);
+	struct ibv_context **link;
+	bool last;
+
+	pthread_mutex_lock(&contexts_mutex);
+	for (link = &context->ibv; *link != ibv;
+	     link = &arnica_opening_of(*link)->next)
+		;
+	*link = arnica_opening_of(ibv)->next;
+	last = !context->ibv;
+	if (last) {
+		*context->link = context->next;
+		if (context->next)
+			context->next->link = context->link;
+	}
+	pthread_mutex_unlock(&contexts_mutex);
+	return last;
 }
