@@ -101,6 +101,7 @@ void arnica_cq_take_ready(struct arnica_cq *cq)
 	uint32_t next = arnica_exchange32(&cq->record->ready, 0,
 					  memory_order_acquire);
 	uint32_t left = 2 * cq->num_rings + 1;
+	bool broken = false;
 
 	while (next != 0) {
 		struct arnica_ring *ring = find_ring(cq, next - 1);
@@ -112,9 +113,16 @@ void arnica_cq_take_ready(struct arnica_cq *cq)
 			return;
 		}
 		next = arnica_load32(&ring->record->next, memory_order_relaxed);
+		/* Not marked: its record was cleared since, and the rest of the
+		 * stack is lost with it. */
+		if (!arnica_load32(&ring->record->queued,
+				   memory_order_relaxed))
+			broken = true;
 		ring->expected = false;
 		make_hot(cq, ring);
 	}
+	if (broken)
+		arnica_cq_rescan(cq);
 }
 
 static void find_work(struct arnica_cq *cq)

@@ -41,6 +41,9 @@ bool arnica_ring_attach(struct arnica_ring *ring, struct arnica_cq *cq)
 	ring->cq = cq;
 	ring->hot_index = ARNICA_RING_NOT_HOT;
 	ring->next_of_cq = cq->rings;
+	ring->link_of_cq = &cq->rings;
+	if (cq->rings)
+		cq->rings->link_of_cq = &ring->next_of_cq;
 	cq->rings = ring;
 	cq->num_rings++;
 	slot->ring = ring;
@@ -54,26 +57,25 @@ void arnica_ring_detach(struct arnica_ring *ring)
 {
 	struct arnica_cq *cq = ring->cq;
 	struct arnica_ring_slot *slot;
-	struct arnica_ring **link;
 
 	if (!cq)
 		return;
 	slot = &cq->context->rings[ring->number];
 	arnica_spinlock_lock(&cq->lock);
-	/* The ready stack runs through the record of this ring, which the
-	 * adapter may have cleared and will use again: empties the stack, and
-	 * looks for the rings that stood behind this one. */
+	/* The ready stack may run through the record of this ring, which the
+	 * adapter will use again: empties the stack. A writer that has marked
+	 * the ring and not pushed it yet may still write into the record; what
+	 * it spoils is looked for when it has (find_ring in cq_poll.c). */
 	arnica_cq_take_ready(cq);
-	arnica_cq_rescan(cq);
 	arnica_cq_cool(cq, ring);
 	if (cq->dirty == ring)
 		cq->dirty = NULL;
 	atomic_store_explicit(&slot->cq, NULL, memory_order_relaxed);
 	atomic_store_explicit(&slot->record, NULL, memory_order_relaxed);
 	slot->ring = NULL;
-	for (link = &cq->rings; *link != ring; link = &(*link)->next_of_cq)
-		;
-	*link = ring->next_of_cq;
+	*ring->link_of_cq = ring->next_of_cq;
+	if (ring->next_of_cq)
+		ring->next_of_cq->link_of_cq = ring->link_of_cq;
 	cq->num_rings--;
 	ring->cq = NULL;
 	arnica_spinlock_unlock(&cq->lock);

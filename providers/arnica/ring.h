@@ -43,6 +43,7 @@ struct arnica_ring {
 	struct arnica_cq *cq;
 	uint32_t number; /* queue number, 2 * n or 2 * n + 1 */
 	struct arnica_ring *next_of_cq;
+	struct arnica_ring **link_of_cq; /* that leads here; under the CQ's lock */
 	/* receive: entries of the QP's own queue, or of its SRQ */
 	const unsigned char *work;
 	struct arnica_srq *srq; /* or NULL */
