@@ -360,6 +360,7 @@ static void forget(struct adev_function *fn)
 		if (qp) {
 			adev_datagram_destroy(qp);
 			adev_remote_destroy(qp);
+			free(qp->message);
 		}
 		free(qp);
 	}

@@ -4,6 +4,7 @@
 #include "exec/local.h"
 
 #include <infiniband/verbs.h>
+#include <stdlib.h>
 
 #include "comp/channel.h"
 #include "core/fault_point.h"
@@ -32,6 +33,20 @@ static bool is_due(struct adev_qp *qp, const void *descriptor)
 	return arnica_from_le32(control->index) == qp->head;
 }
 
+/* For the first work request of a QP. Without it nothing can be carried out,
+ * nor said of a single request. */
+static bool make_message(struct adev_qp *qp)
+{
+	qp->message = calloc(1, sizeof(*qp->message));
+	if (qp->message) {
+		qp->message->inbox_slot = -1;
+		return true;
+	}
+	adev_qp_enter_error(qp);
+	adev_qp_raise(qp, IBV_EVENT_QP_FATAL);
+	return false;
+}
+
 /* Begins the next message. False when there is none, or the QP may not. */
 static bool begin(struct adev_qp *qp, const void **area)
 {
@@ -55,6 +70,8 @@ static bool begin(struct adev_qp *qp, const void **area)
 	if (state != ARNICA_HW_QPS_RTS ||
 	    (qp->remote && !adev_sender_accepts(qp)))
 		return false;
+	if (__builtin_expect(!qp->message, 0) && !make_message(qp))
+		return false;
 	*area = NULL;
 	if (descriptor && is_due(qp, descriptor)) {
 		adev_count(&qp->fn->counters, bf_hit);
@@ -65,7 +82,7 @@ static bool begin(struct adev_qp *qp, const void **area)
 		descriptor = adev_exec_descriptor(qp, qp->head);
 	}
 	qp->active = true;
-	status = adev_exec_fetch_first(qp, qp->head, descriptor, &qp->message);
+	status = adev_exec_fetch_first(qp, qp->head, descriptor, qp->message);
 	if (status) {
 		if (!qp->remote || !adev_sender_postpone(qp, status))
 			adev_requester_fail(qp, status, 0);
@@ -93,7 +110,8 @@ static bool end_dead_connection(struct adev_qp *qp)
 		event = adev_qp_follow_error(qp);
 	} else if (qp->type != ARNICA_HW_QP_RC) {
 		adev_link_drop(qp);
-		qp->message.done = 0;
+		if (qp->message)
+			qp->message->done = 0;
 		adev_qp_recover(qp);
 		return false;
 	} else {
@@ -107,7 +125,7 @@ static bool end_dead_connection(struct adev_qp *qp)
 /* Carries out the message under way, or goes on with it. */
 static enum adev_progress carry_out(struct adev_qp *qp)
 {
-	if (arnica_hw_opcode_is_local(qp->message.opcode))
+	if (arnica_hw_opcode_is_local(qp->message->opcode))
 		return adev_local_run(qp);
 	if (qp->type == ARNICA_HW_QP_UD)
 		return adev_datagram_run(qp);
@@ -133,16 +151,16 @@ static enum turn run(struct adev_qp *qp, const void *area)
 			adev_qp_check_drained(qp);
 			return qp->flush_pending ? TURN_WAITING : TURN_IDLE;
 		}
-		before = qp->message.done;
+		before = qp->message->done;
 		ADEV_POINT("message_begun");
 		switch (carry_out(qp)) {
 		case ADEV_PROGRESS_DONE:
 		case ADEV_PROGRESS_ERROR:
-			bytes += qp->message.bytes - before;
+			bytes += qp->message->bytes - before;
 			messages++;
 			break;
 		case ADEV_PROGRESS_MORE:
-			bytes += qp->message.done - before;
+			bytes += qp->message->done - before;
 			break;
 		case ADEV_PROGRESS_WAIT:
 			return TURN_WAITING;

@@ -36,17 +36,17 @@ static uint32_t key_of(const struct adev_message *message)
 /* LOCAL_INV of a region, not of a window? */
 static bool ends_region(const struct adev_qp *qp)
 {
-	return qp->message.opcode == ARNICA_HW_OP_LOCAL_INV &&
-	       adev_fast_exists(qp->fn, adev_tpt_index(key_of(&qp->message)));
+	return qp->message->opcode == ARNICA_HW_OP_LOCAL_INV &&
+	       adev_fast_exists(qp->fn, adev_tpt_index(key_of(qp->message)));
 }
 
 /* The entries stand in the queue as long as the request is under way; at each
  * try they are copied once. */
 static enum adev_window_result set_mkey(struct adev_qp *qp)
 {
-	const struct adev_mkey_layout *layout = &qp->message.mkey;
+	const struct adev_mkey_layout *layout = &qp->message->mkey;
 	struct adev_tpt_item items[ARNICA_HW_WQE_MKEY_MAX_ENTRIES];
-	const char *descriptor = adev_exec_descriptor(qp, qp->message.index);
+	const char *descriptor = adev_exec_descriptor(qp, qp->message->index);
 	struct arnica_hw_mkey_entry entries[ARNICA_HW_WQE_MKEY_MAX_ENTRIES];
 
 	if (layout->count > ARNICA_HW_WQE_MKEY_MAX_ENTRIES ||
@@ -62,7 +62,7 @@ static enum adev_window_result set_mkey(struct adev_qp *qp)
 
 static enum adev_window_result execute(struct adev_qp *qp)
 {
-	const struct adev_message *message = &qp->message;
+	const struct adev_message *message = qp->message;
 
 	if (message->opcode == ARNICA_HW_OP_BIND_MW)
 		return adev_window_bind(qp->fn, &qp->binder, &message->bind);
@@ -84,9 +84,9 @@ static bool is_queued(const struct adev_qp *qp)
 /* The second half of a request that registers memory and sends. */
 static enum adev_progress go_on_sending(struct adev_qp *qp)
 {
-	uint32_t index = qp->message.index;
+	uint32_t index = qp->message->index;
 	enum arnica_hw_status status = adev_exec_fetch(
-		qp, index, adev_exec_descriptor(qp, index), &qp->message);
+		qp, index, adev_exec_descriptor(qp, index), qp->message);
 
 	qp->wait = ADEV_WAIT_NOT;
 	qp->again_ns = 0;
@@ -100,7 +100,7 @@ static enum adev_progress go_on_sending(struct adev_qp *qp)
 
 static enum adev_progress finish(struct adev_qp *qp)
 {
-	const struct adev_message *message = &qp->message;
+	const struct adev_message *message = qp->message;
 
 	if (message->opcode == ARNICA_HW_OP_BIND_MW)
 		arnica_trace_window_bound(qp->qpn, key_of(message));
@@ -115,23 +115,23 @@ static enum adev_progress finish(struct adev_qp *qp)
 
 static enum adev_progress refuse(struct adev_qp *qp)
 {
-	if (qp->message.opcode == ARNICA_HW_OP_REG_MR) {
-		qp->message.drains = qp->drains;
+	if (qp->message->opcode == ARNICA_HW_OP_REG_MR) {
+		qp->message->drains = qp->drains;
 		adev_count(&qp->fn->counters, registrations_refused);
-		arnica_trace_registration_refused(key_of(&qp->message),
-						  qp->message.refusal);
-	} else if (qp->message.opcode == ARNICA_HW_OP_SET_MKEY) {
+		arnica_trace_registration_refused(key_of(qp->message),
+						  qp->message->refusal);
+	} else if (qp->message->opcode == ARNICA_HW_OP_SET_MKEY) {
 		adev_count(&qp->fn->counters, mkeys_refused);
-		arnica_trace_mkey_refused(qp->qpn, key_of(&qp->message));
+		arnica_trace_mkey_refused(qp->qpn, key_of(qp->message));
 	} else {
 		adev_count(&qp->fn->counters, windows_refused);
-		arnica_trace_window_refused(qp->qpn, key_of(&qp->message));
+		arnica_trace_window_refused(qp->qpn, key_of(qp->message));
 	}
 	if (is_queued(qp) &&
 	    adev_sender_postpone(qp, ARNICA_HW_STATUS_MW_BIND_ERR))
 		return ADEV_PROGRESS_WAIT;
 	adev_requester_fail(qp, ARNICA_HW_STATUS_MW_BIND_ERR,
-			    qp->message.refusal);
+			    qp->message->refusal);
 	return ADEV_PROGRESS_ERROR;
 }
 
@@ -139,7 +139,7 @@ static enum adev_progress refuse(struct adev_qp *qp)
  * takes long: that concerns nobody else. */
 static enum adev_progress wait_for_users(struct adev_qp *qp)
 {
-	bool others = qp->message.opcode != ARNICA_HW_OP_LOCAL_INV;
+	bool others = qp->message->opcode != ARNICA_HW_OP_LOCAL_INV;
 
 	if (adev_requester_overdue(qp, ADEV_WAIT_BUSY))
 		return refuse(qp);

@@ -132,7 +132,7 @@ static uint32_t touch(const struct range *range, uint32_t access)
 
 static uint32_t fill(struct adev_qp *qp, struct adev_fast *fast)
 {
-	const struct adev_registration *wish = &qp->message.registration;
+	const struct adev_registration *wish = &qp->message->registration;
 	struct range range;
 	uint32_t cause = check(wish, adev_fast_max_ranges(fast));
 
@@ -155,7 +155,7 @@ static uint32_t fill(struct adev_qp *qp, struct adev_fast *fast)
 
 enum adev_window_result adev_registration_execute(struct adev_qp *qp)
 {
-	uint32_t key = qp->message.registration.key, cause = 0;
+	uint32_t key = qp->message->registration.key, cause = 0;
 	struct adev_fast *fast;
 	enum adev_window_result result =
 		adev_fast_begin(qp->fn, qp->pd, key, &fast, &cause);
@@ -171,7 +171,7 @@ enum adev_window_result adev_registration_execute(struct adev_qp *qp)
 		adev_count(&qp->fn->counters, registrations);
 		arnica_trace_region_registered(qp->qpn, key);
 	} else {
-		qp->message.refusal = (uint8_t)cause;
+		qp->message->refusal = (uint8_t)cause;
 	}
 	return result;
 }

@@ -9,7 +9,7 @@
 
 #include "transport/qp.h"
 
-/* Carries out qp->message. Unless DONE, qp->message.refusal says why. */
+/* Carries out qp->message. Unless DONE, qp->message->refusal says why. */
 enum adev_window_result adev_registration_execute(struct adev_qp *qp)
 	ARNICA_MUST_CHECK;
 

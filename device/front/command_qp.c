@@ -256,7 +256,6 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 			 ARNICA_HW_QP_BLOCK_SELF_MCAST;
 	qp->path_mtu_bytes =
 		qp->type == ARNICA_HW_QP_UD ? ADEV_DATAGRAM_MAX_BYTES : 1024;
-	qp->message.inbox_slot = -1;
 	init_ring(qp, &qp->send_ring, false, base + sizes->send_ring,
 		  sizes->send_slots);
 	init_ring(qp, &qp->recv_ring, true, base + sizes->recv_ring,
@@ -505,6 +504,7 @@ uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 	}
 	events = adev_async_settle(fn, user_data, qp->async_written);
 	adev_remote_destroy(qp);
+	free(qp->message);
 	free(qp);
 	return events;
 }

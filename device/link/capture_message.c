@@ -388,7 +388,7 @@ static uint32_t transport_of(const struct adev_qp *qp)
 static bool on_the_wire(const struct adev_qp *qp)
 {
 	return qp->type == ARNICA_HW_QP_UD ?
-		       !qp->message.ah->way.here :
+		       !qp->message->ah->way.here :
 		       atomic_load_explicit(&qp->remote,
 					    memory_order_relaxed) != NULL;
 }
@@ -398,7 +398,7 @@ void adev_capture_message(struct adev_qp *qp, enum adev_verdict verdict)
 	struct replay replay = {
 		.capture = qp->fn->capture,
 		.qp = qp,
-		.message = &qp->message,
+		.message = qp->message,
 		.transport = transport_of(qp),
 		.mtu = qp->path_mtu_bytes,
 	};
@@ -406,9 +406,9 @@ void adev_capture_message(struct adev_qp *qp, enum adev_verdict verdict)
 	if (on_the_wire(qp) || !worth_showing(qp, verdict))
 		return;
 	replay.dest_qpn = replay.transport == ROCE_UD ?
-				  qp->message.dest_qpn :
+				  qp->message->dest_qpn :
 				  arnica_from_le32(qp->attributes.dest_qpn);
-	replay.num_packets = adev_psn_count(qp->message.bytes, replay.mtu);
+	replay.num_packets = adev_psn_count(qp->message->bytes, replay.mtu);
 	adev_capture_begin(replay.capture);
 	find_paths(&replay);
 	add_all(&replay, verdict);

@@ -217,9 +217,11 @@ enum adev_link_state adev_link_resolve(struct adev_qp *qp)
 
 void adev_link_abandon(struct adev_qp *qp)
 {
-	if (qp->link.view && qp->message.inbox_slot >= 0)
-		adev_dma_abandon(qp->link.view, qp->message.inbox_slot);
-	qp->message.inbox_slot = -1;
+	if (!qp->message)
+		return;
+	if (qp->link.view && qp->message->inbox_slot >= 0)
+		adev_dma_abandon(qp->link.view, qp->message->inbox_slot);
+	qp->message->inbox_slot = -1;
 }
 
 void adev_link_drop(struct adev_qp *qp)

@@ -129,7 +129,7 @@ enum adev_progress adev_datagram_wait(struct adev_qp *qp)
 void adev_datagram_describe(const struct adev_qp *qp,
 			    struct adev_delivery *delivery)
 {
-	const struct adev_message *message = &qp->message;
+	const struct adev_message *message = qp->message;
 	const struct adev_path *path = &message->ah->way.path;
 	bool immediate = message->opcode == ARNICA_HW_OP_SEND_IMM;
 	const struct adev_grh grh = {
@@ -206,7 +206,7 @@ enum adev_attempt adev_datagram_attempt(struct adev_qp *qp,
 /* To another host: one packet, of which nothing is heard again. */
 enum adev_attempt adev_datagram_pack(struct adev_qp *qp, enum adev_loss *why)
 {
-	const struct adev_message *message = &qp->message;
+	const struct adev_message *message = qp->message;
 	bool immediate = message->opcode == ARNICA_HW_OP_SEND_IMM;
 	struct adev_batch *batch = adev_wire_batch(qp->fn);
 	struct adev_path path = message->ah->way.path;
@@ -238,7 +238,7 @@ enum adev_attempt adev_datagram_pack(struct adev_qp *qp, enum adev_loss *why)
 
 static enum adev_progress send_to_one(struct adev_qp *qp)
 {
-	struct adev_destination *to = find(qp, qp->message.dest_qpn);
+	struct adev_destination *to = find(qp, qp->message->dest_qpn);
 	struct adev_delivery delivery;
 	enum adev_attempt attempt;
 	enum adev_loss why;
@@ -273,13 +273,13 @@ void adev_datagram_rest(struct adev_qp *qp)
 enum adev_progress adev_datagram_run(struct adev_qp *qp)
 {
 	/* A message that waited may have lost its regions meanwhile. */
-	if (qp->wait && !adev_requester_regions_hold(qp, &qp->message)) {
+	if (qp->wait && !adev_requester_regions_hold(qp, qp->message)) {
 		adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
 		return ADEV_PROGRESS_ERROR;
 	}
-	if (__builtin_expect(qp->message.ah->way.group, 0))
+	if (__builtin_expect(qp->message->ah->way.group, 0))
 		return adev_datagram_to_group(qp);
-	return qp->message.ah->way.here ? send_to_one(qp) : send_packet(qp);
+	return qp->message->ah->way.here ? send_to_one(qp) : send_packet(qp);
 }
 
 static void describe_arrival(const struct roce_packet *packet,

@@ -166,7 +166,7 @@ static bool begin(struct adev_qp *qp)
 	destinations->groups = senders;
 	if (!senders)
 		return false;
-	senders->group = find(senders, qp->message.ah->way.path.destination);
+	senders->group = find(senders, qp->message->ah->way.path.destination);
 	senders->member = 0;
 	return (senders->group->known && senders->group->epoch == epoch) ||
 	       look_up(qp, senders->group, epoch);
@@ -212,12 +212,12 @@ static enum adev_progress lose(struct adev_qp *qp, enum adev_loss why)
 
 enum adev_progress adev_datagram_to_group(struct adev_qp *qp)
 {
-	const struct adev_way *way = &qp->message.ah->way;
+	const struct adev_way *way = &qp->message->ah->way;
 	enum adev_attempt attempt = ADEV_ATTEMPT_DONE;
 	enum adev_loss why = ADEV_LOSS_NO_PATH;
 
 	/* No other number goes with a group (IBTA 9.6.1.1.1, C9-6). */
-	if (qp->message.dest_qpn != ARNICA_HW_QPN_MCAST)
+	if (qp->message->dest_qpn != ARNICA_HW_QPN_MCAST)
 		return lose(qp, ADEV_LOSS_REFUSED);
 	if (way->here && !qp->wait && !begin(qp))
 		return lose(qp, ADEV_LOSS_NO_ROOM);

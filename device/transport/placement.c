@@ -21,13 +21,13 @@
 static void count_access(struct adev_qp *qp)
 {
 	adev_count(&qp->fn->counters, remote_access);
-	arnica_trace_remote_access(qp->qpn, qp->message.rkey);
+	arnica_trace_remote_access(qp->qpn, qp->message->rkey);
 }
 
 static void count_invalid(struct adev_qp *qp)
 {
 	adev_count(&qp->fn->counters, remote_invalid);
-	arnica_trace_remote_invalid(qp->qpn, qp->message.opcode);
+	arnica_trace_remote_invalid(qp->qpn, qp->message->opcode);
 }
 
 static enum adev_verdict refuse(struct adev_qp *qp,
@@ -55,7 +55,7 @@ static void complete_receive(struct adev_qp *qp,
 			     enum arnica_hw_status status, uint32_t byte_len,
 			     uint16_t flags)
 {
-	struct adev_message *message = &qp->message;
+	struct adev_message *message = qp->message;
 	struct adev_completion *completion = &placement->completion;
 	bool immediate = message->opcode == ARNICA_HW_OP_SEND_IMM ||
 			 message->opcode == ARNICA_HW_OP_WRITE_IMM;
@@ -136,7 +136,7 @@ static struct adev_tpt_user user_of(const struct adev_qp *qp)
 static void begin_transfer(struct adev_qp *qp, const struct adev_gather *remote,
 			   uint32_t access, struct adev_transfer *transfer)
 {
-	struct adev_message *message = &qp->message;
+	struct adev_message *message = qp->message;
 
 	*transfer = (struct adev_transfer){
 		.fn = qp->fn,
@@ -155,9 +155,9 @@ static void begin_transfer(struct adev_qp *qp, const struct adev_gather *remote,
 static void end_transfer(struct adev_qp *qp,
 			 const struct adev_transfer *transfer)
 {
-	qp->message.done = transfer->done;
-	qp->message.inbox_slot = transfer->inbox_slot;
-	qp->message.inbox_bytes = transfer->inbox_bytes;
+	qp->message->done = transfer->done;
+	qp->message->inbox_slot = transfer->inbox_slot;
+	qp->message->inbox_bytes = transfer->inbox_bytes;
 }
 
 static enum adev_verdict place_directly(struct adev_qp *qp,
@@ -179,7 +179,7 @@ static enum adev_verdict place_payload(struct adev_qp *qp,
 				       uint16_t *flags)
 {
 	struct adev_link *link = &qp->link;
-	struct adev_message *message = &qp->message;
+	struct adev_message *message = qp->message;
 	uint32_t bytes = (uint32_t)message->bytes, offset, end;
 	struct arnica_hw_cqe *cqe =
 		adev_ring_entry(&link->ring, link->qp->rq_head);
@@ -213,7 +213,7 @@ static enum adev_verdict place_payload(struct adev_qp *qp,
  * other messages. */
 static bool take_back(const struct adev_qp *qp)
 {
-	const struct adev_message *message = &qp->message;
+	const struct adev_message *message = qp->message;
 	arnica_be32 key = { message->immediate };
 
 	return message->opcode != ARNICA_HW_OP_SEND_INV ||
@@ -225,7 +225,7 @@ static enum adev_verdict place_send(struct adev_qp *qp,
 				    struct adev_placement *placement)
 {
 	struct adev_link *link = &qp->link;
-	struct adev_message *message = &qp->message;
+	struct adev_message *message = qp->message;
 	struct adev_gather into;
 	enum arnica_hw_status status;
 	enum adev_verdict verdict;
@@ -272,7 +272,7 @@ static enum adev_verdict remote_piece(struct adev_qp *qp, uint32_t access,
 				      struct adev_placement *placement)
 {
 	struct adev_link *link = &qp->link;
-	struct adev_message *message = &qp->message;
+	struct adev_message *message = qp->message;
 	enum adev_tpt_verdict verdict;
 
 	remote->num_pieces = 0;
@@ -311,14 +311,14 @@ static enum adev_verdict place_rdma(struct adev_qp *qp, bool write,
 	enum adev_verdict verdict;
 
 	verdict = remote_piece(qp, access, &remote, placement);
-	if (verdict != ADEV_VERDICT_ACK || !qp->message.bytes)
+	if (verdict != ADEV_VERDICT_ACK || !qp->message->bytes)
 		return verdict;
 	begin_transfer(qp, &remote, access, &transfer);
 	result = write ? adev_dma_write(&transfer) : adev_dma_read(&transfer);
 	end_transfer(qp, &transfer);
 	verdict = of_dma(result);
 	if (verdict == ADEV_VERDICT_ACK)
-		adev_touch_end(qp->link.view, qp->message.rkey, touch_of(qp));
+		adev_touch_end(qp->link.view, qp->message->rkey, touch_of(qp));
 	if (verdict == ADEV_VERDICT_NAK_OPERATION)
 		return refuse(qp, placement, verdict, IBV_EVENT_QP_FATAL);
 	return verdict;
@@ -327,7 +327,7 @@ static enum adev_verdict place_rdma(struct adev_qp *qp, bool write,
 static enum adev_verdict place_write_imm(struct adev_qp *qp,
 					 struct adev_placement *placement)
 {
-	struct adev_message *message = &qp->message;
+	struct adev_message *message = qp->message;
 	enum adev_verdict verdict;
 
 	if (!adev_receive_posted(&qp->link))
@@ -357,7 +357,7 @@ static enum adev_verdict remote_word(struct adev_qp *qp, uint32_t access,
 
 	/* IBTA 9.4.5: an atomic operation on an address that is not a multiple
 	 * of eight is an invalid request. */
-	if (!qp->link.qp->max_dest_rd_atomic || qp->message.remote_address & 7)
+	if (!qp->link.qp->max_dest_rd_atomic || qp->message->remote_address & 7)
 		return refuse(qp, placement, ADEV_VERDICT_NAK_INVALID,
 			      IBV_EVENT_QP_REQ_ERR);
 	verdict = remote_piece(qp, access, remote, placement);
@@ -374,7 +374,7 @@ static enum adev_verdict remote_word(struct adev_qp *qp, uint32_t access,
 static enum adev_verdict place_atomic(struct adev_qp *qp,
 				      struct adev_placement *placement)
 {
-	struct adev_message *message = &qp->message;
+	struct adev_message *message = qp->message;
 	struct adev_gather remote;
 	struct adev_transfer transfer;
 	enum adev_dma_result result;
@@ -419,14 +419,14 @@ static enum adev_verdict place_atomic_write(struct adev_qp *qp,
 			      placement);
 	if (verdict != ADEV_VERDICT_ACK)
 		return verdict;
-	if (!adev_gather_read(&qp->message.gather, 0, &value, sizeof(value)))
+	if (!adev_gather_read(&qp->message->gather, 0, &value, sizeof(value)))
 		return ADEV_VERDICT_LOCAL_PROTECTION;
 	begin_transfer(qp, &remote, ARNICA_HW_ACCESS_REMOTE_WRITE, &transfer);
 	verdict = of_dma(adev_dma_atomic(&transfer, ADEV_ATOMIC_WRITE, value, 0,
 					 &original));
 	end_transfer(qp, &transfer);
 	if (verdict == ADEV_VERDICT_ACK)
-		adev_touch_end(qp->link.view, qp->message.rkey, touch_of(qp));
+		adev_touch_end(qp->link.view, qp->message->rkey, touch_of(qp));
 	if (verdict == ADEV_VERDICT_NAK_OPERATION)
 		return refuse(qp, placement, verdict, IBV_EVENT_QP_FATAL);
 	return verdict;
@@ -435,7 +435,7 @@ static enum adev_verdict place_atomic_write(struct adev_qp *qp,
 enum adev_verdict adev_place(struct adev_qp *qp,
 			     struct adev_placement *placement)
 {
-	switch ((enum arnica_hw_opcode)qp->message.opcode) {
+	switch ((enum arnica_hw_opcode)qp->message->opcode) {
 	case ARNICA_HW_OP_SEND:
 	case ARNICA_HW_OP_SEND_IMM:
 	case ARNICA_HW_OP_SEND_INV:

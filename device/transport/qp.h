@@ -81,8 +81,8 @@ struct adev_qp {
 
 	_Atomic uint32_t sq_lock;
 	_Atomic uint32_t producer; /* announced by doorbells */
-	_Atomic bool again; /* somebody wanted to execute it meanwhile */
 	uint32_t head;             /* next entry to execute */
+	_Atomic bool again; /* somebody wanted to execute it meanwhile */
 	bool active;               /* `message` is under way */
 	char *sq;
 	uint32_t sq_stride;
@@ -90,10 +90,10 @@ struct adev_qp {
 	uint32_t sq_depth;
 	uint32_t rq_depth;
 	struct adev_ring send_ring;
-	uint32_t send_ring_head;
 	struct adev_ring recv_ring; /* own receive queue's, for flushing */
 	struct adev_srq srq;        /* shared: NULL without one */
 
+	uint32_t send_ring_head;
 	uint32_t send_psn; /* 24 bits */
 	uint32_t path_mtu_bytes;
 	uint32_t service_level;
@@ -102,7 +102,8 @@ struct adev_qp {
 	_Atomic(struct adev_remote *) remote; /* NULL: peer in this domain */
 	struct adev_remote *remote_kept; /* from an earlier connection too */
 	struct adev_destinations *destinations; /* UD; NULL otherwise */
-	struct adev_message message;
+	/* Made with the first work request: a QP that never sent has none. */
+	struct adev_message *message;
 
 	enum adev_wait wait;
 	uint64_t deadline_ns; /* UINT64_MAX: none */
@@ -113,22 +114,23 @@ struct adev_qp {
 	uint32_t rnr_producer;   /* the peer's receive index at that time */
 	uint32_t rnr_looks;      /* since the last try */
 	struct adev_qp *next_waiting;
-	bool on_waiting;
 	/* Timer of a QP on the wire; ADEV_NEVER_NS: none runs. */
 	_Atomic uint64_t timer_ns;
-	_Atomic bool timer_due; /* set by whoever found it due */
 	struct adev_qp *next_timed;
-	bool timed; /* is on the list */
+	_Atomic bool timer_due; /* set by whoever found it due */
+	bool timed;	 /* is on that list */
+	bool on_waiting; /* ... on the list of those that wait */
 
 	/* scheduling queue of the service level */
-	struct adev_qp *next_scheduled;
 	bool scheduled;
 	uint32_t scheduled_class;
+	struct adev_qp *next_scheduled;
 
 	uint32_t async_written; /* its asynchronous events; channel_lock */
 	_Atomic bool peer_died; /* its process ended without leaving */
 	bool notify_drained;    /* in SQD: raise SQ_DRAINED when it is */
 	bool flush_pending;     /* the receive queue could not be flushed yet */
+	bool blocks_own; /* UD: gets nothing of what it sends to a group */
 	bool last_wqe_told;     /* LAST_WQE_REACHED was raised in this ERR */
 	bool registers;         /* its send queue takes REG_MR */
 	bool drains;            /* a refused REG_MR leads to SQD, not to ERR */
@@ -136,7 +138,6 @@ struct adev_qp {
 
 	struct arnica_hw_qp_attributes attributes; /* as modified */
 	uint32_t num_groups; /* UD: that it is attached to; command_lock */
-	bool blocks_own; /* UD: gets nothing of what it sends to a group */
 	uint32_t pd;
 	struct adev_binder binder;
 	uint32_t send_cq;
@@ -144,6 +145,11 @@ struct adev_qp {
 	uint64_t memory_offset;
 	uint64_t memory_bytes;
 };
+
+/* There may be tens of thousands that do nothing: what each costs beside its
+ * rings. */
+_Static_assert(sizeof(struct adev_qp) + sizeof(struct adev_qp_shared) <= 1024,
+	       "an idle queue pair");
 
 /* Lock role `send_queue`. */
 static inline bool adev_qp_try_lock_send(struct adev_qp *qp)

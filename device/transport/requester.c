@@ -19,9 +19,9 @@ void adev_requester_publish(struct adev_qp *qp, enum arnica_hw_status status,
 			    uint32_t vendor_error)
 {
 	const struct adev_ended ended = {
-		.index = qp->message.index,
-		.opcode = qp->message.opcode,
-		.bytes = qp->message.bytes,
+		.index = qp->message->index,
+		.opcode = qp->message->opcode,
+		.bytes = qp->message->bytes,
 		.status = status,
 		.vendor_error = vendor_error,
 	};
@@ -42,7 +42,7 @@ static void capture(struct adev_qp *qp, bool reliable,
 
 enum adev_progress adev_requester_finish(struct adev_qp *qp)
 {
-	struct adev_message *message = &qp->message;
+	struct adev_message *message = qp->message;
 
 	capture(qp, false, ADEV_VERDICT_ACK);
 	qp->send_psn = (qp->send_psn + adev_psn_count(message->bytes,
@@ -53,7 +53,7 @@ enum adev_progress adev_requester_finish(struct adev_qp *qp)
 
 enum adev_progress adev_requester_end(struct adev_qp *qp)
 {
-	struct adev_message *message = &qp->message;
+	struct adev_message *message = qp->message;
 
 	qp->active = false;
 	qp->head++;
@@ -70,14 +70,15 @@ enum adev_progress adev_requester_end(struct adev_qp *qp)
 enum adev_progress adev_requester_succeed(struct adev_qp *qp)
 {
 	adev_count(&qp->fn->counters, messages);
-	adev_count_add(&qp->fn->counters, bytes, qp->message.bytes);
+	adev_count_add(&qp->fn->counters, bytes, qp->message->bytes);
 	return adev_requester_finish(qp);
 }
 
 /* What was moved of the message so far leads nowhere any more. */
 static void forget_transfer(struct adev_qp *qp)
 {
-	qp->message.done = 0;
+	if (qp->message)
+		qp->message->done = 0;
 	adev_link_abandon(qp);
 }
 
@@ -93,7 +94,7 @@ static enum adev_progress lose(struct adev_qp *qp, enum adev_loss why)
 void adev_requester_fail(struct adev_qp *qp, enum arnica_hw_status status,
 			 uint32_t vendor_error)
 {
-	bool stops = qp->active && qp->message.drains;
+	bool stops = qp->active && qp->message->drains;
 
 	if (qp->active) {
 		arnica_trace_message_failed(qp->qpn, status);
@@ -256,8 +257,8 @@ enum adev_progress adev_requester_run(struct adev_qp *qp)
 	bool reliable = qp->type == ARNICA_HW_QP_RC;
 	enum adev_verdict verdict;
 
-	if ((qp->wait || qp->message.done) &&
-	    !adev_requester_regions_hold(qp, &qp->message))
+	if ((qp->wait || qp->message->done) &&
+	    !adev_requester_regions_hold(qp, qp->message))
 		return fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
 
 	switch (adev_link_resolve(qp)) {

@@ -56,7 +56,7 @@ static enum adev_verdict admit(struct adev_qp *qp)
 static bool advance(struct adev_qp *qp)
 {
 	struct adev_qp_shared *responder = qp->link.qp;
-	uint32_t count = adev_psn_count(qp->message.bytes,
+	uint32_t count = adev_psn_count(qp->message->bytes,
 					qp->path_mtu_bytes);
 	bool first = !responder->established;
 

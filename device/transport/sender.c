@@ -166,7 +166,7 @@ void adev_sender_rest(struct adev_qp *qp)
 
 static void begin(struct adev_qp *qp, struct adev_sender *sender)
 {
-	const struct adev_message *message = &qp->message;
+	const struct adev_message *message = qp->message;
 	uint64_t count = adev_psn_count(message->bytes, qp->path_mtu_bytes);
 	struct adev_sent *sent =
 		adev_sender_sent(sender, sender->end_message++);
@@ -186,7 +186,7 @@ static void begin(struct adev_qp *qp, struct adev_sender *sender)
 
 bool adev_sender_is_fenced(const struct adev_qp *qp)
 {
-	return qp->message.flags & ARNICA_HW_WQE_FENCE &&
+	return qp->message->flags & ARNICA_HW_WQE_FENCE &&
 	       qp->remote->sender->returning;
 }
 
@@ -200,7 +200,7 @@ bool adev_sender_is_behind(const struct adev_qp *qp)
 enum adev_progress adev_sender_pass(struct adev_qp *qp)
 {
 	struct adev_sender *sender = qp->remote->sender;
-	const struct adev_message *message = &qp->message;
+	const struct adev_message *message = qp->message;
 
 	*adev_sender_sent(sender, sender->end_message++) = (struct adev_sent){
 		.first = sender->assigned,

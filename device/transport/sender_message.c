@@ -38,8 +38,8 @@ struct adev_message *adev_sender_content(struct adev_qp *qp,
 	struct adev_message *message = &reread->message;
 	uint64_t *checked = &reread->turn;
 
-	if (qp->active && qp->message.index == sent->index) {
-		message = &qp->message;
+	if (qp->active && qp->message->index == sent->index) {
+		message = qp->message;
 		checked = &sender->message_turn;
 	} else if (!reread->valid || message->index != sent->index) {
 		*status = read_again(qp, sent, message);
@@ -183,7 +183,7 @@ void adev_sender_fail(struct adev_qp *qp, enum arnica_hw_status status)
 		/* The one that was postponed. */
 		qp->active = true;
 		sender->refusal = ARNICA_HW_STATUS_SUCCESS;
-		adev_requester_fail(qp, status, qp->message.refusal);
+		adev_requester_fail(qp, status, qp->message->refusal);
 		return;
 	}
 	describe(adev_sender_sent(sender, sender->first_message++), status,

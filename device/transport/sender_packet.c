@@ -390,7 +390,7 @@ bool adev_sender_transmit(struct adev_qp *qp)
 enum adev_progress adev_sender_run_uc(struct adev_qp *qp)
 {
 	struct adev_sender *sender = qp->remote->sender;
-	struct adev_message *message = &qp->message;
+	struct adev_message *message = qp->message;
 	uint64_t count = adev_psn_count(message->bytes, qp->path_mtu_bytes);
 	uint64_t done = message->done / qp->path_mtu_bytes;
 	uint64_t first = qp->send_psn, packets;

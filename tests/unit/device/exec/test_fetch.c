@@ -53,6 +53,9 @@ static int setup(void **state)
 	qp = calloc(1, sizeof(*qp));
 	if (!fn || !qp)
 		return -1;
+	qp->message = calloc(1, sizeof(*qp->message));
+	if (!qp->message)
+		return -1;
 	fn->view.tpt = entries;
 	fn->view.layout.max_mr = 3;
 	publish(STAG, ARNICA_HW_ACCESS_LOCAL_WRITE);
@@ -70,6 +73,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	free(qp->message);
 	free(qp);
 	free(fn);
 	return 0;
@@ -93,7 +97,7 @@ static void segment(unsigned int number, uint64_t address, uint32_t length,
 
 static enum arnica_hw_status fetch(void)
 {
-	return adev_exec_fetch(qp, qp->head, &wqe, &qp->message);
+	return adev_exec_fetch(qp, qp->head, &wqe, qp->message);
 }
 
 static void expect_invalid(void)
@@ -110,15 +114,15 @@ static void a_send_takes_its_segments(void **state)
 	segment(0, 16, 100, STAG);
 	segment(1, 200, 28, READ_ONLY);
 	assert_ok(fetch());
-	assert_int_equal(qp->message.opcode, ARNICA_HW_OP_SEND_IMM);
-	assert_int_equal(qp->message.flags,
+	assert_int_equal(qp->message->opcode, ARNICA_HW_OP_SEND_IMM);
+	assert_int_equal(qp->message->flags,
 			 ARNICA_HW_WQE_SIGNALED | ARNICA_HW_WQE_SOLICITED);
-	assert_int_equal(qp->message.index, qp->head);
-	assert_int_equal(qp->message.immediate, arnica_to_be32(0x01020304).raw);
-	assert_int_equal(qp->message.bytes, 128);
-	assert_int_equal(qp->message.gather.num_pieces, 2);
-	assert_int_equal(qp->message.done, 0);
-	assert_int_equal(qp->message.inbox_slot, -1);
+	assert_int_equal(qp->message->index, qp->head);
+	assert_int_equal(qp->message->immediate, arnica_to_be32(0x01020304).raw);
+	assert_int_equal(qp->message->bytes, 128);
+	assert_int_equal(qp->message->gather.num_pieces, 2);
+	assert_int_equal(qp->message->done, 0);
+	assert_int_equal(qp->message->inbox_slot, -1);
 }
 
 static void rdma_names_the_peers_memory(void **state)
@@ -135,10 +139,10 @@ static void rdma_names_the_peers_memory(void **state)
 		wqe.remote.rkey = arnica_to_le32(0xabcdef01);
 		segment(0, 0, 64, STAG);
 		assert_ok(fetch());
-		assert_int_equal(qp->message.opcode, opcodes[i]);
-		assert_int_equal(qp->message.remote_address,
+		assert_int_equal(qp->message->opcode, opcodes[i]);
+		assert_int_equal(qp->message->remote_address,
 				 0x1122334455667788);
-		assert_int_equal(qp->message.rkey, 0xabcdef01);
+		assert_int_equal(qp->message->rkey, 0xabcdef01);
 	}
 }
 
@@ -158,9 +162,9 @@ static void atomics_take_operands_and_eight_bytes(void **state)
 			arnica_to_le32(STAG)
 		};
 		assert_ok(fetch());
-		assert_int_equal(qp->message.swap_or_add, 11);
-		assert_int_equal(qp->message.compare, 22);
-		assert_int_equal(qp->message.bytes, 8);
+		assert_int_equal(qp->message->swap_or_add, 11);
+		assert_int_equal(qp->message->compare, 22);
+		assert_int_equal(qp->message->bytes, 8);
 	}
 }
 
@@ -174,11 +178,11 @@ static void an_atomic_write_takes_eight_bytes_of_any_kind(void **state)
 	control(ARNICA_HW_OP_ATOMIC_WRITE, 0, 1);
 	segment(0, 64, 8, STAG);
 	assert_ok(fetch());
-	assert_int_equal(qp->message.bytes, 8);
+	assert_int_equal(qp->message->bytes, 8);
 	control(ARNICA_HW_OP_ATOMIC_WRITE, ARNICA_HW_WQE_INLINE, 0);
 	wqe.control.inline_bytes = arnica_to_le32(8);
 	assert_ok(fetch());
-	assert_int_equal(qp->message.bytes, 8);
+	assert_int_equal(qp->message->bytes, 8);
 	wqe.control.inline_bytes = arnica_to_le32(4);
 	assert_int_equal(fetch(), ARNICA_HW_STATUS_LOC_LEN_ERR);
 	wqe.control.inline_bytes = arnica_to_le32(0);
@@ -215,9 +219,9 @@ static void inline_data_is_copied(void **state)
 	memcpy(wqe.data, "hello", 5);
 	assert_ok(fetch());
 	memset(wqe.data, 0, 5);
-	assert_int_equal(qp->message.bytes, 5);
+	assert_int_equal(qp->message->bytes, 5);
 	assert_memory_equal(
-		(void *)(uintptr_t)qp->message.gather.pieces[0].address,
+		(void *)(uintptr_t)qp->message->gather.pieces[0].address,
 		"hello", 5);
 }
 
@@ -226,8 +230,8 @@ static void inline_data_of_no_length_is_an_empty_message(void **state)
 	(void)state;
 	control(ARNICA_HW_OP_WRITE, ARNICA_HW_WQE_INLINE, 0);
 	assert_ok(fetch());
-	assert_int_equal(qp->message.bytes, 0);
-	assert_int_equal(qp->message.gather.num_pieces, 0);
+	assert_int_equal(qp->message->bytes, 0);
+	assert_int_equal(qp->message->gather.num_pieces, 0);
 }
 
 static void inline_data_that_does_not_fit_is_refused(void **state)
@@ -303,12 +307,12 @@ static void a_bind_has_a_segment_of_its_own(void **state)
 	control(ARNICA_HW_OP_BIND_MW, 0, 0);
 	memcpy((char *)&wqe + ARNICA_HW_WQE_BIND_OFFSET, &bind, sizeof(bind));
 	assert_ok(fetch());
-	assert_int_equal(qp->message.bind.address, 0x123456789);
-	assert_int_equal(qp->message.bind.length, 1ull << 40);
-	assert_int_equal(qp->message.bind.rkey, 0x205);
-	assert_int_equal(qp->message.bind.lkey, STAG);
-	assert_int_equal(qp->message.bind.access, ARNICA_HW_ACCESS_REMOTE_READ);
-	assert_int_equal(qp->message.bytes, 0);
+	assert_int_equal(qp->message->bind.address, 0x123456789);
+	assert_int_equal(qp->message->bind.length, 1ull << 40);
+	assert_int_equal(qp->message->bind.rkey, 0x205);
+	assert_int_equal(qp->message->bind.lkey, STAG);
+	assert_int_equal(qp->message->bind.access, ARNICA_HW_ACCESS_REMOTE_READ);
+	assert_int_equal(qp->message->bytes, 0);
 	control(ARNICA_HW_OP_BIND_MW, ARNICA_HW_WQE_INLINE, 0);
 	expect_invalid();
 }
@@ -451,14 +455,14 @@ static void a_datagram_names_its_destination(void **state)
 	segment(0, 0, 1024, STAG);
 	memcpy(&wqe.remote, &datagram, sizeof(datagram));
 	assert_ok(fetch());
-	assert_ptr_equal(qp->message.ah, adev_ah_find(fn->ahs, 300));
-	assert_int_equal(qp->message.dest_qpn, 0xabcdef);
-	assert_int_equal(qp->message.qkey, 0x11);
+	assert_ptr_equal(qp->message->ah, adev_ah_find(fn->ahs, 300));
+	assert_int_equal(qp->message->dest_qpn, 0xabcdef);
+	assert_int_equal(qp->message->qkey, 0x11);
 	bad = datagram;
 	bad.qkey = arnica_to_le32(ARNICA_HW_QKEY_CONTROLLED);
 	memcpy(&wqe.remote, &bad, sizeof(bad));
 	assert_ok(fetch());
-	assert_int_equal(qp->message.qkey, 0x77);
+	assert_int_equal(qp->message->qkey, 0x77);
 	bad = datagram;
 	bad.dest_qpn = arnica_to_le32(0x1000000);
 	memcpy(&wqe.remote, &bad, sizeof(bad));
