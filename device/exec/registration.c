@@ -92,33 +92,6 @@ static bool cut(const struct adev_registration *wish, uint32_t number,
 	return range->length;
 }
 
-/* The whole range, if it is one. Zero, or enum arnica_hw_refusal. */
-static uint32_t collect(const struct adev_registration *wish,
-			struct range *whole)
-{
-	struct range range = { 0 };
-	uint32_t i;
-
-	*whole = (struct range){ wish->memory, wish->length };
-	if (wish->count == 1 && !wish->page_log)
-		return wraps(whole->address, whole->length) ?
-			       ARNICA_HW_REFUSAL_RANGES :
-			       0;
-	whole->length = 0;
-	for (i = 0; i < wish->count; i++) {
-		if (!read_entry(wish, i, &range))
-			return ARNICA_HW_REFUSAL_MEMORY;
-		if (!cut(wish, i, whole->length, &range))
-			return ARNICA_HW_REFUSAL_RANGES;
-		if (!i)
-			whole->address = range.address;
-		else if (range.address != whole->address + whole->length)
-			return ARNICA_HW_REFUSAL_RANGES;
-		whole->length += range.length;
-	}
-	return whole->length == wish->length ? 0 : ARNICA_HW_REFUSAL_RANGES;
-}
-
 /* The same promise as that of ibv_reg_mr(): it is there, and may be used so. */
 static uint32_t touch(const struct range *range, uint32_t access)
 {
@@ -130,27 +103,98 @@ static uint32_t touch(const struct range *range, uint32_t access)
 		       0;
 }
 
+/* Adds a range to the items, or to the last of them that it goes on from. */
+static void add(struct adev_tpt_item *items, uint32_t *count,
+		const struct range *range)
+{
+	struct adev_tpt_item *last = *count ? &items[*count - 1] : NULL;
+
+	if (last && last->iova + last->length == range->address)
+		last->length += range->length;
+	else
+		items[(*count)++] = (struct adev_tpt_item){
+			.iova = range->address,
+			.length = range->length,
+		};
+}
+
+/* The list as items of the table, every range looked at. */
+static uint32_t collect(const struct adev_registration *wish,
+			struct adev_tpt_item *items, uint32_t *count)
+{
+	struct range range = { 0 };
+	uint64_t done = 0;
+	uint32_t i, cause;
+
+	*count = 0;
+	for (i = 0; i < wish->count; i++) {
+		if (!read_entry(wish, i, &range))
+			return ARNICA_HW_REFUSAL_MEMORY;
+		if (!cut(wish, i, done, &range))
+			return ARNICA_HW_REFUSAL_RANGES;
+		cause = touch(&range, wish->access);
+		if (cause)
+			return cause;
+		add(items, count, &range);
+		done += range.length;
+	}
+	return done == wish->length ? 0 : ARNICA_HW_REFUSAL_RANGES;
+}
+
+/* One range, whose address is in the request. */
+static uint32_t take_range(const struct adev_registration *wish,
+			   struct adev_tpt_item *item, uint32_t *count)
+{
+	const struct range whole = { wish->memory, wish->length };
+
+	*count = 1;
+	*item = (struct adev_tpt_item){
+		.iova = whole.address,
+		.length = whole.length,
+	};
+	return wraps(whole.address, whole.length) ? ARNICA_HW_REFUSAL_RANGES :
+						    touch(&whole, wish->access);
+}
+
+/* Items that are one range need none in the segment. */
+static uint32_t arrange(struct adev_tpt_item *items, uint32_t count,
+			struct adev_fast_memory *memory)
+{
+	memory->address = items[0].iova;
+	if (count == 1)
+		return 0;
+	/* The answer to it could not be repeated: see tpt/touch.h. */
+	if (memory->access & ARNICA_HW_ACCESS_ONE_TOUCH)
+		return ARNICA_HW_REFUSAL_ACCESS;
+	memory->count = count;
+	return adev_tpt_list_arrange(items, count, 1, &memory->row,
+				     &memory->length) ?
+		       ARNICA_HW_REFUSAL_RANGES :
+		       0;
+}
+
 static uint32_t fill(struct adev_qp *qp, struct adev_fast *fast)
 {
 	const struct adev_registration *wish = &qp->message->registration;
-	struct range range;
-	uint32_t cause = check(wish, adev_fast_max_ranges(fast));
+	struct adev_tpt_item one, *items = adev_fast_items(qp->fn, fast);
+	struct adev_fast_memory memory = {
+		.iova = wish->iova,
+		.length = wish->length,
+		.access = wish->access & ~ACCESS_OPTIONAL,
+	};
+	uint32_t cause = check(wish, adev_fast_max_ranges(fast)), count;
 
+	if (!items)
+		items = &one;
 	if (!cause)
-		cause = collect(wish, &range);
+		cause = wish->count == 1 && !wish->page_log ?
+				take_range(wish, items, &count) :
+				collect(wish, items, &count);
 	if (!cause)
-		cause = touch(&range, wish->access);
-	if (cause)
-		return cause;
-	adev_fast_commit(qp->fn, fast,
-			 &(struct adev_fast_memory){
-				 .iova = wish->iova,
-				 .length = wish->length,
-				 .address = range.address,
-				 .access = wish->access & ~ACCESS_OPTIONAL,
-			 },
-			 wish->key);
-	return 0;
+		cause = arrange(items, count, &memory);
+	if (!cause)
+		adev_fast_commit(qp->fn, fast, &memory, wish->key);
+	return cause;
 }
 
 enum adev_window_result adev_registration_execute(struct adev_qp *qp)

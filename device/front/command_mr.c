@@ -377,13 +377,8 @@ static enum arnica_hw_command_status end_fast(struct adev_function *fn,
 	}
 	wait_for_own_work(fn);
 	/* The next key of this entry is to be another one. */
-	fn->mr_instance[index] = (uint8_t)adev_fast_destroy(fast);
+	fn->mr_instance[index] = (uint8_t)adev_fast_destroy(fn, fast);
 	return ARNICA_HW_COMMAND_OK;
-}
-
-static bool is_fast(const struct adev_function *fn, uint32_t index)
-{
-	return fn->view.tpt[index].type == ADEV_TPT_FAST;
 }
 
 /* The region as it will be: what does not change is taken from the entry. */
@@ -422,7 +417,7 @@ ADEV_COMMAND_HANDLER(rereg_mr)
 		return ARNICA_HW_COMMAND_INVALID;
 	if (!mr_valid(fn, index))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	if (fn->view.tpt[index].type == ADEV_TPT_NULL || is_fast(fn, index))
+	if (fn->view.tpt[index].type == ADEV_TPT_NULL || adev_fast_exists(fn, index))
 		return ARNICA_HW_COMMAND_INVALID;
 	region = merge(fn, index, &wanted, change);
 	status = check_region(fn, &region);
@@ -477,7 +472,7 @@ ADEV_COMMAND_HANDLER(dereg_mr)
 		return ARNICA_HW_COMMAND_INVALID;
 	if (!mr_valid(fn, index))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	status = is_fast(fn, index) ? end_fast(fn, index) :
+	status = adev_fast_exists(fn, index) ? end_fast(fn, index) :
 				      invalidate(fn, index);
 	if (status != ARNICA_HW_COMMAND_OK)
 		return status;

@@ -16,6 +16,7 @@ struct adev_fast {
 	uint32_t index;
 	uint32_t pd;
 	uint32_t max_ranges;
+	uint64_t items; /* place in the segment; zero: none */
 	uint32_t key;  /* as registered last */
 	bool used;     /* it was valid, and may have users still */
 	bool draining; /* LOCAL_INV waits for them */
@@ -72,6 +73,11 @@ static struct adev_fast *find(struct adev_function *fn, uint32_t index)
 						NULL;
 }
 
+static uint64_t items_bytes(const struct adev_fast *fast)
+{
+	return fast->max_ranges * sizeof(struct adev_tpt_item);
+}
+
 int adev_fast_create(struct adev_function *fn, uint32_t index, uint32_t pd,
 		     uint32_t max_ranges)
 {
@@ -82,6 +88,11 @@ int adev_fast_create(struct adev_function *fn, uint32_t index, uint32_t pd,
 	fast->index = index;
 	fast->pd = pd;
 	fast->max_ranges = max_ranges;
+	if (max_ranges > 1 && adev_heap_alloc(&fn->heap, items_bytes(fast),
+					      &fast->items)) {
+		free(fast);
+		return ENOMEM;
+	}
 	pthread_mutex_lock(&fn->fasts->lock);
 	fn->fasts->regions[index] = fast;
 	pthread_mutex_unlock(&fn->fasts->lock);
@@ -133,10 +144,12 @@ void adev_fast_restore(struct adev_function *fn, struct adev_fast *fast,
 	pthread_mutex_unlock(&fn->fasts->lock);
 }
 
-uint32_t adev_fast_destroy(struct adev_fast *fast)
+uint32_t adev_fast_destroy(struct adev_function *fn, struct adev_fast *fast)
 {
 	uint32_t key = fast->key;
 
+	if (fast->items)
+		adev_heap_free(&fn->heap, fast->items, items_bytes(fast));
 	free(fast);
 	return key;
 }
@@ -145,7 +158,9 @@ uint32_t adev_fast_destroy(struct adev_fast *fast)
 static bool drain(struct adev_function *fn, struct adev_fast *fast)
 {
 	close_entry(fn, fast);
-	if (fast->used && adev_tpt_in_use(fn, fast->index, DRAIN_MS))
+	/* Own threads go through lists, which may name this region, too (H4). */
+	if (fast->used && (adev_tpt_in_use(fn, fast->index, DRAIN_MS) ||
+			   atomic_load(&adev_tpt_list_users)))
 		return false;
 	fast->used = false;
 	fast->draining = false;
@@ -190,20 +205,31 @@ uint32_t adev_fast_max_ranges(const struct adev_fast *fast)
 	return fast->max_ranges;
 }
 
+struct adev_tpt_item *adev_fast_items(struct adev_function *fn,
+				      const struct adev_fast *fast)
+{
+	return fast->items ? (void *)(fn->view.base + fast->items) : NULL;
+}
+
 void adev_fast_commit(struct adev_function *fn, struct adev_fast *fast,
 		      const struct adev_fast_memory *memory, uint32_t key)
 {
 	struct adev_tpt_entry *entry = entry_of(fn, fast);
 
 	pthread_mutex_lock(&fn->fasts->lock);
-	entry->type = ADEV_TPT_FAST;
 	entry->pd = fast->pd;
-	entry->access = memory->access;
+	entry->access = memory->access | ADEV_TPT_TAKEN_BACK;
 	entry->iova = memory->iova;
-	entry->length = memory->length;
-	entry->address = memory->address;
 	entry->address_space = fn->view.function;
-	entry->qpn = 0;
+	if (memory->count) {
+		adev_tpt_list_store(entry, fast->items, memory->count,
+				    memory->row, memory->length);
+	} else {
+		entry->type = ADEV_TPT_FAST;
+		entry->length = memory->length;
+		entry->address = memory->address;
+		entry->qpn = 0;
+	}
 	fast->key = key;
 	fast->used = true;
 	fast->filling = false;

@@ -17,22 +17,26 @@
 #ifndef ADEV_TPT_FAST_H
 #define ADEV_TPT_FAST_H
 
+#include "tpt/list.h"
 #include "tpt/window.h"
 
 struct adev_fast;
 
-/* What a region becomes. */
+/* What a region becomes: one range, or the first `count` of its items. */
 struct adev_fast_memory {
 	uint64_t iova;
 	uint64_t length;
-	uint64_t address;
+	uint64_t address; /* one range */
+	uint64_t row;     /* items: bytes of them all */
+	uint32_t count;   /* of items; zero: one range */
 	uint32_t access;
 };
 
 int adev_fasts_init(struct adev_function *fn) ARNICA_MUST_CHECK;
 void adev_fasts_fini(struct adev_function *fn);
 
-/* Entry `index` becomes a region without memory. ENOMEM. */
+/* Entry `index` becomes a region without memory, with room in the segment for so
+ * many items (tpt/list.h) if it is more than one. ENOMEM. */
 int adev_fast_create(struct adev_function *fn, uint32_t index, uint32_t pd,
 		     uint32_t max_ranges) ARNICA_MUST_CHECK;
 
@@ -47,7 +51,7 @@ struct adev_fast *adev_fast_withdraw(struct adev_function *fn, uint32_t index,
 void adev_fast_restore(struct adev_function *fn, struct adev_fast *fast,
 		       uint32_t tag);
 /* Returns the last key that it had. */
-uint32_t adev_fast_destroy(struct adev_fast *fast);
+uint32_t adev_fast_destroy(struct adev_function *fn, struct adev_fast *fast);
 
 /* Is entry `index` such a region? */
 bool adev_fast_exists(struct adev_function *fn, uint32_t index);
@@ -61,6 +65,9 @@ enum adev_window_result adev_fast_begin(struct adev_function *fn, uint32_t pd,
 					uint32_t key, struct adev_fast **fast,
 					uint32_t *cause) ARNICA_MUST_CHECK;
 uint32_t adev_fast_max_ranges(const struct adev_fast *fast);
+/* Its items, to be filled in before it commits; NULL: there is one range. */
+struct adev_tpt_item *adev_fast_items(struct adev_function *fn,
+				      const struct adev_fast *fast);
 void adev_fast_commit(struct adev_function *fn, struct adev_fast *fast,
 		      const struct adev_fast_memory *memory, uint32_t key);
 void adev_fast_abort(struct adev_function *fn, struct adev_fast *fast);

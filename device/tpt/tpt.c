@@ -140,10 +140,27 @@ enum adev_tpt_verdict adev_tpt_check_again(const struct adev_view *view,
 	    adev_tpt_index(stag) >= view->layout.max_mr)
 		return verdict;
 	entry = &view->tpt[adev_tpt_index(stag)];
-	if (atomic_load(&entry->touched) != (message | ADEV_TOUCH_OVER) ||
+	if (entry->type == ADEV_TPT_LIST ||
+	    atomic_load(&entry->touched) != (message | ADEV_TOUCH_OVER) ||
 	    atomic_load(&entry->tag))
 		return verdict;
 	return check_range(entry, iova, length, access, address);
+}
+
+static bool may_take_back(const struct adev_tpt_entry *entry,
+			  struct adev_tpt_user user)
+{
+	switch (entry->type) {
+	case ADEV_TPT_WINDOW_2A:
+	case ADEV_TPT_WINDOW_2B:
+		return check_user(entry, user) == ADEV_TPT_OK;
+	case ADEV_TPT_FAST:
+	case ADEV_TPT_LIST:
+		return entry->access & ADEV_TPT_TAKEN_BACK &&
+		       entry->pd == user.pd;
+	default:
+		return false;
+	}
 }
 
 bool adev_tpt_take_back(const struct adev_view *view, uint32_t stag,
@@ -152,11 +169,7 @@ bool adev_tpt_take_back(const struct adev_view *view, uint32_t stag,
 	struct adev_tpt_entry *entry = find(view, stag);
 	uint32_t tag = stag;
 
-	if (!entry ||
-	    (entry->type != ADEV_TPT_WINDOW_2A &&
-	     entry->type != ADEV_TPT_WINDOW_2B &&
-	     entry->type != ADEV_TPT_FAST) ||
-	    check_user(entry, user) != ADEV_TPT_OK)
+	if (!entry || !may_take_back(entry, user))
 		return false;
 	/* The owner may be at it as well: one of the two does it. */
 	return atomic_compare_exchange_strong(&entry->tag, &tag, 0);

@@ -22,6 +22,9 @@ enum adev_tpt_verdict {
 	ADEV_TPT_IS_LIST, /* go on with adev_tpt_list_check() */
 };
 
+/* Of `access`, beside enum arnica_hw_access: a peer of the PD may take it back. */
+#define ADEV_TPT_TAKEN_BACK (1u << 31)
+
 /* The responder's queue pair, as a remote request comes through it. */
 struct adev_tpt_user {
 	uint32_t pd;

@@ -25,7 +25,7 @@
 #define ARNICA_HW_MAX_RQE_BYTES 512u    /* largest stride of a receive queue */
 #define ARNICA_HW_MAX_MESSAGE (1u << 31) /* bytes of one message */
 #define ARNICA_HW_MAX_RD_ATOMIC 128u    /* outstanding reads and atomics */
-#define ARNICA_HW_MAX_RANGES 65536u     /* of a region that requests register */
+#define ARNICA_HW_MAX_RANGES 4096u      /* of a region that requests register */
 #define ARNICA_HW_MAX_DM 4096u          /* ranges of device memory */
 #define ARNICA_HW_MAX_DM_BYTES (16u << 20) /* one range */
 #define ARNICA_HW_MAX_MKEY_ENTRIES 4096u /* of one indirect key */

@@ -150,6 +150,99 @@ static void deregistration_ends_it(void)
 	close_pair();
 }
 
+/* Many places under one key: the peer writes and reads across them, SENDs go
+ * out of it, and receives into it. */
+#define PLACES 64u
+#define PLACE 700u /* bytes, and from place to place three times as many */
+
+static uint8_t *place(uint32_t number)
+{
+	return b.buffer + OFFSET + (size_t)(PLACES - 1 - number) * 3 * PLACE;
+}
+
+static void check_places(uint64_t seed)
+{
+	for (uint32_t i = 0; i < PLACES; i++)
+		for (uint32_t j = 0; j < PLACE; j++)
+			VT_EQUAL(place(i)[j],
+				 vt_byte(seed, (size_t)i * PLACE + j));
+}
+
+static void a_list_of_ranges_is_one_region(void)
+{
+	static struct arnicadv_range ranges[PLACES];
+	struct ibv_sge sge = { .addr = 0, .length = PLACES * PLACE };
+	struct ibv_recv_wr recv = { .wr_id = 4, .sg_list = &sge, .num_sge = 1 };
+	struct ibv_recv_wr *bad;
+	struct arnicadv_reg_attr attr;
+
+	open_pair();
+	memset(b.buffer, GUARD, OFFSET + PLACES * 3 * PLACE);
+	for (uint32_t i = 0; i < PLACES; i++)
+		ranges[i] = (struct arnicadv_range){ (uintptr_t)place(i),
+						     PLACE };
+	attr = wish_for(VT_ALL_ACCESS);
+	attr.iova = 0;
+	attr.length = PLACES * PLACE;
+	attr.ranges = ranges;
+	attr.num_entries = PLACES;
+	register_as(&attr);
+	vt_fill(a.buffer, PLACES * PLACE, 1);
+	access_is(IBV_WC_SUCCESS, IBV_WR_RDMA_WRITE, 0, PLACES * PLACE,
+		  region->rkey);
+	check_places(1);
+	for (uint32_t j = PLACE; j < 3 * PLACE; j++)
+		VT_EQUAL(place(0)[j], GUARD);
+	memset(a.buffer, 0, PLACES * PLACE);
+	access_is(IBV_WC_SUCCESS, IBV_WR_RDMA_READ, 0, PLACES * PLACE,
+		  region->rkey);
+	vt_check_fill(a.buffer, PLACES * PLACE, 1, "read");
+	sge.lkey = region->lkey;
+	VT_EQUAL(ibv_post_recv(b.qp, &recv, &bad), 0);
+	vt_fill(a.buffer, PLACES * PLACE, 2);
+	vt_send(&a, 5, 0, PLACES * PLACE);
+	vt_expect(a.send_cq, 5, IBV_WC_SUCCESS);
+	vt_expect(b.recv_cq, 4, IBV_WC_SUCCESS);
+	check_places(2);
+	end_region(region->rkey, IBV_WC_SUCCESS);
+	attr.rkey = ibv_inc_rkey(attr.rkey);
+	register_as(&attr);
+	refused(IBV_WR_RDMA_WRITE, PLACES * PLACE - 4, 8, region->rkey);
+	close_pair();
+}
+
+/* The region begins within the first page, where its address does. */
+static void a_list_of_pages_is_one_region(void)
+{
+	uint64_t pages[3];
+	struct arnicadv_reg_attr attr;
+	char *memory;
+
+	open_pair();
+	memory = mmap(NULL, 5 * 4096, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	VT_CHECK(memory != MAP_FAILED);
+	pages[0] = (uintptr_t)memory + 4 * 4096;
+	pages[1] = (uintptr_t)memory;
+	pages[2] = (uintptr_t)memory + 2 * 4096;
+	attr = wish_for(WRITE);
+	attr.iova = 0x12100;
+	attr.length = 4096 - 0x100 + 4096 + 50;
+	attr.pages = pages;
+	attr.num_entries = 3;
+	attr.page_size = 4096;
+	register_as(&attr);
+	vt_fill(a.buffer, attr.length, 3);
+	access_is(IBV_WC_SUCCESS, IBV_WR_RDMA_WRITE, attr.iova, attr.length,
+		  region->rkey);
+	VT_EQUAL(memcmp(memory + 4 * 4096 + 0x100, a.buffer, 4096 - 0x100), 0);
+	VT_EQUAL(memcmp(memory, a.buffer + 4096 - 0x100, 4096), 0);
+	VT_EQUAL(memcmp(memory + 2 * 4096, a.buffer + 8192 - 0x100, 50), 0);
+	VT_EQUAL(memory[2 * 4096 + 50], 0);
+	end_region(region->rkey, IBV_WC_SUCCESS);
+	close_pair();
+}
+
 /* A registration that is refused, for this reason. */
 static void is_refused(const struct arnicadv_reg_attr *attr,
 		       enum arnicadv_reg_refusal why)
@@ -212,8 +305,14 @@ static void what_is_wrong_is_refused(void)
 	attr.length = 8192;
 	is_refused(&attr, ARNICADV_REG_REFUSED_RANGES);
 	goes_on();
-	attr.ranges = (const struct arnicadv_range *)(hole + page);
+	attr.ranges = (const struct arnicadv_range *)(void *)(hole + page);
 	is_refused(&attr, ARNICADV_REG_REFUSED_MEMORY);
+	goes_on();
+	two[1].addr += 4096;
+	two[1].length = 4096;
+	attr.ranges = two;
+	attr.access |= (unsigned int)ARNICADV_ACCESS_ONE_TOUCH;
+	is_refused(&attr, ARNICADV_REG_REFUSED_ACCESS);
 	goes_on();
 
 	/* Of another domain than the queue pair's. */
@@ -360,6 +459,8 @@ static const struct vt_case cases[] = {
 	VT_CASE(receives_may_name_it),
 	VT_CASE(the_peer_takes_it_back),
 	VT_CASE(deregistration_ends_it),
+	VT_CASE(a_list_of_ranges_is_one_region),
+	VT_CASE(a_list_of_pages_is_one_region),
 	VT_CASE(what_is_wrong_is_refused),
 	VT_CASE(what_makes_no_sense_is_not_posted),
 	VT_CASE(by_default_an_error_ends_the_connection),
