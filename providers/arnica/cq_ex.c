@@ -9,6 +9,8 @@
 #include "cq.h"
 
 #define NS_PER_S 1000000000ull
+#define WALL_CLOCK_NS 2000u /* three readings, undisturbed */
+#define WALL_CLOCK_TRIES 4
 
 static void end_session(struct arnica_cq *cq)
 {
@@ -155,14 +157,26 @@ static uint64_t now_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
+/* How far the wall clock is ahead of the monotonic one. A thread that is
+ * interrupted between the two readings tries again. */
+static uint64_t wall_clock_lead(void)
+{
+	uint64_t before, wall;
+	int tries = WALL_CLOCK_TRIES;
+
+	do {
+		before = now_ns(CLOCK_MONOTONIC);
+		wall = now_ns(CLOCK_REALTIME);
+	} while (--tries &&
+		 now_ns(CLOCK_MONOTONIC) - before > WALL_CLOCK_NS);
+	return wall - before;
+}
+
 /* The adapter's clock is CLOCK_MONOTONIC; the distance to wall-clock time is
  * taken now, so that steps of the wall clock are followed. */
 static uint64_t read_completion_wallclock_ns(struct ibv_cq_ex *cq)
 {
-	uint64_t age = now_ns(CLOCK_MONOTONIC) -
-		       arnica_cq_of_ex(cq)->current.timestamp_ns;
-
-	return now_ns(CLOCK_REALTIME) - age;
+	return arnica_cq_of_ex(cq)->current.timestamp_ns + wall_clock_lead();
 }
 
 void arnica_cq_ex_init(struct arnica_cq *cq, uint64_t wc_flags)
