@@ -15,6 +15,8 @@
 
 #define NS_CLOCK_KHZ 1000000u /* a clock that counts nanoseconds */
 #define NS_PER_S 1000000000l
+/* Of the kernel's interface (ib_user_verbs.h); older headers lack it. */
+#define DEVICE_ATOMIC_WRITE (1ull << 40)
 
 int arnica_device_load_caps(struct arnica_context *context)
 {
@@ -139,7 +141,8 @@ int arnica_device_query_ex(struct ibv_context *ibv,
 	full.hca_core_clock = NS_CLOCK_KHZ;
 	fill_odp(&full);
 	full.max_dm_size = arnica_from_le64(context->caps.max_dm_bytes);
-	full.device_cap_flags_ex = full.orig_attr.device_cap_flags;
+	full.device_cap_flags_ex = full.orig_attr.device_cap_flags |
+				   DEVICE_ATOMIC_WRITE;
 	full.phys_port_cnt_ex = full.orig_attr.phys_port_cnt;
 	/* The caller's structure may be shorter or longer than ours. */
 	memset(attr, 0, attr_bytes);

@@ -91,6 +91,17 @@ static void words_are_never_torn(void)
 
 static struct vt_end a, b;
 
+static void the_device_says_that_it_has_them(void)
+{
+	struct vt_wish wish = vt_defaults();
+	struct ibv_device_attr_ex device;
+
+	vt_end_open(&a, &wish);
+	VT_EQUAL(ibv_query_device_ex(a.context, NULL, &device), 0);
+	VT_CHECK(device.device_cap_flags_ex >> 40 & 1);
+	vt_end_close(&a);
+}
+
 static void open_pair(int access)
 {
 	struct vt_wish wish = wish_of(access);
@@ -194,6 +205,7 @@ static void other_services_have_none(void)
 }
 
 static const struct vt_case cases[] = {
+	VT_CASE(the_device_says_that_it_has_them),
 	VT_CASE(words_are_never_torn),
 	VT_CASE(data_may_come_from_memory_or_inline),
 	VT_CASE(only_eight_bytes_are_written),
