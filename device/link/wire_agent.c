@@ -44,9 +44,23 @@
  */
 #define STALL_NS 200000
 #define MOMENT_NS 50000
+#define SLOWEST_NS (10 * ADEV_MS_NS)
 #define FIRST_WATCH_NS (2 * ADEV_MS_NS)
 #define LAST_WATCH_NS (1024 * ADEV_MS_NS)
 #define RECURS_NS (8 * ADEV_MS_NS)
+
+/* A time that is meant for a usual machine, where a poll takes a microsecond: on
+ * one that is much slower (an emulated one) so many polls. */
+static uint64_t at_least(const struct adev_wire *wire, uint64_t time_ns,
+			 uint32_t polls)
+{
+	uint64_t slow_ns = polls * atomic_load_explicit(&wire->poll_takes_ns,
+							memory_order_relaxed);
+
+	if (slow_ns > SLOWEST_NS)
+		slow_ns = SLOWEST_NS;
+	return slow_ns > time_ns ? slow_ns : time_ns;
+}
 
 /* What is lost when several threads poll does no harm. */
 static void note_poll(struct adev_wire *wire, uint64_t now_ns)
@@ -57,7 +71,7 @@ static void note_poll(struct adev_wire *wire, uint64_t now_ns)
 						memory_order_relaxed);
 
 	atomic_store_explicit(&wire->polled_ns, now_ns, memory_order_relaxed);
-	if (now_ns > last_ns + GAP_NS)
+	if (now_ns > last_ns + at_least(wire, GAP_NS, 2))
 		row = 0;
 	else if (row < BUSY_POLLS)
 		row++;
@@ -75,15 +89,19 @@ void adev_wire_note_send(struct adev_wire *wire)
 
 static bool serve_by_poll(struct adev_wire *wire)
 {
+	uint64_t begin_ns = adev_now_ns(), end_ns;
 	bool left;
 
-	note_poll(wire, adev_now_ns());
+	note_poll(wire, begin_ns);
 	left = adev_wire_drain(wire->fn, BUDGET);
-	adev_wire_note_send(wire);
+	end_ns = adev_now_ns();
+	atomic_store_explicit(&wire->polled_ns, end_ns, memory_order_relaxed);
+	atomic_store_explicit(&wire->poll_takes_ns, end_ns - begin_ns,
+			      memory_order_relaxed);
 	/* Its sockets may be empty by now, and whoever polls may not come
 	 * again. */
 	if (left)
-		adev_agent_expect(adev_now_ns());
+		adev_agent_expect(end_ns);
 	return left;
 }
 
@@ -154,11 +172,14 @@ static bool polled_within(struct adev_wire *wire, uint64_t now_ns,
  * no processor for a while polls as soon as the agent lets it. */
 static bool is_stalled(struct adev_wire *wire, uint64_t now_ns)
 {
-	const struct timespec moment = { .tv_nsec = MOMENT_NS };
+	const struct timespec moment = {
+		.tv_nsec = (long)at_least(wire, MOMENT_NS, 1)
+	};
 	uint64_t last_ns = atomic_load_explicit(&wire->polled_ns,
 						memory_order_relaxed);
 
-	if (polled_within(wire, now_ns, STALL_NS) || !something_waits(wire))
+	if (polled_within(wire, now_ns, at_least(wire, STALL_NS, 4)) ||
+	    !something_waits(wire))
 		return false;
 	nanosleep(&moment, NULL);
 	return last_ns == atomic_load_explicit(&wire->polled_ns,
@@ -207,7 +228,8 @@ static void look(struct adev_wire *wire, uint64_t now_ns)
 	if (adev_clock_is_simulated())
 		return;
 	wire->polled_busily = now_ns >= wire->watch_until_ns &&
-			      polled_within(wire, now_ns, PAUSE_NS) &&
+			      polled_within(wire, now_ns,
+					    at_least(wire, PAUSE_NS, 4)) &&
 			      atomic_load_explicit(&wire->polls_in_row,
 						   memory_order_relaxed) >=
 				      BUSY_POLLS;

@@ -22,6 +22,7 @@ struct adev_wire {
 	/* When somebody polled last, and how often without a pause: the agent
 	 * keeps away from who polls busily. */
 	_Atomic uint64_t polled_ns;
+	_Atomic uint64_t poll_takes_ns; /* the last one */
 	_Atomic uint32_t polls_in_row;
 	_Atomic bool polled_busily; /* as the agent sees it */
 	_Atomic uint32_t took;	    /* packets of the last drain */
