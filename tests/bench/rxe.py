@@ -285,7 +285,7 @@ def main():
         messages={"type": int, "default": 2000, "help": "for the bandwidth"},
         pings={"type": int, "default": 20000, "help": "for the latency"},
         timeout={"type": int, "default": 7200, "help": "seconds, for all"})
-    if args.quick and args.turns == 5:
+    if args.quick:
         args.turns, args.messages, args.pings = 1, 200, 2000
     harness.need_program("ib_write_bw")
     harness.need_program("ib_send_lat")
