@@ -131,6 +131,7 @@ static void count_refusal(struct adev_function *fn,
 		adev_count(&fn->counters, adopt_unfit);
 		break;
 	case ADEV_ADOPT_UNSAFE:
+	case ADEV_ADOPT_IN_USE:
 		adev_count(&fn->counters, adopt_unsafe);
 		break;
 	case ADEV_ADOPT_COSTLY:
@@ -166,8 +167,9 @@ static enum adev_adopt_verdict judge(struct adev_function *fn,
 	const struct adev_adopt_question question = adev_adopted_question(range);
 	enum adev_adopt_verdict verdict = adev_adopt_judge(&question, trapped);
 
-	if (verdict == ADEV_ADOPT_FIT && !*trapped && adev_adopted_has_others(asker, range))
-		verdict = ADEV_ADOPT_UNSAFE;
+	if (verdict == ADEV_ADOPT_FIT &&
+	    adev_adopted_has_others(asker, range, *trapped))
+		verdict = ADEV_ADOPT_IN_USE;
 	count_refusal(fn, verdict);
 	return verdict;
 }
@@ -256,7 +258,7 @@ static uint64_t take(struct adev_function *fn,
 {
 	const struct adev_adopted_asker asker = { .fn = fn,
 				     .index = region->index,
-				     .in_use = region->in_use };
+				     .users = region->users };
 	uint64_t address = region->address, length = region->length;
 	uint64_t start = 0, end = 0, shared = 0;
 	struct adev_adopted *range;

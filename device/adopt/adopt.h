@@ -35,12 +35,19 @@ bool adev_adopt_wants(const struct adev_function *fn, uint64_t length);
  * that it has? Asked again before each of them. */
 bool adev_adopt_wants_more(const struct adev_function *fn);
 
+/* Who may be at work on a region's pages, through any region of its function. */
+enum adev_adopt_users {
+	ADEV_ADOPT_NEW,          /* whom the table's other regions let in */
+	ADEV_ADOPT_USED_BY_NONE, /* the function never had a peer */
+	ADEV_ADOPT_USED_HERE,    /* nor that, but this process's queue pairs are */
+};
+
 /* A region [address, address + length), which is or will be entry `index`. */
 struct adev_adopt_region {
 	uint32_t index;
 	uint32_t access; /* enum arnica_hw_access */
 	uint64_t address, length;
-	bool in_use; /* this process's own queue pairs may be at work on it */
+	enum adev_adopt_users users;
 };
 
 /*

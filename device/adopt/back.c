@@ -8,6 +8,7 @@
 #include "adopt/raw.h"
 #include "adopt/table.h"
 #include "core/cancel.h"
+#include "core/attach.h"
 #include "core/clock.h"
 #include "front/command.h"
 #include "tpt/shared.h"
@@ -108,14 +109,27 @@ struct adev_adopt_question adev_adopted_question(
 	};
 }
 
-bool adev_adopted_has_others(const struct adev_adopted_asker *asker,
-		       const struct adev_adopted *range)
+/* Regions of other functions of this process, as far as one can look now. */
+static bool has_elsewhere(const struct adev_adopted_asker *asker,
+			  const struct adev_adopted *range)
 {
-	return asker->in_use || adev_adopted.num_functions > 1 ||
-	       range->fn != asker->fn ||
-	       (!asker->closing &&
-		adev_regions_overlap(asker->fn, asker->index,
-				     range->move.start, range->move.bytes));
+	return adev_adopted.num_functions > 1 &&
+	       adev_functions_overlap(asker->fn, range->move.start,
+				      range->move.bytes);
+}
+
+bool adev_adopted_has_others(const struct adev_adopted_asker *asker,
+			     const struct adev_adopted *range, bool trapped)
+{
+	if (!trapped && (asker->users == ADEV_ADOPT_USED_HERE ||
+			 adev_adopted.num_functions > 1 ||
+			 range->fn != asker->fn))
+		return true;
+	if (has_elsewhere(asker, range))
+		return true;
+	return asker->users == ADEV_ADOPT_NEW && !asker->closing &&
+	       adev_regions_overlap(asker->fn, asker->index, range->move.start,
+				    range->move.bytes);
 }
 
 /* With the lock held. */
@@ -127,7 +141,7 @@ static bool turn_back(struct adev_adopted *range, const struct adev_adopted_aske
 
 	back = adev_adopt_judge_return(&question, &trapped) ==
 		       ADEV_ADOPT_FIT &&
-	       (trapped || !adev_adopted_has_others(asker, range)) &&
+	       !adev_adopted_has_others(asker, range, trapped) &&
 	       !move_parts(range, trapped);
 	adev_adopted_spend_since(began_ns);
 	return back;

@@ -38,7 +38,8 @@ enum adev_adopt_verdict {
 	ADEV_ADOPT_SMALL,  /* not worth it */
 	ADEV_ADOPT_COSTLY, /* it would take too much of the program's time */
 	ADEV_ADOPT_UNFIT,  /* not plain private memory */
-	ADEV_ADOPT_UNSAFE, /* others may touch the pages meanwhile */
+	ADEV_ADOPT_UNSAFE, /* others may touch any pages meanwhile */
+	ADEV_ADOPT_IN_USE, /* other regions may let peers touch these */
 };
 
 /* What the caller knows. */

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "adopt/adopt.h"
 #include "adopt/budget.h"
 #include "adopt/mappings.h"
 #include "adopt/move.h"
@@ -62,7 +63,7 @@ extern struct adev_adopted_table adev_adopted;
 struct adev_adopted_asker {
 	const struct adev_function *fn;
 	uint32_t index;
-	bool in_use;  /* the region, by this process's queue pairs */
+	enum adev_adopt_users users;
 	bool closing; /* all its regions are as good as gone */
 };
 
@@ -78,11 +79,13 @@ void adev_adopted_give_to_heap(const struct adev_adopted_leftover *leftover);
 struct adev_adopt_question adev_adopted_question(
 	const struct adev_adopted *range);
 
-/* Is the range in use by somebody who would not wait? Regions of the asker's
- * function are known (its command lock is held), but for the one that comes or
- * goes. */
+/*
+ * Is the range in use by somebody who would not wait? The asker's command lock
+ * is held. This process's own threads wait at a trap; a peer whose transfer goes
+ * by process_vm does not, so no other region on these pages may let it in.
+ */
 bool adev_adopted_has_others(const struct adev_adopted_asker *asker,
-			     const struct adev_adopted *range);
+			     const struct adev_adopted *range, bool trapped);
 
 /* Tries to turn back one range that could not be before, if it is time. With
  * the lock held. */

@@ -49,6 +49,29 @@ static void release_memory(uint64_t start, uint64_t bytes)
 	}
 }
 
+bool adev_functions_overlap(const struct adev_function *but, uint64_t start,
+			    uint64_t bytes)
+{
+	struct adev_function *fn;
+	bool found = false;
+
+	/* The caller has locks of higher ranks: these are only tried. */
+	if (pthread_mutex_trylock(&adev_adapter.lock))
+		return true;
+	for (fn = adev_adapter.functions; fn && !found; fn = fn->next) {
+		if (fn == but)
+			continue;
+		if (pthread_mutex_trylock(&fn->command_lock)) {
+			found = true;
+			break;
+		}
+		found = adev_regions_overlap(fn, UINT32_MAX, start, bytes);
+		pthread_mutex_unlock(&fn->command_lock);
+	}
+	pthread_mutex_unlock(&adev_adapter.lock);
+	return found;
+}
+
 void adev_functions_release_memory(uint64_t start, uint64_t bytes)
 {
 	pthread_mutex_lock(&attach_lock);

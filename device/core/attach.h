@@ -12,6 +12,11 @@ void adev_function_detach(struct adev_function *fn);
 /* The function that was made of a device file; NULL when there is none here. */
 struct adev_function *adev_function_of_fd(int device_fd);
 
+/* Does a region of a function of this process other than `but` let peers write
+ * into [start, start + bytes)? True also when one cannot look now. */
+bool adev_functions_overlap(const struct adev_function *but, uint64_t start,
+			    uint64_t bytes);
+
 /* What is adopted of [start, start + bytes) becomes private memory, as far as
  * that is possible now; the regions stay. */
 void adev_functions_release_memory(uint64_t start, uint64_t bytes);

@@ -76,7 +76,8 @@ uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp);
  * `command_lock` held. */
 void adev_regions_meet_peers(struct adev_function *fn);
 
-/* Does a region other than `index` overlap this one? `command_lock` held. */
+/* Does an entry other than `index` let peers write into these addresses?
+ * `command_lock` held. */
 bool adev_regions_overlap(const struct adev_function *fn, uint32_t index,
 			  uint64_t address, uint64_t length);
 

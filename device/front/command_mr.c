@@ -10,6 +10,7 @@
 #include <sched.h>
 
 #include "adopt/adopt.h"
+#include "adopt/advice.h"
 #include "core/qp_lock.h"
 #include "exec/exec.h"
 #include "front/command.h"
@@ -120,6 +121,26 @@ static void store_region(struct adev_function *fn, uint32_t index,
 	entry->sink = 0;
 }
 
+/* May a peer's store through this entry be on its way into [start, start +
+ * bytes)? What work requests register, and what stands behind lists, changes
+ * without a command. */
+static bool may_be_written(const struct adev_tpt_entry *entry, uint64_t start,
+			   uint64_t bytes)
+{
+	switch (entry->type) {
+	case ADEV_TPT_REGION:
+		return atomic_load(&entry->tag) &&
+		       entry->access & ARNICA_HW_ACCESS_LOCAL_WRITE &&
+		       entry->address < start + bytes &&
+		       entry->address + entry->length > start;
+	case ADEV_TPT_FAST:
+	case ADEV_TPT_LIST:
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool adev_regions_overlap(const struct adev_function *fn, uint32_t index,
 			  uint64_t address, uint64_t length)
 {
@@ -127,11 +148,9 @@ bool adev_regions_overlap(const struct adev_function *fn, uint32_t index,
 
 	for (number = 0; number < fn->next_mr; number++) {
 		uint32_t other = number ^ fn->tpt_mask;
-		const struct adev_tpt_entry *entry = &fn->view.tpt[other];
 
 		if (other != index && fn->mr_pd[other] &&
-		    entry->address < address + length &&
-		    entry->address + entry->length > address)
+		    may_be_written(&fn->view.tpt[other], address, length))
 			return true;
 	}
 	return false;
@@ -139,7 +158,8 @@ bool adev_regions_overlap(const struct adev_function *fn, uint32_t index,
 
 /* Makes the region's pages reachable for peers, if they may be. No peer uses
  * the region yet. */
-static void adopt(struct adev_function *fn, uint32_t index, bool in_use)
+static void adopt(struct adev_function *fn, uint32_t index,
+		  enum adev_adopt_users users)
 {
 	struct adev_tpt_entry *entry = &fn->view.tpt[index];
 	const struct adev_adopt_region region = {
@@ -147,7 +167,7 @@ static void adopt(struct adev_function *fn, uint32_t index, bool in_use)
 		.access = entry->access,
 		.address = entry->address,
 		.length = entry->length,
-		.in_use = in_use,
+		.users = users,
 	};
 
 	if (!adev_adopt_wants(fn, entry->length))
@@ -173,12 +193,13 @@ static bool is_at_work(const struct adev_function *fn)
 
 void adev_regions_meet_peers(struct adev_function *fn)
 {
-	bool in_use = is_at_work(fn);
+	enum adev_adopt_users users;
 	uint32_t number;
 
 	if (fn->has_peers)
 		return;
 	fn->has_peers = true;
+	users = is_at_work(fn) ? ADEV_ADOPT_USED_HERE : ADEV_ADOPT_USED_BY_NONE;
 	for (number = 0; number < fn->next_mr; number++) {
 		uint32_t index = number ^ fn->tpt_mask;
 		const struct adev_tpt_entry *entry = &fn->view.tpt[index];
@@ -187,7 +208,7 @@ void adev_regions_meet_peers(struct adev_function *fn)
 			break;
 		if (fn->mr_pd[index] && entry->type == ADEV_TPT_REGION &&
 		    !atomic_load(&entry->shared))
-			adopt(fn, index, in_use);
+			adopt(fn, index, users);
 	}
 }
 
@@ -195,8 +216,11 @@ void adev_regions_meet_peers(struct adev_function *fn)
 static void disown(struct adev_function *fn, uint32_t index)
 {
 	struct adev_tpt_entry *entry = &fn->view.tpt[index];
-	uint64_t shared = atomic_load(&entry->shared);
+	uint64_t shared = 0;
 
+	/* The word of others is another one. */
+	if (entry->type == ADEV_TPT_REGION)
+		shared = atomic_load(&entry->shared);
 	atomic_store(&entry->shared, 0);
 	adev_adopt_put(fn, index, shared);
 }
@@ -236,7 +260,7 @@ ADEV_COMMAND_HANDLER(reg_mr)
 	if (adev_key_take(fn, &index))
 		return ARNICA_HW_COMMAND_NO_MEMORY;
 	store_region(fn, index, &region);
-	adopt(fn, index, false);
+	adopt(fn, index, ADEV_ADOPT_NEW);
 	begin(fn, index, region.pd, completion);
 	return ARNICA_HW_COMMAND_OK;
 }
@@ -434,31 +458,54 @@ ADEV_COMMAND_HANDLER(rereg_mr)
 		disown(fn, index);
 	store_region(fn, index, &region);
 	if (change != ARNICA_HW_REREG_PD)
-		adopt(fn, index, false);
+		adopt(fn, index, ADEV_ADOPT_NEW);
 	/* The key stays, as with hardware: peers hold copies of it. */
 	publish(fn, index, adev_key_of(fn, index), completion);
 	return ARNICA_HW_COMMAND_OK;
 }
 
+static bool is_region(const struct adev_function *fn, uint32_t index)
+{
+	return fn->mr_pd[index] &&
+	       fn->view.tpt[index].type == ADEV_TPT_REGION;
+}
+
+/* Is it among the adopted pages that [start, start + bytes) has a part in, or
+ * does it reach into adopted pages without being among them? */
+static bool is_concerned(const struct adev_function *fn, uint32_t index,
+			 uint64_t start, uint64_t bytes)
+{
+	const struct adev_tpt_entry *entry = &fn->view.tpt[index];
+	uint64_t shared = atomic_load(&entry->shared);
+
+	return shared ? adev_adopt_is_in(fn, shared, start, bytes) :
+			adev_adopt_concerns(entry->address, entry->length);
+}
+
+/* Those that are invalid let nobody at the pages when the last of them goes. */
 void adev_regions_release(struct adev_function *fn, uint64_t start,
 			  uint64_t bytes)
 {
-	uint32_t number;
+	uint32_t number, index;
 
 	for (number = 0; number < fn->next_mr; number++) {
-		uint32_t index = number ^ fn->tpt_mask;
-		struct adev_tpt_entry *entry = &fn->view.tpt[index];
-
-		uint64_t shared;
-
-		if (!fn->mr_pd[index] || entry->type != ADEV_TPT_REGION)
-			continue;
-		shared = atomic_load(&entry->shared);
-		if (!shared || !adev_adopt_is_in(fn, shared, start, bytes) ||
-		    invalidate(fn, index) != ARNICA_HW_COMMAND_OK)
-			continue;
-		disown(fn, index);
-		adev_tpt_publish(entry, adev_key_of(fn, index));
+		index = number ^ fn->tpt_mask;
+		if (is_region(fn, index) &&
+		    is_concerned(fn, index, start, bytes))
+			(void)!invalidate(fn, index);
+	}
+	for (number = 0; number < fn->next_mr; number++) {
+		index = number ^ fn->tpt_mask;
+		if (is_region(fn, index) &&
+		    !atomic_load(&fn->view.tpt[index].tag))
+			disown(fn, index);
+	}
+	for (number = 0; number < fn->next_mr; number++) {
+		index = number ^ fn->tpt_mask;
+		if (is_region(fn, index) &&
+		    !atomic_load(&fn->view.tpt[index].tag))
+			adev_tpt_publish(&fn->view.tpt[index],
+					 adev_key_of(fn, index));
 	}
 }
 

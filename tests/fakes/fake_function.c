@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "comp/channel.h"
+#include "core/attach.h"
 #include "core/qp_lock.h"
 #include "domain/segment.h"
 #include "domain/wake.h"
@@ -47,6 +48,17 @@ void adev_function_nudge_peer(struct adev_function *fn, uint32_t function)
 {
 	(void)fn;
 	fake_nudged |= 1ull << function % 64;
+}
+
+bool fake_other_function_overlaps;
+
+bool adev_functions_overlap(const struct adev_function *but, uint64_t start,
+			    uint64_t bytes)
+{
+	(void)but;
+	(void)start;
+	(void)bytes;
+	return fake_other_function_overlaps;
 }
 
 /* There are no queue pairs whose work could be waited for. */
@@ -105,6 +117,7 @@ int fake_function_setup(void **state)
 	fake_num_quiesces = 0;
 	fake_wire_error = 0;
 	fake_num_wires = 0;
+	fake_other_function_overlaps = false;
 	fn->segment_fd = fixture_device_file();
 	if (fn->segment_fd < 0 || lay_out(fn) ||
 	    adev_wake_create(&wake_read_fd, &fn->view.wake_fd) ||

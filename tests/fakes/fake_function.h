@@ -23,6 +23,8 @@ extern unsigned int fake_num_quiesces;
 /* What adev_wire_open() returns next, and how often it was called. */
 extern int fake_wire_error;
 extern unsigned int fake_num_wires;
+/* What adev_functions_overlap() answers. */
+extern bool fake_other_function_overlaps;
 
 /* A bit for each function below 64 that was told of a receive. */
 extern uint64_t fake_nudged;

@@ -16,6 +16,7 @@
 #include "fake_function.h"
 #include "front/command.h"
 #include "tpt/shared.h"
+#include "tpt/tpt.h"
 
 #define PAGE 4096u
 #define PAGES 32u
@@ -67,6 +68,7 @@ static uint32_t reg(struct adev_function *fn, const uint8_t *address,
 				ARNICA_HW_ACCESS_REMOTE_WRITE),
 			.address = arnica_to_le64((uintptr_t)address),
 			.length = arnica_to_le64(length),
+			.iova = arnica_to_le64((uintptr_t)address),
 		},
 	};
 	struct arnica_hw_completion completion;
@@ -177,8 +179,64 @@ static void a_region_across_the_end_of_a_range_stays_private(void **state)
 
 	assert_null(place(fn, across, memory + BYTES / 4, 8));
 	assert_int_equal(fn->counters.adopt_unfit, 1);
+	/* Its peers may be storing into these pages past their mapping. */
 	dereg(fn, first);
+	assert_true(is_shared(memory));
+	assert_int_equal(fn->counters.adopt_kept, 1);
+	dereg(fn, across);
 	assert_false(is_shared(memory));
+	assert_all(0x42);
+}
+
+/* A peer that stores by way of the kernel holds pages, and waits for nobody. */
+static void pages_that_peers_may_be_at_are_not_moved(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t small = reg(fn, memory + PAGE, PAGE), whole;
+
+	whole = reg(fn, memory, BYTES);
+	assert_null(place(fn, whole, memory, 8));
+	assert_int_equal(fn->counters.adopt_unsafe, 1);
+	dereg(fn, whole);
+	dereg(fn, small);
+	adev_adopted.num_functions++;
+	fake_other_function_overlaps = true;
+	whole = reg(fn, memory, BYTES);
+	assert_int_equal(fn->counters.adopt_unsafe, 2);
+	dereg(fn, whole);
+	fake_other_function_overlaps = false;
+	adev_adopted.num_functions--;
+	whole = reg(fn, memory, BYTES);
+	assert_non_null(place(fn, whole, memory, 8));
+	dereg(fn, whole);
+	assert_all(0x42);
+}
+
+/* Before mremap(): all regions on the range go on with private memory. */
+static void released_memory_is_private_and_still_registered(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t whole = reg(fn, memory, BYTES);
+	uint32_t part = reg(fn, memory + 3 * PAGE, PAGE);
+	uint32_t across = reg(fn, memory + BYTES - PAGE, 2 * PAGE);
+	uint64_t address;
+
+	adev_regions_release(fn, (uintptr_t)memory + 9 * PAGE, 1);
+	assert_false(is_shared(memory));
+	assert_null(place(fn, whole, memory, 8));
+	assert_null(place(fn, part, memory + 3 * PAGE, 8));
+	assert_int_equal(adev_tpt_check(&fn->view, whole, pd,
+					(uintptr_t)memory, BYTES,
+					ARNICA_HW_ACCESS_REMOTE_WRITE,
+					&address),
+			 ADEV_TPT_OK);
+	assert_int_equal(adev_tpt_check(&fn->view, across, pd,
+					(uintptr_t)memory + BYTES - PAGE, PAGE,
+					ARNICA_HW_ACCESS_REMOTE_WRITE,
+					&address),
+			 ADEV_TPT_OK);
+	dereg(fn, whole);
+	dereg(fn, part);
 	dereg(fn, across);
 	assert_all(0x42);
 }
@@ -457,6 +515,8 @@ int main(void)
 		test(only_whole_pages_of_the_region_go),
 		test(the_last_region_on_a_range_ends_it),
 		test(a_region_across_the_end_of_a_range_stays_private),
+		test(pages_that_peers_may_be_at_are_not_moved),
+		test(released_memory_is_private_and_still_registered),
 		test(small_regions_are_left_alone),
 		test(without_peers_nothing_is_adopted),
 		test(the_first_peer_finds_what_was_registered_before),
