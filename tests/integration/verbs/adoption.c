@@ -1,135 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Registered memory that peers reach directly: the program must not notice but
- * by speed. Threads store and make system calls while a region is made and ended
- * thousands of times; children of a fork have their own copy; what the program
- * does to the memory under a registration has the effect that it always has.
+ * by speed. Children of a fork have their own copy; what the program does to the
+ * memory under a registration has the effect that it always has. What others do
+ * meanwhile is in adoption_fire.c, unusual memory and surroundings are in
+ * adoption_edges.c.
  * Every case holds whether or not the memory is in fact adopted
  * (ARNICA_ADOPT, privileges, filters), so all run in each of these surroundings.
  */
 #include <fcntl.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "vt.h"
-
-#define PAGE 4096u
-#define BYTES (64u * PAGE)
-#define ROUNDS 2000u
-
-static struct ibv_pd *pd;
-static uint8_t *memory;
-
-static void open_memory(void)
-{
-	pd = ibv_alloc_pd(vt_open());
-	VT_CHECK(pd);
-	memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	VT_CHECK(memory != MAP_FAILED);
-	memset(memory, 0x42, BYTES);
-}
-
-static struct ibv_mr *reg(void)
-{
-	struct ibv_mr *mr = ibv_reg_mr(pd, memory, BYTES, VT_ALL_ACCESS);
-
-	VT_CHECK(mr);
-	return mr;
-}
-
-static void check_all(uint8_t value)
-{
-	for (size_t i = 0; i < BYTES; i++)
-		VT_EQUAL(memory[i], value);
-}
-
-/* The kind of mapping at an address: 's' or 'p'; zero: none. */
-static char kind_at(const void *address)
-{
-	FILE *maps = fopen("/proc/self/maps", "re");
-	unsigned long start, end;
-	char rights[8] = "", line[512], kind = 0;
-
-	VT_CHECK(maps);
-	while (!kind && fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%lx-%lx %7s", &start, &end, rights) == 3 &&
-		    (uintptr_t)address >= start && (uintptr_t)address < end)
-			kind = rights[3];
-	fclose(maps);
-	return kind;
-}
-
-static _Atomic bool stop;
-static _Atomic uint32_t firing; /* threads that have begun */
-
-static void *shoot(void *counted)
-{
-	_Atomic uint64_t *words = (_Atomic uint64_t *)(void *)memory;
-	const size_t num_words = BYTES / 2 / 8;
-	size_t i = 0;
-
-	atomic_fetch_add(&firing, 1);
-	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
-		atomic_fetch_add_explicit(&words[i], 1, memory_order_relaxed);
-		++*(uint64_t *)counted;
-		i = (i + 517) % num_words;
-	}
-	return NULL;
-}
-
-/* In the other half: the kernel stores into it and loads from it. */
-static void *call(void *calls)
-{
-	uint8_t *mine = memory + BYTES / 2 + 100;
-	const size_t bytes = 3 * PAGE;
-	int ends[2];
-
-	VT_CHECK(!pipe(ends));
-	atomic_fetch_add(&firing, 1);
-	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
-		uint8_t value = (uint8_t)++*(uint64_t *)calls;
-
-		memset(mine, value, bytes);
-		VT_EQUAL(write(ends[1], mine, bytes), bytes);
-		memset(mine, 0xee, bytes);
-		VT_EQUAL(read(ends[0], mine, bytes), bytes);
-		for (size_t i = 0; i < bytes; i++)
-			VT_EQUAL(mine[i], value);
-	}
-	close(ends[0]);
-	close(ends[1]);
-	return NULL;
-}
-
-static void no_store_is_lost_under_fire(void)
-{
-	uint64_t counted = 0, calls = 0, sum = 0;
-	pthread_t shooter, caller;
-
-	open_memory();
-	memset(memory, 0, BYTES);
-	VT_CHECK(!pthread_create(&shooter, NULL, shoot, &counted));
-	VT_CHECK(!pthread_create(&caller, NULL, call, &calls));
-	while (atomic_load(&firing) < 2)
-		usleep(100);
-	for (uint32_t i = 0; i < ROUNDS; i++) {
-		struct ibv_mr *mr = reg();
-
-		VT_CHECK(!ibv_dereg_mr(mr));
-	}
-	atomic_store(&stop, true);
-	pthread_join(shooter, NULL);
-	pthread_join(caller, NULL);
-	for (size_t i = 0; i < BYTES / 2 / 8; i++)
-		sum += ((uint64_t *)(void *)memory)[i];
-	VT_EQUAL(sum, counted);
-	VT_EQUAL(kind_at(memory), 'p');
-}
+#include "adoption_vt.h"
 
 static void private_memory_comes_back(void)
 {
@@ -363,7 +245,6 @@ int main(int argc, char **argv)
 	static const struct vt_case cases[] = {
 		VT_CASE(private_memory_comes_back),
 		VT_CASE(heap_memory_comes_back),
-		VT_CASE(no_store_is_lost_under_fire),
 		VT_CASE(a_forked_child_has_the_moment_of_the_fork),
 		VT_CASE(children_of_children_have_their_own),
 		VT_CASE(programs_are_started_from_it),
