@@ -30,6 +30,7 @@
 #include "link/fault.h"
 #include "link/wire.h"
 #include "transport/datagram.h"
+#include "transport/xrc.h"
 #include "transport/remote.h"
 
 /* Serialises attaching and detaching; lock role `attach`. */
@@ -383,6 +384,7 @@ static void forget(struct adev_function *fn)
 		if (qp) {
 			adev_datagram_destroy(qp);
 			adev_remote_destroy(qp);
+			adev_xrc_destroy(qp);
 			free(qp->message);
 		}
 		free(qp);

@@ -20,6 +20,7 @@
 	X(wqe_invalid, "descriptors that are not well formed")                 \
 	X(local_protection, "local keys, bounds or rights that were wrong")    \
 	X(remote_access, "remote keys, bounds or rights that were wrong")      \
+	X(xrc_refused, "XRC messages to no SRQ of the domain")                 \
 	X(remote_invalid, "requests that the responder cannot accept")         \
 	X(windows_refused, "binds and local invalidations that were refused")  \
 	X(registrations, "regions that work requests registered")              \

@@ -16,6 +16,7 @@
 #include "exec/exec.h"
 #include "transport/datagram.h"
 #include "transport/receive_entry.h"
+#include "transport/xrc.h"
 #include "link/wire.h"
 #include "trace.h"
 
@@ -132,13 +133,16 @@ void adev_function_unwait(struct adev_function *fn, struct adev_qp *qp)
  */
 static bool nothing_posted(struct adev_qp *qp)
 {
+	const struct adev_link *to = &qp->link;
 	bool nothing = false;
 
 	if (!adev_qp_try_lock_send(qp))
 		return false;
-	if (qp->wait == ADEV_WAIT_RNR && qp->link.resolved &&
+	if (qp->xrc)
+		to = adev_xrc_current(qp->xrc);
+	if (qp->wait == ADEV_WAIT_RNR && to && to->resolved &&
 	    !atomic_load(&qp->peer_died) && !atomic_load(&qp->again))
-		nothing = adev_receive_count(&qp->link) == qp->rnr_producer &&
+		nothing = adev_receive_count(to) == qp->rnr_producer &&
 			  ++qp->rnr_looks % LOOKS_BEFORE_TRY;
 	adev_qp_unlock_send(qp);
 	return nothing && !atomic_load(&qp->again);
@@ -257,7 +261,8 @@ static void serve_error(struct adev_qp *qp)
 
 static bool has_overrun(const struct adev_ring *ring)
 {
-	return arnica_load32(&ring->cq->record.state, memory_order_acquire);
+	return ring->cq &&
+	       arnica_load32(&ring->cq->record.state, memory_order_acquire);
 }
 
 /* Its completions cannot be told any more. */
@@ -272,6 +277,8 @@ static void end_qp(struct adev_qp *qp)
 	if (state != ARNICA_HW_QPS_ERR && state != ARNICA_HW_QPS_RESET) {
 		adev_qp_enter_error(qp);
 		adev_qp_raise(qp, IBV_EVENT_QP_FATAL);
+		if (qp->type == ARNICA_HW_QP_XRC_SRQ)
+			adev_srq_fail(qp->fn, qp->srq.index);
 	}
 	adev_exec_release(qp);
 }
@@ -372,7 +379,8 @@ static bool leads_to(struct adev_qp *qp, uint32_t function, uint64_t generation)
 	return leads;
 }
 
-/* Datagrams end with nobody; what they have mapped of it is let go. */
+/* Datagrams end with nobody, and XRC not with an SRQ; what they have mapped of it
+ * is let go. */
 static void forget(struct adev_function *fn, uint32_t function,
 		   uint64_t generation)
 {
@@ -382,10 +390,11 @@ static void forget(struct adev_function *fn, uint32_t function,
 	for (index = 0; index < fn->qp_scan_end; index++) {
 		struct adev_qp *qp = fn->qps[index];
 
-		if (!qp || !qp->destinations)
+		if (!qp || (!qp->destinations && !qp->xrc))
 			continue;
 		adev_qp_lock_send(qp);
 		adev_datagram_forget(qp, function, generation);
+		adev_xrc_forget(qp, function, generation);
 		adev_exec_release(qp);
 	}
 	pthread_mutex_unlock(&fn->command_lock);

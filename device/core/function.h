@@ -29,6 +29,7 @@ struct adev_srq_owner;
 struct adev_windows;
 struct adev_fasts;
 struct adev_mkeys;
+struct adev_xrcd;
 
 /* Indexes that were used before and are free again; see front/objects.h. */
 struct adev_free_list {
@@ -89,6 +90,9 @@ struct adev_function {
 	uint32_t num_srqs, next_srq;
 	struct adev_free_list free_srqs;
 	uint32_t num_attached, num_groups; /* transport/multicast.h */
+	struct adev_xrcd *xrcds; /* by handle; front/xrcd_table.h */
+	uint32_t num_xrcds, next_xrcd;
+	struct adev_free_list free_xrcds;
 	struct adev_dm *dms; /* ranges of device memory, by handle */
 	uint32_t dm_room, next_dm;
 

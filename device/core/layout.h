@@ -115,7 +115,10 @@ struct adev_qp_shared {
 	uint32_t flags_recv_cq; /* enum arnica_hw_cq_flags of recv_cq */
 	uint32_t qkey;          /* UD: what datagrams must carry */
 	uint32_t srq;           /* index + 1: receives are of it; else zero */
-	uint32_t reserved0[5];
+	uint32_t reserved0;
+	uint64_t xrcd; /* XRC_RECV, XRC_SRQ: identity of the domain; else zero */
+	_Atomic uint32_t openers; /* XRC_RECV: who opened it, beside the owner */
+	uint32_t reserved1;
 	/* line 2: the responder's sequence, written under `lock` */
 	ADEV_LINE _Atomic uint64_t lock; /* see core/qp_lock.h */
 	_Atomic uint32_t expected_psn;   /* 24 bits; read by queries too */
@@ -137,7 +140,8 @@ struct adev_qp_shared {
 	/* With an SRQ: high 32 the receive completion that it is for, low 32
 	 * the entry that is taken for it, plus one. Written under `lock`. */
 	_Atomic uint64_t srq_taken;
-	uint32_t reserved3[10];
+	_Atomic uint32_t srq_number; /* XRC_RECV: of the SRQ that it is of */
+	uint32_t reserved3[9];
 };
 _Static_assert(sizeof(struct adev_qp_shared) == 256, "four lines");
 

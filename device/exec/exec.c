@@ -108,7 +108,7 @@ static bool end_dead_connection(struct adev_qp *qp)
 		return false;
 	if (state == ARNICA_HW_QPS_ERR) {
 		event = adev_qp_follow_error(qp);
-	} else if (qp->type != ARNICA_HW_QP_RC) {
+	} else if (!adev_type_is_reliable(qp->type)) {
 		adev_link_drop(qp);
 		if (qp->message)
 			qp->message->done = 0;

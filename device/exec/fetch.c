@@ -47,12 +47,12 @@ static bool known(const struct adev_qp *qp, uint32_t opcode)
 	case ARNICA_HW_OP_SET_MKEY:
 		return type != ARNICA_HW_QP_UD;
 	case ARNICA_HW_OP_SEND_INV:
-		return type == ARNICA_HW_QP_RC;
+		return adev_type_is_reliable(type);
 	case ARNICA_HW_OP_REG_MR:
 	case ARNICA_HW_OP_REG_SEND:
 		return qp->registers;
 	default:
-		return type == ARNICA_HW_QP_RC && needs_remote(opcode);
+		return adev_type_is_reliable(type) && needs_remote(opcode);
 	}
 }
 
@@ -88,6 +88,17 @@ static void read_remote(struct adev_message *message, const char *descriptor)
 		return;
 	message->swap_or_add = arnica_from_le64(atomic->swap_or_add);
 	message->compare = arnica_from_le64(atomic->compare);
+}
+
+/* Which SRQ the message is for: the responder says whether there is one. */
+static void read_srq_number(struct adev_message *message,
+			    const char *descriptor)
+{
+	const struct arnica_hw_wqe_remote *remote =
+		(const void *)(descriptor + ARNICA_HW_WQE_REMOTE_OFFSET);
+
+	message->xrc_srqn = arnica_from_le32(remote->xrc_srqn) &
+			    ARNICA_HW_QPN_MASK;
 }
 
 static void read_bind(struct adev_message *message, const char *descriptor)
@@ -243,6 +254,8 @@ enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, uint32_t index,
 		message->opcode = ARNICA_HW_OP_SEND;
 	if (needs_remote(message->opcode))
 		read_remote(message, descriptor);
+	if (qp->type == ARNICA_HW_QP_XRC_SEND)
+		read_srq_number(message, descriptor);
 	if (qp->type == ARNICA_HW_QP_UD &&
 	    !read_datagram(qp, message, descriptor))
 		return refuse(qp, operation);

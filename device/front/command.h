@@ -45,6 +45,8 @@ ADEV_COMMAND_HANDLER(set_mkey);
 ADEV_COMMAND_HANDLER(advise_mr); /* command_advise.c */
 ADEV_COMMAND_HANDLER(alloc_dm); /* command_dm.c */
 ADEV_COMMAND_HANDLER(free_dm);
+ADEV_COMMAND_HANDLER(open_xrcd); /* command_xrcd.c */
+ADEV_COMMAND_HANDLER(close_xrcd);
 ADEV_COMMAND_HANDLER(create_cq); /* command_cq.c */
 ADEV_COMMAND_HANDLER(resize_cq);
 ADEV_COMMAND_HANDLER(destroy_cq);

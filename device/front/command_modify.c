@@ -16,6 +16,7 @@
 #include "transport/receiver.h"
 #include "transport/remote.h"
 #include "transport/sender.h"
+#include "transport/xrc.h"
 
 #define MODIFY_LOCK_MS 1000u
 
@@ -35,7 +36,7 @@ static const uint32_t transitions[] = {
 static bool legal(uint32_t type, uint32_t from, uint32_t to)
 {
 	/* Only the queues of unreliable services come back from SQE. */
-	if (from == ARNICA_HW_QPS_SQE && type == ARNICA_HW_QP_RC)
+	if (from == ARNICA_HW_QPS_SQE && adev_type_is_reliable(type))
 		return to == ARNICA_HW_QPS_RESET || to == ARNICA_HW_QPS_ERR;
 	if (to == ARNICA_HW_QPS_RESET || to == ARNICA_HW_QPS_ERR)
 		return true;
@@ -181,6 +182,12 @@ static void reset_receive(struct adev_qp *qp)
 {
 	struct adev_qp_shared *shared = qp->shared;
 
+	if (qp->xrc) {
+		/* That of an SRQ that is locked for good is lost. */
+		(void)!adev_xrc_flush(qp);
+		atomic_store(&shared->srq_taken, 0);
+		return;
+	}
 	if (!qp->srq.shared) {
 		shared->rq_head = arnica_load32(&qp->recv_ring.record->producer,
 						memory_order_acquire);
@@ -363,7 +370,7 @@ ADEV_COMMAND_HANDLER(modify_qp)
 	if (handle >= fn->view.layout.max_qp || !fn->qps[handle])
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	qp = fn->qps[handle];
-	if (!in_range(new, mask))
+	if (!in_range(new, mask) || qp->type == ARNICA_HW_QP_XRC_SRQ)
 		return ARNICA_HW_COMMAND_INVALID;
 	if (mask & IBV_QP_AV)
 		status = find_peer(qp, new);

@@ -14,10 +14,12 @@
 #include "front/command.h"
 #include "front/objects.h"
 #include "front/srq_table.h"
+#include "front/xrcd_table.h"
 #include "link/wire.h"
 #include "transport/datagram.h"
 #include "transport/receiver.h"
 #include "transport/remote.h"
+#include "transport/xrc.h"
 
 #define EAGER_MIN_BYTES 8192u
 #define EAGER_MAX_BYTES 65536u
@@ -119,6 +121,51 @@ static uint32_t srq_of(const struct arnica_hw_cmd_create_qp *cmd)
 	return arnica_from_le32(cmd->srq) - 1;
 }
 
+/* Handle of the XRC domain; ADEV_NO_XRCD for none. */
+static uint32_t xrcd_of(const struct arnica_hw_cmd_create_qp *cmd)
+{
+	return arnica_from_le32(cmd->xrcd) - 1;
+}
+
+/* An XRC_RECV queue pair has nothing of its own but its number. */
+static bool is_bare(uint32_t type)
+{
+	return type == ARNICA_HW_QP_XRC_RECV;
+}
+
+/* What a type of XRC has, and has not. */
+static enum arnica_hw_command_status
+check_xrc(const struct adev_function *fn,
+	  const struct arnica_hw_cmd_create_qp *cmd)
+{
+	uint32_t type = arnica_from_le32(cmd->type);
+	bool in_domain = is_bare(type) || type == ARNICA_HW_QP_XRC_SRQ;
+	bool is_srq = type == ARNICA_HW_QP_XRC_SRQ;
+
+	if (in_domain != (cmd->xrcd.raw != 0))
+		return ARNICA_HW_COMMAND_INVALID;
+	if (in_domain && !adev_xrcd_id(fn, xrcd_of(cmd)))
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	if (type != ARNICA_HW_QP_XRC_SEND && !in_domain)
+		return ARNICA_HW_COMMAND_OK;
+	if (cmd->recv_depth.raw || is_srq != (cmd->srq.raw != 0) ||
+	    (in_domain && cmd->send_depth.raw) ||
+	    (is_bare(type) &&
+	     (cmd->pd.raw || cmd->send_cq.raw || cmd->recv_cq.raw)))
+		return ARNICA_HW_COMMAND_INVALID;
+	return ARNICA_HW_COMMAND_OK;
+}
+
+static bool has_objects(const struct adev_function *fn,
+			const struct arnica_hw_cmd_create_qp *cmd)
+{
+	return is_bare(arnica_from_le32(cmd->type)) ||
+	       (adev_pd_valid(fn, arnica_from_le32(cmd->pd)) &&
+		adev_cq_valid(fn, arnica_from_le32(cmd->send_cq)) &&
+		adev_cq_valid(fn, arnica_from_le32(cmd->recv_cq)) &&
+		(!cmd->srq.raw || adev_srq_valid(fn, srq_of(cmd))));
+}
+
 static enum arnica_hw_command_status
 check(struct adev_function *fn, const struct arnica_hw_cmd_create_qp *cmd)
 {
@@ -126,24 +173,24 @@ check(struct adev_function *fn, const struct arnica_hw_cmd_create_qp *cmd)
 	case ARNICA_HW_QP_RC:
 	case ARNICA_HW_QP_UC:
 	case ARNICA_HW_QP_UD:
+	case ARNICA_HW_QP_XRC_SEND:
+	case ARNICA_HW_QP_XRC_RECV:
+	case ARNICA_HW_QP_XRC_SRQ:
 		break;
 	default:
 		return ARNICA_HW_COMMAND_NOT_SUPPORTED;
 	}
-	if (!adev_pd_valid(fn, arnica_from_le32(cmd->pd)) ||
-	    !adev_cq_valid(fn, arnica_from_le32(cmd->send_cq)) ||
-	    !adev_cq_valid(fn, arnica_from_le32(cmd->recv_cq)) ||
-	    (cmd->srq.raw && !adev_srq_valid(fn, srq_of(cmd))))
+	if (!has_objects(fn, cmd))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	if (arnica_from_le32(cmd->send_depth) > ARNICA_HW_MAX_QUEUE_DEPTH ||
 	    arnica_from_le32(cmd->recv_depth) > ARNICA_HW_MAX_QUEUE_DEPTH ||
 	    arnica_from_le32(cmd->send_sge) > ARNICA_HW_MAX_SGE ||
 	    arnica_from_le32(cmd->recv_sge) > ARNICA_HW_MAX_SGE ||
 	    arnica_from_le32(cmd->inline_bytes) > ARNICA_HW_MAX_INLINE ||
-	    (cmd->srq.raw && cmd->recv_depth.raw) || cmd->reserved0.raw ||
+	    (cmd->srq.raw && cmd->recv_depth.raw) ||
 	    arnica_from_le32(cmd->flags) & ~QP_FLAGS)
 		return ARNICA_HW_COMMAND_INVALID;
-	return ARNICA_HW_COMMAND_OK;
+	return check_xrc(fn, cmd);
 }
 
 /* A lease for QPs of index lease * 256 and on. */
@@ -222,7 +269,7 @@ static void init_ring(struct adev_qp *qp, struct adev_ring *ring, bool receive,
 	ring->number = 2 * qp->index + (receive ? 1 : 0);
 	ring->record = &view->records[ring->number];
 	ring->cq_index = receive ? qp->recv_cq : qp->send_cq;
-	ring->cq = &view->cqs[ring->cq_index];
+	ring->cq = is_bare(qp->type) ? NULL : &view->cqs[ring->cq_index];
 	ring->qpn = qp->qpn;
 }
 
@@ -238,6 +285,9 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 	qp->binder.user.qpn = qp->qpn;
 	qp->send_cq = arnica_from_le32(cmd->send_cq);
 	qp->recv_cq = arnica_from_le32(cmd->recv_cq);
+	if (is_bare(qp->type))
+		qp->pd = qp->send_cq = qp->recv_cq = UINT32_MAX;
+	qp->xrcd = xrcd_of(cmd);
 	qp->memory_offset = base;
 	qp->memory_bytes = sizes->total;
 	qp->sq = fn->view.base + base + sizes->sq;
@@ -285,6 +335,9 @@ static void init_shared(struct adev_qp *qp,
 	shared->rq_stride = sizes->recv_stride;
 	shared->rq_slots = sizes->recv_slots;
 	shared->srq = arnica_from_le32(cmd->srq);
+	shared->xrcd = adev_xrcd_id(qp->fn, qp->xrcd);
+	atomic_store(&shared->openers, 0);
+	atomic_store(&shared->srq_number, 0);
 	atomic_store(&shared->srq_taken, 0);
 	shared->rq_max_sge = sizes->recv_stride / 16;
 	if (shared->rq_max_sge > ARNICA_HW_MAX_SGE)
@@ -308,6 +361,9 @@ static void init_shared(struct adev_qp *qp,
 	atomic_store(&shared->waiter, 0);
 	atomic_store(&shared->lock, atomic_load(&shared->lock) &
 					    ~0xffffffffull);
+	/* It is no queue pair to anybody, and has no states. */
+	if (qp->type == ARNICA_HW_QP_XRC_SRQ)
+		atomic_store(&shared->state, ARNICA_HW_QPS_RTS);
 	shared->qpn = qp->qpn;
 }
 
@@ -355,11 +411,42 @@ static void register_qp(struct adev_function *fn, struct adev_qp *qp)
 	if (fn->qp_scan_end <= qp->index)
 		__atomic_store_n(&fn->qp_scan_end, qp->index + 1,
 				 __ATOMIC_RELAXED);
+	adev_xrcd_get(fn, qp->xrcd);
+	if (is_bare(qp->type))
+		return;
 	adev_pd_get(fn, qp->pd);
 	adev_cq_attach(fn, qp->send_cq, qp->sq_depth);
 	adev_cq_attach(fn, qp->recv_cq,
 		       qp->rq_depth +
 			       adev_srq_adds(fn, srq_handle(qp), qp->recv_cq));
+}
+
+static void release_objects(struct adev_function *fn, struct adev_qp *qp)
+{
+	uint32_t shared_depth = adev_srq_put(fn, srq_handle(qp), qp->recv_cq);
+
+	adev_xrcd_put(fn, qp->xrcd);
+	if (is_bare(qp->type))
+		return;
+	adev_cq_detach(fn, qp->send_cq, qp->sq_depth);
+	adev_cq_detach(fn, qp->recv_cq, qp->rq_depth + shared_depth);
+	adev_pd_put(fn, qp->pd);
+}
+
+/* What a type remembers of those that it sends to. */
+static int create_links(struct adev_qp *qp, uint32_t type)
+{
+	if (type == ARNICA_HW_QP_UD)
+		return adev_datagram_create(qp);
+	if (type == ARNICA_HW_QP_XRC_SEND || type == ARNICA_HW_QP_XRC_RECV)
+		return adev_xrc_create(qp);
+	return 0;
+}
+
+static void destroy_links(struct adev_qp *qp)
+{
+	adev_datagram_destroy(qp);
+	adev_xrc_destroy(qp);
 }
 
 ADEV_COMMAND_HANDLER(create_qp)
@@ -382,14 +469,16 @@ ADEV_COMMAND_HANDLER(create_qp)
 	if (take_number(fn, &qp->index, &qp->qpn) ||
 	    populate_tables(fn, qp->index))
 		goto err_free;
-	if (arnica_from_le32(cmd->type) == ARNICA_HW_QP_UD &&
-	    adev_datagram_create(qp))
+	if (create_links(qp, arnica_from_le32(cmd->type)))
 		goto err_free;
 	if (adev_srq_get(fn, srq, recv_cq))
-		goto err_datagram;
+		goto err_links;
 	if (adev_heap_alloc(&fn->heap, sizes.total, &base))
 		goto err_srq;
 	init_private(qp, fn, cmd, &sizes, base);
+	/* Peers can find it from its first moment. */
+	if (qp->type == ARNICA_HW_QP_XRC_SRQ)
+		adev_regions_meet_peers(fn);
 	init_shared(qp, cmd, &sizes, base);
 	register_qp(fn, qp);
 	memset(answer, 0, sizeof(*answer));
@@ -402,8 +491,8 @@ ADEV_COMMAND_HANDLER(create_qp)
 
 err_srq:
 	(void)adev_srq_put(fn, srq, recv_cq);
-err_datagram:
-	adev_datagram_destroy(qp);
+err_links:
+	destroy_links(qp);
 err_free:
 	free(qp);
 	return ARNICA_HW_COMMAND_NO_MEMORY;
@@ -431,6 +520,8 @@ static void withdraw(struct adev_function *fn, struct adev_qp *qp)
 	adev_function_unwait(fn, qp);
 	adev_sched_remove(&fn->scheduler, qp);
 	adev_link_drop(qp);
+	if (qp->remote_kept)
+		adev_receiver_abandon(qp);
 	adev_datagram_destroy(qp);
 	adev_qp_unlock_send(qp);
 	atomic_flag_clear(&fn->serving);
@@ -439,14 +530,16 @@ static void withdraw(struct adev_function *fn, struct adev_qp *qp)
 /* Entries that nobody will poll any more do not fill a CQ that counts. */
 static void uncount(const struct adev_ring *ring, uint32_t written)
 {
-	struct arnica_hw_cq_record *record = &ring->cq->record;
-	uint32_t unpolled = written - arnica_load32(&ring->record->polled,
-						    memory_order_acquire);
-	uint32_t old = arnica_load32(&record->outstanding,
-				     memory_order_relaxed);
-	uint32_t new;
+	struct arnica_hw_cq_record *record;
+	uint32_t unpolled, old, new;
 
-	if (!ring->entries || unpolled > ring->mask + 1 ||
+	if (!ring->entries)
+		return;
+	record = &ring->cq->record;
+	unpolled = written - arnica_load32(&ring->record->polled,
+					   memory_order_acquire);
+	old = arnica_load32(&record->outstanding, memory_order_relaxed);
+	if (unpolled > ring->mask + 1 ||
 	    !arnica_load32(&record->counted, memory_order_relaxed))
 		return;
 	do {
@@ -468,30 +561,31 @@ static bool make_unreachable(struct adev_function *fn, struct adev_qp *qp)
 	atomic_store(&shared->state, ARNICA_HW_QPS_RESET);
 	shared->qpn = 0;
 	shared->incarnation++;
-	if (locked)
-		adev_qp_unlock(shared);
-	return locked;
+	if (!locked)
+		return false;
+	/* That of an SRQ that is locked for good is lost. */
+	(void)!adev_xrc_flush(qp);
+	adev_qp_unlock(shared);
+	return true;
 }
 
 uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 {
 	uint64_t user_data = qp->shared->user_data;
-	uint32_t events, srq = srq_handle(qp), shared_depth;
+	uint32_t events;
 	bool reachable;
 
 	withdraw(fn, qp);
 	reachable = !make_unreachable(fn, qp);
 	if (reachable && qp->srq.shared) {
 		adev_srq_lose(&qp->srq, qp->shared);
-		adev_srq_quarantine(fn, srq);
+		adev_srq_quarantine(fn, srq_handle(qp));
 	}
-	shared_depth = adev_srq_put(fn, srq, qp->recv_cq);
 	adev_windows_end_binder(fn, &qp->binder);
 	uncount(&qp->send_ring, qp->send_ring_head);
 	uncount(&qp->recv_ring, qp->shared->rq_head);
-	adev_cq_detach(fn, qp->send_cq, qp->sq_depth);
-	adev_cq_detach(fn, qp->recv_cq, qp->rq_depth + shared_depth);
-	adev_pd_put(fn, qp->pd);
+	release_objects(fn, qp);
+	adev_xrc_destroy(qp);
 	fn->num_qps--;
 	if (reachable) {
 		/* Number, index and memory stay used: lease_used is not given

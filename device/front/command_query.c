@@ -37,6 +37,7 @@ static void fill_objects(const struct adev_layout *layout,
 static uint32_t flags(const struct adev_function *fn)
 {
 	return ARNICA_HW_DEVICE_WINDOWS | ARNICA_HW_DEVICE_INVALIDATION |
+	       ARNICA_HW_DEVICE_XRC |
 	       (adev_windows_kind(fn) == ADEV_TPT_WINDOW_2A ?
 			ARNICA_HW_DEVICE_WINDOWS_2A :
 			ARNICA_HW_DEVICE_WINDOWS_2B);

@@ -24,6 +24,9 @@ struct adev_link {
 	struct arnica_hw_queue_record *record; /* of its receive queue */
 	const arnica_atomic_le32 *producer; /* of that queue, or of its SRQ */
 	struct adev_srq srq; /* shared: NULL without one */
+	/* Whose note names the entry that was taken of the SRQ: `qp`, or, where
+	 * that is an XRC SRQ, the XRC_RECV QP. */
+	struct adev_qp_shared *holder;
 	char *rq;
 	uint32_t rq_stride;
 	uint32_t rq_mask;

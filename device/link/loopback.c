@@ -12,6 +12,7 @@
 #include "dma/dma.h"
 #include "domain/directory.h"
 #include "transport/qp.h"
+#include "transport/xrc.h"
 
 /* Copies of what the owner published about its QP, before they are checked. */
 struct shape {
@@ -58,28 +59,28 @@ static bool fill(struct adev_link *link, const struct shape *shape,
 {
 	struct adev_view *view = link->view;
 	uint64_t slots = shape->rq_slots;
+	bool has_cq = shape->recv_cq < view->layout.max_cq;
 
 	memset(&link->ring, 0, sizeof(link->ring));
 	link->incarnation = shape->incarnation;
 	link->record = &view->records[2 * index + 1];
 	link->producer = &link->record->producer;
 	memset(&link->srq, 0, sizeof(link->srq));
+	link->holder = link->qp;
 	link->pd = shape->pd;
 	link->rq_pd = shape->pd;
 	link->rq_mask = 0;
 	link->rq = NULL;
 	link->eager_bytes = 0;
-	if (shape->recv_cq >= view->layout.max_cq)
-		return false;
 	link->ring.view = view;
 	link->ring.number = 2 * index + 1;
 	link->ring.record = link->record;
-	link->ring.cq = &view->cqs[shape->recv_cq];
+	link->ring.cq = has_cq ? &view->cqs[shape->recv_cq] : NULL;
 	link->ring.cq_index = shape->recv_cq;
 	link->ring.qpn = qpn;
 	if (!slots)
 		return true;
-	if (!power_of_two(shape->rq_slots) ||
+	if (!has_cq || !power_of_two(shape->rq_slots) ||
 	    shape->rq_slots > ARNICA_HW_MAX_QUEUE_DEPTH ||
 	    !power_of_two(shape->rq_stride) || shape->rq_stride < 16 ||
 	    shape->rq_stride > ARNICA_HW_MAX_RQE_BYTES ||
@@ -217,15 +218,18 @@ enum adev_link_state adev_link_resolve(struct adev_qp *qp)
 
 void adev_link_abandon(struct adev_qp *qp)
 {
+	struct adev_link *to = qp->xrc ? adev_xrc_current(qp->xrc) : &qp->link;
+
 	if (!qp->message)
 		return;
-	if (qp->link.view && qp->message->inbox_slot >= 0)
-		adev_dma_abandon(qp->link.view, qp->message->inbox_slot);
+	if (to && to->view && qp->message->inbox_slot >= 0)
+		adev_dma_abandon(to->view, qp->message->inbox_slot);
 	qp->message->inbox_slot = -1;
 }
 
 void adev_link_drop(struct adev_qp *qp)
 {
 	adev_link_abandon(qp);
+	adev_xrc_close(qp);
 	adev_link_close(&qp->link);
 }

@@ -36,7 +36,7 @@ static enum adev_verdict refuse(struct adev_qp *qp,
 {
 	/* UC drops what it cannot accept, and takes the next (IBTA 9.9.3.2,
 	 * class D). */
-	placement->failed = qp->type == ARNICA_HW_QP_RC;
+	placement->failed = adev_type_is_reliable(qp->type);
 	placement->async_event = event;
 	placement->completion.status =
 		verdict == ADEV_VERDICT_NAK_ACCESS ?
@@ -74,7 +74,7 @@ static void complete_receive(struct adev_qp *qp,
 				     ARNICA_HW_RECV;
 	completion->status = (uint8_t)status;
 	completion->solicited = message->flags & ARNICA_HW_WQE_SOLICITED;
-	adev_receive_complete(&qp->link, completion);
+	adev_receive_complete(placement->link, completion);
 	placement->completed = true;
 }
 
@@ -92,14 +92,15 @@ static enum adev_verdict fail_receive(struct adev_qp *qp,
 }
 
 /* Waits at the responder: whoever posts a receive tells this function. */
-static enum adev_verdict not_ready(struct adev_qp *qp)
+static enum adev_verdict not_ready(struct adev_qp *qp,
+				   struct adev_placement *placement)
 {
-	struct adev_link *link = &qp->link;
+	struct adev_link *link = placement->link;
 
-	if (qp->type != ARNICA_HW_QP_RC)
+	if (!adev_type_is_reliable(qp->type))
 		return ADEV_VERDICT_RNR;
-	qp->peer_rnr_timer = link->qp->min_rnr_timer;
-	qp->rnr_producer = link->qp->rq_producer_seen;
+	qp->peer_rnr_timer = placement->responder->min_rnr_timer;
+	qp->rnr_producer = placement->responder->rq_producer_seen;
 	return adev_receive_wait(link, qp->fn->view.function) ?
 		       ADEV_VERDICT_LATER :
 		       ADEV_VERDICT_RNR;
@@ -125,27 +126,28 @@ static enum adev_verdict of_dma(enum adev_dma_result result)
 }
 
 /* The responder's queue pair, to the table. */
-static struct adev_tpt_user user_of(const struct adev_qp *qp)
+static struct adev_tpt_user user_of(const struct adev_link *link)
 {
 	return (struct adev_tpt_user){
-		.pd = qp->link.pd,
-		.qpn = qp->link.ring.qpn,
+		.pd = link->pd,
+		.qpn = link->ring.qpn,
 	};
 }
 
-static void begin_transfer(struct adev_qp *qp, const struct adev_gather *remote,
-			   uint32_t access, struct adev_transfer *transfer)
+static void begin_transfer(struct adev_qp *qp, struct adev_link *link,
+			   const struct adev_gather *remote, uint32_t access,
+			   struct adev_transfer *transfer)
 {
 	struct adev_message *message = qp->message;
 
 	*transfer = (struct adev_transfer){
 		.fn = qp->fn,
-		.view = qp->link.view,
+		.view = link->view,
 		.local = &message->gather,
 		.remote = remote,
 		.bytes = message->bytes,
 		.done = message->done,
-		.user = user_of(qp),
+		.user = user_of(link),
 		.access = access,
 		.inbox_slot = message->inbox_slot,
 		.inbox_bytes = message->inbox_bytes,
@@ -161,13 +163,15 @@ static void end_transfer(struct adev_qp *qp,
 }
 
 static enum adev_verdict place_directly(struct adev_qp *qp,
+					struct adev_link *link,
 					const struct adev_gather *into)
 {
 	struct adev_transfer transfer;
 	enum adev_dma_result result;
 
-	begin_transfer(qp, into, ARNICA_HW_ACCESS_LOCAL_WRITE, &transfer);
-	transfer.user.pd = qp->link.rq_pd;
+	begin_transfer(qp, link, into, ARNICA_HW_ACCESS_LOCAL_WRITE,
+		       &transfer);
+	transfer.user.pd = link->rq_pd;
 	result = adev_dma_write(&transfer);
 	end_transfer(qp, &transfer);
 	return of_dma(result);
@@ -175,10 +179,10 @@ static enum adev_verdict place_directly(struct adev_qp *qp,
 
 /* Payload of a SEND into the entry's segments. */
 static enum adev_verdict place_payload(struct adev_qp *qp,
+				       struct adev_link *link,
 				       const struct adev_gather *into,
 				       uint16_t *flags)
 {
-	struct adev_link *link = &qp->link;
 	struct adev_message *message = qp->message;
 	uint32_t bytes = (uint32_t)message->bytes, offset, end;
 	struct arnica_hw_cqe *cqe =
@@ -188,7 +192,7 @@ static enum adev_verdict place_payload(struct adev_qp *qp,
 		return ADEV_VERDICT_ACK;
 	/* What the host is to place it must find without the table. */
 	if (__builtin_expect(into->direct, 0))
-		return place_directly(qp, into);
+		return place_directly(qp, link, into);
 	if (message->bytes <= ARNICA_HW_CQE_INLINE_BYTES) {
 		if (!adev_gather_read(&message->gather, 0, cqe->data, bytes))
 			return ADEV_VERDICT_LOCAL_PROTECTION;
@@ -206,25 +210,25 @@ static enum adev_verdict place_payload(struct adev_qp *qp,
 		*flags = ARNICA_HW_CQE_EAGER;
 		return ADEV_VERDICT_ACK;
 	}
-	return place_directly(qp, into);
+	return place_directly(qp, link, into);
 }
 
 /* The key that a SEND with invalidate names, when its data is there; true for
  * other messages. */
-static bool take_back(const struct adev_qp *qp)
+static bool take_back(const struct adev_qp *qp, const struct adev_link *link)
 {
 	const struct adev_message *message = qp->message;
 	arnica_be32 key = { message->immediate };
 
 	return message->opcode != ARNICA_HW_OP_SEND_INV ||
-	       adev_tpt_take_back(qp->link.view, arnica_from_be32(key),
-				  user_of(qp));
+	       adev_tpt_take_back(link->view, arnica_from_be32(key),
+				  user_of(link));
 }
 
 static enum adev_verdict place_send(struct adev_qp *qp,
 				    struct adev_placement *placement)
 {
-	struct adev_link *link = &qp->link;
+	struct adev_link *link = placement->link;
 	struct adev_message *message = qp->message;
 	struct adev_gather into;
 	enum arnica_hw_status status;
@@ -232,23 +236,23 @@ static enum adev_verdict place_send(struct adev_qp *qp,
 	uint16_t flags = 0;
 
 	if (!adev_receive_posted(link))
-		return not_ready(qp);
+		return not_ready(qp, placement);
 	status = adev_receive_gather(link, &into);
 	if (status)
 		return fail_receive(qp, placement, status,
 				    ADEV_VERDICT_NAK_OPERATION);
 	if (message->bytes > into.bytes)
-		return qp->type == ARNICA_HW_QP_RC ?
+		return adev_type_is_reliable(qp->type) ?
 			       fail_receive(qp, placement,
 					    ARNICA_HW_STATUS_LOC_LEN_ERR,
 					    ADEV_VERDICT_NAK_INVALID) :
 			       refuse(qp, placement, ADEV_VERDICT_NAK_INVALID,
 				      0);
-	verdict = place_payload(qp, &into, &flags);
+	verdict = place_payload(qp, link, &into, &flags);
 	if (verdict == ADEV_VERDICT_NAK_OPERATION)
 		return fail_receive(qp, placement,
 				    ARNICA_HW_STATUS_LOC_PROT_ERR, verdict);
-	if (verdict == ADEV_VERDICT_ACK && !take_back(qp)) {
+	if (verdict == ADEV_VERDICT_ACK && !take_back(qp, link)) {
 		count_access(qp);
 		return fail_receive(qp, placement,
 				    ARNICA_HW_STATUS_REM_INV_REQ_ERR,
@@ -271,19 +275,19 @@ static enum adev_verdict remote_piece(struct adev_qp *qp, uint32_t access,
 				      struct adev_gather *remote,
 				      struct adev_placement *placement)
 {
-	struct adev_link *link = &qp->link;
+	struct adev_link *link = placement->link;
 	struct adev_message *message = qp->message;
 	enum adev_tpt_verdict verdict;
 
 	remote->num_pieces = 0;
 	remote->bytes = message->bytes;
-	if (!(link->qp->access & access))
+	if (!(placement->responder->access & access))
 		return refuse(qp, placement, ADEV_VERDICT_NAK_INVALID,
 			      IBV_EVENT_QP_REQ_ERR);
 	if (!message->bytes)
 		return ADEV_VERDICT_ACK;
 	adev_qp_announce(link->qp, message->rkey);
-	verdict = adev_gather_remote(link->view, message->rkey, user_of(qp),
+	verdict = adev_gather_remote(link->view, message->rkey, user_of(link),
 				     message->remote_address, message->bytes,
 				     access, remote);
 	if (__builtin_expect(verdict == ADEV_TPT_IS_LIST, 0)) {
@@ -313,12 +317,12 @@ static enum adev_verdict place_rdma(struct adev_qp *qp, bool write,
 	verdict = remote_piece(qp, access, &remote, placement);
 	if (verdict != ADEV_VERDICT_ACK || !qp->message->bytes)
 		return verdict;
-	begin_transfer(qp, &remote, access, &transfer);
+	begin_transfer(qp, placement->link, &remote, access, &transfer);
 	result = write ? adev_dma_write(&transfer) : adev_dma_read(&transfer);
 	end_transfer(qp, &transfer);
 	verdict = of_dma(result);
 	if (verdict == ADEV_VERDICT_ACK)
-		adev_touch_end(qp->link.view, qp->message->rkey, touch_of(qp));
+		adev_touch_end(placement->link->view, qp->message->rkey, touch_of(qp));
 	if (verdict == ADEV_VERDICT_NAK_OPERATION)
 		return refuse(qp, placement, verdict, IBV_EVENT_QP_FATAL);
 	return verdict;
@@ -330,8 +334,8 @@ static enum adev_verdict place_write_imm(struct adev_qp *qp,
 	struct adev_message *message = qp->message;
 	enum adev_verdict verdict;
 
-	if (!adev_receive_posted(&qp->link))
-		return not_ready(qp);
+	if (!adev_receive_posted(placement->link))
+		return not_ready(qp, placement);
 	verdict = place_rdma(qp, true, placement);
 	if (verdict == ADEV_VERDICT_ACK)
 		complete_receive(qp, placement, ARNICA_HW_STATUS_SUCCESS,
@@ -342,7 +346,7 @@ static enum adev_verdict place_write_imm(struct adev_qp *qp,
 static enum adev_verdict place_read(struct adev_qp *qp,
 				    struct adev_placement *placement)
 {
-	if (!qp->link.qp->max_dest_rd_atomic)
+	if (!placement->responder->max_dest_rd_atomic)
 		return refuse(qp, placement, ADEV_VERDICT_NAK_INVALID,
 			      IBV_EVENT_QP_REQ_ERR);
 	return place_rdma(qp, false, placement);
@@ -357,7 +361,8 @@ static enum adev_verdict remote_word(struct adev_qp *qp, uint32_t access,
 
 	/* IBTA 9.4.5: an atomic operation on an address that is not a multiple
 	 * of eight is an invalid request. */
-	if (!qp->link.qp->max_dest_rd_atomic || qp->message->remote_address & 7)
+	if (!placement->responder->max_dest_rd_atomic ||
+	    qp->message->remote_address & 7)
 		return refuse(qp, placement, ADEV_VERDICT_NAK_INVALID,
 			      IBV_EVENT_QP_REQ_ERR);
 	verdict = remote_piece(qp, access, remote, placement);
@@ -385,7 +390,8 @@ static enum adev_verdict place_atomic(struct adev_qp *qp,
 			      placement);
 	if (verdict != ADEV_VERDICT_ACK)
 		return verdict;
-	begin_transfer(qp, &remote, ARNICA_HW_ACCESS_REMOTE_ATOMIC, &transfer);
+	begin_transfer(qp, placement->link, &remote,
+		       ARNICA_HW_ACCESS_REMOTE_ATOMIC, &transfer);
 	result = adev_dma_atomic(&transfer,
 				 message->opcode == ARNICA_HW_OP_CAS ?
 					 ADEV_ATOMIC_CAS :
@@ -395,7 +401,7 @@ static enum adev_verdict place_atomic(struct adev_qp *qp,
 	end_transfer(qp, &transfer);
 	verdict = of_dma(result);
 	if (result == ADEV_DMA_DONE)
-		adev_touch_end(qp->link.view, message->rkey, touch_of(qp));
+		adev_touch_end(placement->link->view, message->rkey, touch_of(qp));
 	if (result == ADEV_DMA_DONE &&
 	    !adev_gather_write(&message->gather, 0, &original,
 			       sizeof(original)))
@@ -421,12 +427,13 @@ static enum adev_verdict place_atomic_write(struct adev_qp *qp,
 		return verdict;
 	if (!adev_gather_read(&qp->message->gather, 0, &value, sizeof(value)))
 		return ADEV_VERDICT_LOCAL_PROTECTION;
-	begin_transfer(qp, &remote, ARNICA_HW_ACCESS_REMOTE_WRITE, &transfer);
+	begin_transfer(qp, placement->link, &remote,
+		       ARNICA_HW_ACCESS_REMOTE_WRITE, &transfer);
 	verdict = of_dma(adev_dma_atomic(&transfer, ADEV_ATOMIC_WRITE, value, 0,
 					 &original));
 	end_transfer(qp, &transfer);
 	if (verdict == ADEV_VERDICT_ACK)
-		adev_touch_end(qp->link.view, qp->message->rkey, touch_of(qp));
+		adev_touch_end(placement->link->view, qp->message->rkey, touch_of(qp));
 	if (verdict == ADEV_VERDICT_NAK_OPERATION)
 		return refuse(qp, placement, verdict, IBV_EVENT_QP_FATAL);
 	return verdict;

@@ -11,6 +11,7 @@
 #include "core/qp_lock.h"
 #include "transport/remote.h"
 #include "transport/sender.h"
+#include "transport/xrc.h"
 #include "trace.h"
 
 /* A live peer that keeps the responder lock delays the flush of the receive
@@ -132,10 +133,15 @@ static void tell_last_wqe(struct adev_qp *qp)
 void adev_qp_flush(struct adev_qp *qp)
 {
 	struct adev_completion last;
-	bool any;
+	bool any, busy;
 
 	adev_qp_flush_send(qp);
-	if (adev_qp_lock_owner(qp->fn, qp->shared, FLUSH_LOCK_MS)) {
+	busy = adev_qp_lock_owner(qp->fn, qp->shared, FLUSH_LOCK_MS);
+	if (!busy && !adev_xrc_flush(qp)) {
+		adev_qp_unlock(qp->shared);
+		busy = true;
+	}
+	if (busy) {
 		qp->flush_pending = true;
 		atomic_store_explicit(&qp->retry_at_ns,
 				      adev_now_ns() + FLUSH_AGAIN_NS,
@@ -164,7 +170,8 @@ void adev_qp_enter_error(struct adev_qp *qp)
 		adev_sender_abort(qp);
 	adev_qp_flush(qp);
 	/* A peer that was killed may have left a ring on no ready list. */
-	adev_completion_rescan(&qp->recv_ring);
+	if (qp->recv_ring.entries)
+		adev_completion_rescan(&qp->recv_ring);
 }
 
 uint32_t adev_qp_follow_error(struct adev_qp *qp)

@@ -25,6 +25,7 @@
 struct adev_remote; /* remote.h */
 struct adev_ah;
 struct adev_destinations;
+struct adev_xrc;
 
 /* A REG_MR request: the registration segment. */
 struct adev_registration {
@@ -48,6 +49,7 @@ struct adev_message {
 	uint8_t refusal; /* ... why: enum arnica_hw_refusal */
 	uint64_t remote_address;
 	uint32_t rkey;
+	uint32_t xrc_srqn; /* XRC: the SRQ that it is for */
 	uint64_t swap_or_add;
 	uint64_t compare;
 	uint64_t bytes;
@@ -102,6 +104,7 @@ struct adev_qp {
 	_Atomic(struct adev_remote *) remote; /* NULL: peer in this domain */
 	struct adev_remote *remote_kept; /* from an earlier connection too */
 	struct adev_destinations *destinations; /* UD; NULL otherwise */
+	struct adev_xrc *xrc; /* XRC_SEND, XRC_RECV; NULL otherwise */
 	/* Made with the first work request: a QP that never sent has none. */
 	struct adev_message *message;
 
@@ -142,6 +145,7 @@ struct adev_qp {
 	struct adev_binder binder;
 	uint32_t send_cq;
 	uint32_t recv_cq;
+	uint32_t xrcd; /* handle, or UINT32_MAX */
 	uint64_t memory_offset;
 	uint64_t memory_bytes;
 };
@@ -166,9 +170,18 @@ static inline void adev_qp_unlock_send(struct adev_qp *qp)
 	arnica_fence_after_rmw();
 }
 
-/* Raises an asynchronous event (enum ibv_event_type) of the QP. */
+/* Does a requester of this type learn what became of its messages? */
+static inline bool adev_type_is_reliable(uint32_t type)
+{
+	return type != ARNICA_HW_QP_UC && type != ARNICA_HW_QP_UD;
+}
+
+/* Raises an asynchronous event (enum ibv_event_type) of the QP. What an XRC SRQ
+ * has of a queue pair has none. */
 static inline void adev_qp_raise(struct adev_qp *qp, uint32_t type)
 {
+	if (qp->type == ARNICA_HW_QP_XRC_SRQ)
+		return;
 	adev_async_raise_for(qp->fn, type, qp->shared->user_data,
 			     &qp->async_written);
 }

@@ -50,6 +50,11 @@ static bool type_fits(const struct adev_qp *qp, uint8_t opcode)
 		return qp->type == ARNICA_HW_QP_UC;
 	case ROCE_UD:
 		return qp->type == ARNICA_HW_QP_UD;
+	case ROCE_XRC:
+		return qp->type ==
+		       (roce_opcode_info(opcode) & ROCE_IS_REQUEST ?
+				ARNICA_HW_QP_XRC_RECV :
+				ARNICA_HW_QP_XRC_SEND);
 	default:
 		return opcode == ROCE_CNP_OPCODE &&
 		       qp->type != ARNICA_HW_QP_UD;

@@ -5,6 +5,7 @@
 #include "core/fault_point.h"
 #include "core/qp_lock.h"
 #include "tpt/tpt.h"
+#include "transport/xrc.h"
 
 bool adev_receive_posted(struct adev_link *link)
 {
@@ -12,7 +13,7 @@ bool adev_receive_posted(struct adev_link *link)
 	uint32_t producer = responder->rq_producer_seen;
 
 	if (link->srq.shared)
-		return adev_srq_take(&link->srq, responder);
+		return adev_srq_take(&link->srq, link->holder);
 	if (!link->rq)
 		return false;
 	if (producer != responder->rq_head)
@@ -51,7 +52,7 @@ static uint32_t slot_of(const struct adev_link *link)
 
 	/* Taken; and if the segment says otherwise by now, inside it anyhow. */
 	if (link->srq.shared)
-		(void)!adev_srq_taken(&link->srq, link->qp, &slot);
+		(void)!adev_srq_taken(&link->srq, link->holder, &slot);
 	return slot & link->rq_mask;
 }
 
@@ -142,6 +143,8 @@ void adev_receive_complete(struct adev_link *link,
 
 	completion->wqe_index =
 		link->srq.shared ? slot_of(link) : responder->rq_head;
+	if (link->holder != responder)
+		adev_xrc_hand_over(link, completion);
 	adev_completion_publish(&link->ring, responder->rq_head, completion);
 	responder->rq_head++;
 	ADEV_POINT("receive_consumed");

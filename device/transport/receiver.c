@@ -20,6 +20,7 @@ int adev_receiver_create(struct adev_qp *qp)
 
 	if (!receiver)
 		return ENOMEM;
+	receiver->atomic_slot = -1;
 	qp->remote_kept->receiver = receiver;
 	return 0;
 }
@@ -34,9 +35,12 @@ void adev_receiver_start(struct adev_qp *qp)
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 
+	adev_receiver_abandon(qp);
 	memset(receiver, 0, sizeof(*receiver));
 	/* Made by this process just now: it fits. */
 	(void)!adev_link_own(qp, &receiver->own);
+	receiver->to = &receiver->own;
+	receiver->atomic_slot = -1;
 	qp->shared->msn = 0;
 }
 
@@ -212,7 +216,7 @@ static void take(struct adev_qp *qp, const struct adev_arrival *arrival,
 	}
 	if ((arrival->traffic_class & ADEV_ECN_MASK) == ADEV_ECN_CONGESTION)
 		adev_receiver_congested(qp, arrival->now_ns);
-	if (qp->type == ARNICA_HW_QP_RC)
+	if (adev_type_is_reliable(qp->type))
 		take_reliable(qp, packet, after);
 	else
 		take_unreliable(qp, packet, after);

@@ -37,4 +37,8 @@ void adev_receiver_accompany(struct adev_qp *qp, struct adev_batch *batch);
  * responder lock held. */
 void adev_receiver_flush(struct adev_qp *qp);
 
+/* The connection ends: an atomic operation that another process was asked for is
+ * waited for no more. Nobody drains. */
+void adev_receiver_abandon(struct adev_qp *qp);
+
 #endif

@@ -53,7 +53,7 @@ static bool refuse_invalid(struct adev_qp *qp, const struct roce_packet *packet)
 {
 	adev_count(&qp->fn->counters, remote_invalid);
 	arnica_trace_remote_invalid(qp->qpn, packet->opcode);
-	if (qp->type != ARNICA_HW_QP_RC)
+	if (!adev_type_is_reliable(qp->type))
 		return drop_message(qp);
 	adev_receiver_fail(qp, packet->psn, ROCE_NAK_INVALID_REQUEST,
 			   ARNICA_HW_STATUS_REM_INV_REQ_ERR,
@@ -66,7 +66,7 @@ static bool refuse_access(struct adev_qp *qp, const struct roce_packet *packet,
 {
 	adev_count(&qp->fn->counters, remote_access);
 	arnica_trace_remote_access(qp->qpn, rkey);
-	if (qp->type != ARNICA_HW_QP_RC)
+	if (!adev_type_is_reliable(qp->type))
 		return drop_message(qp);
 	adev_receiver_fail(qp, packet->psn, ROCE_NAK_REMOTE_ACCESS,
 			   ARNICA_HW_STATUS_REM_ACCESS_ERR,
@@ -79,7 +79,7 @@ static bool refuse_fault(struct adev_qp *qp, const struct roce_packet *packet)
 {
 	adev_count(&qp->fn->counters, remote_access);
 	arnica_trace_remote_access(qp->qpn, packet->rkey);
-	if (qp->type != ARNICA_HW_QP_RC)
+	if (!adev_type_is_reliable(qp->type))
 		return drop_message(qp);
 	adev_receiver_fail(qp, packet->psn, ROCE_NAK_REMOTE_OPERATION,
 			   ARNICA_HW_STATUS_REM_OP_ERR, IBV_EVENT_QP_FATAL);
@@ -91,7 +91,7 @@ static bool not_ready(struct adev_qp *qp, const struct roce_packet *packet)
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 
-	if (qp->type != ARNICA_HW_QP_RC)
+	if (!adev_type_is_reliable(qp->type))
 		return drop_message(qp);
 	adev_count(&qp->fn->counters, wire_rnr_naks);
 	receiver->refusal = (struct adev_refusal){
@@ -132,7 +132,7 @@ static void complete_receive(struct adev_qp *qp,
 	completion->opcode = (uint8_t)opcode;
 	completion->status = (uint8_t)status;
 	completion->solicited = packet->solicited;
-	adev_receive_complete(&adev_receiver_of(qp)->own, completion);
+	adev_receive_complete(adev_receiver_of(qp)->to, completion);
 	after->completed = true;
 }
 
@@ -158,18 +158,27 @@ static bool length_fits(const struct adev_qp *qp,
 	return packet->payload_bytes || info & ROCE_IS_FIRST;
 }
 
+/* Who comes through the QP, to the table. */
+static struct adev_tpt_user user_of(const struct adev_qp *qp)
+{
+	const struct adev_link *to = adev_receiver_of(qp)->to;
+
+	return (struct adev_tpt_user){ .pd = to->pd, .qpn = to->ring.qpn };
+}
+
 static bool place_send(struct adev_qp *qp, const struct roce_packet *packet,
 		       uint32_t info, struct adev_aftermath *after)
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
+	enum adev_dma_result result = ADEV_DMA_FAULT;
 	enum arnica_hw_status status;
 
 	if (!length_fits(qp, packet, info))
 		return refuse_invalid(qp, packet);
 	if (info & ROCE_IS_FIRST) {
-		if (!adev_receive_posted(&receiver->own))
+		if (!adev_receive_posted(receiver->to))
 			return not_ready(qp, packet);
-		status = adev_receive_gather(&receiver->own, &receiver->into);
+		status = adev_receive_gather(receiver->to, &receiver->into);
 		if (status)
 			return fail_receive(qp, packet, status,
 					    ROCE_NAK_REMOTE_OPERATION, after);
@@ -178,23 +187,26 @@ static bool place_send(struct adev_qp *qp, const struct roce_packet *packet,
 	}
 	if (receiver->placed + packet->payload_bytes > receiver->into.bytes) {
 		/* UC: a class D error, the entry is for the next message. */
-		if (qp->type != ARNICA_HW_QP_RC)
+		if (!adev_type_is_reliable(qp->type))
 			return refuse_invalid(qp, packet);
 		return fail_receive(qp, packet, ARNICA_HW_STATUS_LOC_LEN_ERR,
 				    ROCE_NAK_INVALID_REQUEST, after);
 	}
-	if (!adev_gather_part_holds(&qp->fn->view, receiver->own.rq_pd,
-				    &receiver->into, receiver->placed,
-				    packet->payload_bytes,
-				    ARNICA_HW_ACCESS_LOCAL_WRITE) ||
-	    !adev_gather_write(&receiver->into, receiver->placed,
-			       packet->payload, packet->payload_bytes))
+	if (adev_gather_part_holds(receiver->to->view, receiver->to->rq_pd,
+				   &receiver->into, receiver->placed,
+				   packet->payload_bytes,
+				   ARNICA_HW_ACCESS_LOCAL_WRITE))
+		result = adev_receiver_scatter(qp, &receiver->into,
+					       receiver->placed, packet);
+	if (result == ADEV_DMA_LATER)
+		return false; /* as good as lost */
+	if (result != ADEV_DMA_DONE)
 		return fail_receive(qp, packet, ARNICA_HW_STATUS_LOC_PROT_ERR,
 				    ROCE_NAK_REMOTE_OPERATION, after);
 	receiver->placed += packet->payload_bytes;
 	if (info & ROCE_HAS_IETH &&
-	    !adev_tpt_take_back(&qp->fn->view, packet->invalidate,
-				qp->binder.user)) {
+	    !adev_tpt_take_back(receiver->to->view, packet->invalidate,
+				user_of(qp))) {
 		adev_count(&qp->fn->counters, remote_access);
 		arnica_trace_remote_access(qp->qpn, packet->invalidate);
 		return fail_receive(qp, packet,
@@ -216,43 +228,17 @@ static bool check_remote(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
 {
 	if (!bytes)
 		return true;
-	return adev_gather_any(&qp->fn->view, rkey, qp->binder.user, iova,
-			       bytes, access, memory) == ADEV_TPT_OK;
+	return adev_gather_any(adev_receiver_of(qp)->to->view, rkey,
+			       user_of(qp), iova, bytes, access,
+			       memory) == ADEV_TPT_OK;
 }
 
 /* Another message may have had the one touch of this key. */
 static bool claim(struct adev_qp *qp, uint32_t rkey, uint64_t bytes,
 		  uint64_t message)
 {
-	return !bytes || adev_touch_begin(&qp->fn->view, rkey, message);
-}
-
-/* With the last bytes stored last: an application may wait for them. */
-static bool store(struct adev_qp *qp, const struct adev_gather *to,
-		  const struct roce_packet *packet)
-{
-	struct adev_gather from;
-	struct adev_transfer transfer = {
-		.fn = qp->fn,
-		.view = &qp->fn->view,
-		.local = &from,
-		.remote = to,
-		.bytes = packet->payload_bytes,
-		.inbox_slot = -1,
-	};
-	enum adev_dma_result result;
-
-	from.num_pieces = 1;
-	from.num_lists = 0;
-	from.bytes = packet->payload_bytes;
-	from.pieces[0] = (struct adev_piece){
-		.address = (uintptr_t)packet->payload,
-		.bytes = packet->payload_bytes,
-	};
-	do
-		result = adev_dma_write(&transfer);
-	while (result == ADEV_DMA_MORE);
-	return result == ADEV_DMA_DONE;
+	return !bytes || adev_touch_begin(adev_receiver_of(qp)->to->view, rkey,
+					  message);
 }
 
 /* The first packet of a write: what it announces, before it is believed. */
@@ -286,6 +272,7 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	bool last = info & ROCE_IS_LAST;
 	struct adev_gather memory;
+	enum adev_dma_result result = ADEV_DMA_DONE;
 	uint64_t end;
 
 	if (!length_fits(qp, packet, info))
@@ -295,7 +282,7 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 	end = receiver->placed + packet->payload_bytes;
 	if (last ? end != receiver->length : end >= receiver->length)
 		return refuse_invalid(qp, packet);
-	if (info & ROCE_HAS_IMM && !adev_receive_posted(&receiver->own))
+	if (info & ROCE_HAS_IMM && !adev_receive_posted(receiver->to))
 		return not_ready(qp, packet);
 	if (!check_remote(qp, receiver->rkey,
 			  receiver->address + receiver->placed,
@@ -304,14 +291,19 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 	    !claim(qp, receiver->rkey, packet->payload_bytes,
 		   receiver->message))
 		return refuse_access(qp, packet, receiver->rkey);
-	if (packet->payload_bytes && !store(qp, &memory, packet))
+	/* With the last bytes stored last: an application may wait for them. */
+	if (packet->payload_bytes)
+		result = adev_receiver_store(qp, &memory, packet);
+	if (result == ADEV_DMA_LATER)
+		return false; /* as good as lost */
+	if (result != ADEV_DMA_DONE)
 		return refuse_fault(qp, packet);
 	receiver->receiving = ADEV_RECEIVING_WRITE;
 	receiver->placed = end;
 	if (!last)
 		return true;
 	if (receiver->length)
-		adev_touch_end(&qp->fn->view, receiver->rkey,
+		adev_touch_end(adev_receiver_of(qp)->to->view, receiver->rkey,
 			       receiver->message);
 	if (info & ROCE_HAS_IMM)
 		complete_receive(qp, packet, ARNICA_HW_STATUS_SUCCESS,
@@ -330,7 +322,7 @@ static bool may_read(struct adev_qp *qp, const struct roce_packet *packet,
 	return !packet->dma_length ||
 	       (adev_receiver_find(qp, packet->rkey, packet->address,
 				   packet->dma_length, message, &memory) &&
-		adev_touch_begin(&qp->fn->view, packet->rkey, message));
+		adev_touch_begin(adev_receiver_of(qp)->to->view, packet->rkey, message));
 }
 
 static bool place_read(struct adev_qp *qp, const struct roce_packet *packet)
@@ -355,6 +347,7 @@ static bool place_read(struct adev_qp *qp, const struct roce_packet *packet)
 	resource->kind = ADEV_RESOURCE_READ;
 	resource->bytes = packet->dma_length;
 	resource->rkey = packet->rkey;
+	resource->srqn = packet->xrc_srqn;
 	resource->address = packet->address;
 	resource->message = message;
 	/* Counted when the request is accepted (9.7.7.1). */
@@ -365,24 +358,22 @@ static bool place_read(struct adev_qp *qp, const struct roce_packet *packet)
 
 /* The eight bytes of an atomic operation or an atomic write. False: refused. */
 static bool find_word(struct adev_qp *qp, const struct roce_packet *packet,
-		      uint32_t access, uint64_t *address)
+		      uint32_t access, struct adev_gather *memory)
 {
-	struct adev_gather memory;
-
 	/* Through a list: eight bytes in one place. */
 	if (!check_remote(qp, packet->rkey, packet->address, 8, access,
-			  &memory) ||
+			  memory) ||
 	    !claim(qp, packet->rkey, 8,
 		   adev_touch_message(qp->shared, packet->psn)) ||
-	    !adev_gather_word(&memory))
+	    !adev_gather_word(memory))
 		return refuse_access(qp, packet, packet->rkey);
-	*address = memory.pieces[0].address;
-	return *address & 7 ? refuse_invalid(qp, packet) : true;
+	return memory->pieces[0].address & 7 ? refuse_invalid(qp, packet) :
+					       true;
 }
 
 static void end_word(struct adev_qp *qp, const struct roce_packet *packet)
 {
-	adev_touch_end(&qp->fn->view, packet->rkey,
+	adev_touch_end(adev_receiver_of(qp)->to->view, packet->rkey,
 		       adev_touch_message(qp->shared, packet->psn));
 }
 
@@ -391,25 +382,32 @@ static bool place_atomic(struct adev_qp *qp, const struct roce_packet *packet)
 	bool swap = adev_operation(packet) == ROCE_COMPARE_SWAP;
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	struct adev_resource *resource;
-	uint64_t address;
+	struct adev_gather memory;
+	enum adev_dma_result result;
+	uint64_t original = 0;
 
 	/* 9.4.5: an address that is not a multiple of eight. */
 	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_ATOMIC) ||
 	    packet->payload_bytes || packet->address & 7)
 		return refuse_invalid(qp, packet);
-	if (!find_word(qp, packet, ARNICA_HW_ACCESS_REMOTE_ATOMIC, &address))
+	if (!find_word(qp, packet, ARNICA_HW_ACCESS_REMOTE_ATOMIC, &memory))
 		return false;
 	if (!adev_response_room(receiver))
 		return false; /* as good as lost */
-	resource = adev_resource_take(qp, packet->psn, 1);
-	if (!resource)
+	if (!adev_resource_room(qp))
 		return refuse_invalid(qp, packet);
-	if (adev_dma_atomic_here(address,
-				 swap ? ADEV_ATOMIC_CAS : ADEV_ATOMIC_FETCH_ADD,
-				 packet->swap_or_add, packet->compare,
-				 &resource->original))
+	result = adev_receiver_atomic(qp, &memory,
+				      swap ? ADEV_ATOMIC_CAS :
+					     ADEV_ATOMIC_FETCH_ADD,
+				      packet->swap_or_add, packet->compare,
+				      &original);
+	if (result == ADEV_DMA_LATER)
+		return false; /* as good as lost */
+	if (result != ADEV_DMA_DONE)
 		return refuse_fault(qp, packet);
 	end_word(qp, packet);
+	resource = adev_resource_take(qp, packet->psn, 1);
+	resource->original = original;
 	resource->kind = ADEV_RESOURCE_ATOMIC;
 	resource->msn = (qp->shared->msn + 1) & 0xffffff;
 	adev_response_due(receiver);
@@ -422,24 +420,29 @@ static bool place_atomic_write(struct adev_qp *qp,
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	struct adev_resource *resource;
-	uint64_t address, value;
+	struct adev_gather memory;
+	enum adev_dma_result result;
+	uint64_t value, original;
 
 	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_WRITE) ||
 	    packet->payload_bytes != sizeof(value) ||
 	    packet->dma_length != sizeof(value) || packet->address & 7)
 		return refuse_invalid(qp, packet);
-	if (!find_word(qp, packet, ARNICA_HW_ACCESS_REMOTE_WRITE, &address))
+	if (!find_word(qp, packet, ARNICA_HW_ACCESS_REMOTE_WRITE, &memory))
 		return false;
 	if (!adev_response_room(receiver))
 		return false; /* as good as lost */
-	resource = adev_resource_take(qp, packet->psn, 1);
-	if (!resource)
+	if (!adev_resource_room(qp))
 		return refuse_invalid(qp, packet);
 	memcpy(&value, packet->payload, sizeof(value));
-	if (adev_dma_atomic_here(address, ADEV_ATOMIC_WRITE, value, 0,
-				 &resource->original))
+	result = adev_receiver_atomic(qp, &memory, ADEV_ATOMIC_WRITE, value, 0,
+				      &original);
+	if (result == ADEV_DMA_LATER)
+		return false; /* as good as lost */
+	if (result != ADEV_DMA_DONE)
 		return refuse_fault(qp, packet);
 	end_word(qp, packet);
+	resource = adev_resource_take(qp, packet->psn, 1);
 	resource->kind = ADEV_RESOURCE_WRITTEN;
 	resource->msn = (qp->shared->msn + 1) & 0xffffff;
 	adev_response_due(receiver);
@@ -456,19 +459,15 @@ static bool in_order(struct adev_qp *qp, enum adev_receiving kind,
 	if (kind && !(info & ROCE_IS_FIRST))
 		return receiver->receiving == kind;
 	/* UC: the message that was under way lost its end (9.8.2.2). */
-	if (qp->type != ARNICA_HW_QP_RC && receiver->receiving) {
+	if (!adev_type_is_reliable(qp->type) && receiver->receiving) {
 		(void)drop_message(qp);
 		receiver->dropping = false;
 	}
 	return receiver->receiving == ADEV_RECEIVING_NOTHING;
 }
 
-bool adev_receiver_place(struct adev_qp *qp, const struct roce_packet *packet,
-			 struct adev_aftermath *after)
+static bool kind_of(const struct roce_packet *packet, enum adev_receiving *kind)
 {
-	uint32_t info = roce_opcode_info(packet->opcode);
-	enum adev_receiving kind;
-
 	switch ((enum roce_operation)adev_operation(packet)) {
 	case ROCE_SEND_FIRST:
 	case ROCE_SEND_MIDDLE:
@@ -478,27 +477,32 @@ bool adev_receiver_place(struct adev_qp *qp, const struct roce_packet *packet,
 	case ROCE_SEND_ONLY_IMM:
 	case ROCE_SEND_LAST_INV:
 	case ROCE_SEND_ONLY_INV:
-		kind = ADEV_RECEIVING_SEND;
-		break;
+		*kind = ADEV_RECEIVING_SEND;
+		return true;
 	case ROCE_WRITE_FIRST:
 	case ROCE_WRITE_MIDDLE:
 	case ROCE_WRITE_LAST:
 	case ROCE_WRITE_LAST_IMM:
 	case ROCE_WRITE_ONLY:
 	case ROCE_WRITE_ONLY_IMM:
-		kind = ADEV_RECEIVING_WRITE;
-		break;
+		*kind = ADEV_RECEIVING_WRITE;
+		return true;
 	case ROCE_READ_REQUEST:
 	case ROCE_COMPARE_SWAP:
 	case ROCE_FETCH_ADD:
 	case ROCE_ATOMIC_WRITE:
-		kind = ADEV_RECEIVING_NOTHING;
-		break;
+		*kind = ADEV_RECEIVING_NOTHING;
+		return true;
 	default:
-		return refuse_invalid(qp, packet);
+		return false;
 	}
-	if (!in_order(qp, kind, info))
-		return refuse_invalid(qp, packet);
+}
+
+static bool execute(struct adev_qp *qp, const struct roce_packet *packet,
+		    enum adev_receiving kind, struct adev_aftermath *after)
+{
+	uint32_t info = roce_opcode_info(packet->opcode);
+
 	if (kind == ADEV_RECEIVING_SEND)
 		return place_send(qp, packet, info, after);
 	if (kind == ADEV_RECEIVING_WRITE)
@@ -508,4 +512,39 @@ bool adev_receiver_place(struct adev_qp *qp, const struct roce_packet *packet,
 	if (adev_operation(packet) == ROCE_ATOMIC_WRITE)
 		return place_atomic_write(qp, packet);
 	return place_atomic(qp, packet);
+}
+
+/* A message, and an atomic operation that is waited for, stays with its SRQ. */
+static bool same_srq(struct adev_qp *qp, const struct roce_packet *packet)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+
+	if ((receiver->receiving || receiver->atomic_slot >= 0) &&
+	    packet->xrc_srqn != receiver->srqn)
+		return false;
+	receiver->srqn = packet->xrc_srqn;
+	return true;
+}
+
+bool adev_receiver_place(struct adev_qp *qp, const struct roce_packet *packet,
+			 struct adev_aftermath *after)
+{
+	enum adev_receiving kind;
+	bool placed;
+
+	if (!kind_of(packet, &kind) ||
+	    !in_order(qp, kind, roce_opcode_info(packet->opcode)) ||
+	    !same_srq(qp, packet))
+		return refuse_invalid(qp, packet);
+	switch (adev_receiver_enter(qp, packet->xrc_srqn)) {
+	case ADEV_XRC_READY:
+		break;
+	case ADEV_XRC_BUSY:
+		return false; /* as good as lost */
+	case ADEV_XRC_NONE:
+		return refuse_invalid(qp, packet);
+	}
+	placed = execute(qp, packet, kind, after);
+	adev_receiver_leave(qp, after);
+	return placed;
 }

@@ -36,18 +36,30 @@ static bool is_known(const struct adev_qp *qp, uint32_t number)
 	return adev_receiver_of(qp)->next_resource - number <= limit(qp);
 }
 
+/* The one that a new one replaces. */
+static struct adev_resource *oldest(struct adev_qp *qp)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+
+	return numbered(receiver, receiver->next_resource - limit(qp));
+}
+
+bool adev_resource_room(struct adev_qp *qp)
+{
+	/* A requester sends a new one only when the oldest was answered. */
+	return limit(qp) && (oldest(qp)->kind == ADEV_RESOURCE_FREE ||
+			     oldest(qp)->answered);
+}
+
 struct adev_resource *adev_resource_take(struct adev_qp *qp, uint32_t psn,
 					 uint32_t count)
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	struct adev_resource *resource;
 
-	if (!limit(qp))
+	if (!adev_resource_room(qp))
 		return NULL;
-	/* A requester sends a new one only when the oldest was answered. */
-	resource = numbered(receiver, receiver->next_resource - limit(qp));
-	if (resource->kind != ADEV_RESOURCE_FREE && !resource->answered)
-		return NULL;
+	resource = oldest(qp);
 	resource->kind = ADEV_RESOURCE_FREE;
 	resource = numbered(receiver, receiver->next_resource++);
 	*resource = (struct adev_resource){

@@ -18,6 +18,11 @@
 #define CNP_INTERVAL_NS 50000u
 #define CNP_BYTES 16u
 
+static uint8_t transport_of(const struct adev_qp *qp)
+{
+	return qp->type == ARNICA_HW_QP_XRC_RECV ? ROCE_XRC : ROCE_RC;
+}
+
 static struct roce_packet packet_to_peer(const struct adev_qp *qp,
 					 uint8_t opcode)
 {
@@ -33,7 +38,7 @@ static void send_syndrome(struct adev_qp *qp, struct adev_batch *batch,
 			  uint32_t psn, uint8_t syndrome)
 {
 	struct roce_packet packet =
-		packet_to_peer(qp, ROCE_RC | ROCE_ACKNOWLEDGE);
+		packet_to_peer(qp, transport_of(qp) | ROCE_ACKNOWLEDGE);
 
 	packet.psn = psn;
 	packet.syndrome = syndrome;
@@ -45,7 +50,7 @@ static void send_atomic(struct adev_qp *qp, struct adev_batch *batch,
 			const struct adev_resource *resource)
 {
 	struct roce_packet packet =
-		packet_to_peer(qp, ROCE_RC | ROCE_ATOMIC_ACKNOWLEDGE);
+		packet_to_peer(qp, transport_of(qp) | ROCE_ATOMIC_ACKNOWLEDGE);
 
 	packet.psn = resource->first_psn;
 	packet.syndrome = ROCE_SYNDROME_ACK | ROCE_CREDITS_UNLIMITED;
@@ -60,7 +65,7 @@ static void send_written(struct adev_qp *qp, struct adev_batch *batch,
 			 const struct adev_resource *resource)
 {
 	struct roce_packet packet =
-		packet_to_peer(qp, ROCE_RC | ROCE_READ_RESPONSE_ONLY);
+		packet_to_peer(qp, transport_of(qp) | ROCE_READ_RESPONSE_ONLY);
 
 	packet.psn = resource->first_psn;
 	packet.syndrome = ROCE_SYNDROME_ACK | ROCE_CREDITS_UNLIMITED;
@@ -77,18 +82,45 @@ static uint8_t response_opcode(const struct adev_response *response, bool last)
 	return last ? ROCE_READ_RESPONSE_LAST : ROCE_READ_RESPONSE_MIDDLE;
 }
 
-/* The bytes of a response, if they may be read still. */
-static bool read_piece(struct adev_qp *qp, const struct adev_resource *resource,
-		       uint64_t offset, uint8_t *to, uint32_t bytes)
+/* The same with the SRQ locked. */
+static enum adev_dma_result load(struct adev_qp *qp,
+				 const struct adev_resource *resource,
+				 uint64_t offset, uint8_t *to, uint32_t bytes)
 {
 	struct adev_gather memory;
+	enum adev_dma_result result;
+
+	if (!adev_receiver_find(qp, resource->rkey, resource->address + offset,
+				bytes, resource->message, &memory))
+		return ADEV_DMA_FAULT;
+	result = adev_receiver_load(qp, &memory, to, bytes);
+	if (result == ADEV_DMA_DONE && offset + bytes == resource->bytes)
+		adev_touch_end(adev_receiver_of(qp)->to->view, resource->rkey,
+			       resource->message);
+	return result;
+}
+
+/* The bytes of a response, if they may be read still. LATER: not now. */
+static enum adev_dma_result read_piece(struct adev_qp *qp,
+				       const struct adev_resource *resource,
+				       uint64_t offset, uint8_t *to,
+				       uint32_t bytes)
+{
+	enum adev_dma_result result;
 
 	if (!bytes)
-		return true;
-	return adev_receiver_find(qp, resource->rkey,
-				  resource->address + offset, bytes,
-				  resource->message, &memory) &&
-	       adev_gather_read(&memory, 0, to, bytes);
+		return ADEV_DMA_DONE;
+	switch (adev_receiver_enter(qp, resource->srqn)) {
+	case ADEV_XRC_READY:
+		break;
+	case ADEV_XRC_BUSY:
+		return ADEV_DMA_LATER;
+	case ADEV_XRC_NONE:
+		return ADEV_DMA_FAULT;
+	}
+	result = load(qp, resource, offset, to, bytes);
+	adev_receiver_leave(qp, NULL);
+	return result;
 }
 
 /* The region went away under a read: the NAK stands in for this response. */
@@ -102,8 +134,8 @@ static void fail_read(struct adev_qp *qp, uint32_t psn, uint32_t rkey)
 			   IBV_EVENT_QP_ACCESS_ERR);
 }
 
-/* One packet of a read's responses; done with the last one. */
-static void send_piece(struct adev_qp *qp, struct adev_batch *batch,
+/* One packet of a read's responses; done with the last one. False: not now. */
+static bool send_piece(struct adev_qp *qp, struct adev_batch *batch,
 		       struct adev_response *response,
 		       const struct adev_resource *resource)
 {
@@ -111,8 +143,9 @@ static void send_piece(struct adev_qp *qp, struct adev_batch *batch,
 	uint64_t offset = (uint64_t)response->next * mtu;
 	uint64_t left = response->end - offset;
 	bool last = left <= mtu;
+	enum adev_dma_result result;
 	struct roce_packet packet = packet_to_peer(
-		qp, ROCE_RC | response_opcode(response, last));
+		qp, transport_of(qp) | response_opcode(response, last));
 	uint8_t *payload;
 
 	packet.psn = roce_psn_add(resource->first_psn, response->next);
@@ -122,18 +155,20 @@ static void send_piece(struct adev_qp *qp, struct adev_batch *batch,
 	}
 	packet.payload_bytes = last ? (uint32_t)left : mtu;
 	payload = adev_batch_add(batch, &qp->remote_kept->path, &packet);
-	if (!read_piece(qp, resource, offset, payload, packet.payload_bytes)) {
+	result = read_piece(qp, resource, offset, payload,
+			    packet.payload_bytes);
+	if (result != ADEV_DMA_DONE)
 		adev_batch_cancel(batch);
+	if (result == ADEV_DMA_LATER)
+		return false;
+	if (result != ADEV_DMA_DONE) {
 		fail_read(qp, packet.psn, resource->rkey);
-		return;
+		return true;
 	}
 	response->next++;
-	if (!last)
-		return;
-	if (resource->bytes)
-		adev_touch_end(&qp->fn->view, resource->rkey,
-			       resource->message);
-	adev_response_done(adev_receiver_of(qp));
+	if (last)
+		adev_response_done(adev_receiver_of(qp));
+	return true;
 }
 
 /* False when responses are left. */
@@ -150,8 +185,8 @@ static bool send_responses(struct adev_qp *qp, struct adev_batch *batch)
 			send_atomic(qp, batch, resource);
 		else if (resource->kind == ADEV_RESOURCE_WRITTEN)
 			send_written(qp, batch, resource);
-		else
-			send_piece(qp, batch, response, resource);
+		else if (!send_piece(qp, batch, response, resource))
+			return false;
 	}
 	return true;
 }
@@ -163,7 +198,7 @@ static void send_refusal(struct adev_qp *qp, struct adev_batch *batch,
 	struct adev_qp_shared *shared = qp->shared;
 
 	refusal->due = false;
-	if (qp->type == ARNICA_HW_QP_RC)
+	if (adev_type_is_reliable(qp->type))
 		send_syndrome(qp, batch, refusal->psn, refusal->syndrome);
 	if (!refusal->fatal)
 		return;
@@ -241,7 +276,7 @@ static bool owes_acknowledgement_only(const struct adev_receiver *receiver)
 
 void adev_receiver_accompany(struct adev_qp *qp, struct adev_batch *batch)
 {
-	if (qp->type != ARNICA_HW_QP_RC || !adev_wire_owes(qp->fn) ||
+	if (!adev_type_is_reliable(qp->type) || !adev_wire_owes(qp->fn) ||
 	    !adev_qp_try_lock(qp->shared, qp->fn->view.function))
 		return;
 	if (adev_receiver_listens(qp) &&
@@ -254,7 +289,7 @@ void adev_receiver_accompany(struct adev_qp *qp, struct adev_batch *batch)
  * to repeat it. */
 static void acknowledge_again(struct adev_qp *qp)
 {
-	if (qp->type != ARNICA_HW_QP_RC || !adev_receiver_lock(qp))
+	if (!adev_type_is_reliable(qp->type) || !adev_receiver_lock(qp))
 		return;
 	if (qp->shared->established)
 		adev_receiver_of(qp)->ack_due = true;

@@ -4,6 +4,7 @@
  *
  *  receiver.c   sequencing: is this the packet that is due?
  *  receiver_place.c    checks and executes a packet that is due
+ *  receiver_srq.c      where it goes: the QP's own, or an SRQ and its process
  *  receiver_resource.c reads and atomics that were answered, to answer again
  *  receiver_respond.c  acknowledgements and responses, in order
  *
@@ -12,9 +13,11 @@
 #ifndef ADEV_TRANSPORT_RECEIVER_STATE_H
 #define ADEV_TRANSPORT_RECEIVER_STATE_H
 
+#include "dma/dma.h"
 #include "gather/gather.h"
 #include "transport/receiver.h"
 #include "transport/remote.h"
+#include "transport/xrc.h"
 
 /* The message whose packets are coming in. */
 enum adev_receiving {
@@ -43,6 +46,7 @@ struct adev_resource {
 	uint32_t msn;   /* that its responses carry */
 	uint32_t bytes; /* READ: of the request */
 	uint32_t rkey;
+	uint32_t srqn; /* XRC */
 	uint64_t address;
 	uint64_t original; /* ATOMIC */
 	uint64_t message;  /* READ: see tpt/touch.h */
@@ -71,6 +75,10 @@ struct adev_refusal {
 
 struct adev_receiver {
 	struct adev_link own; /* the QP's own receive queue */
+	/* Where the packet goes: `own`; XRC: the SRQ, while it is locked. */
+	struct adev_link *to;
+	uint32_t srqn;	 /* XRC: of the message under way */
+	int atomic_slot; /* in the inbox of its process; -1: none */
 
 	enum adev_receiving receiving;
 	bool dropping;   /* UC: until the next message begins */
@@ -135,6 +143,32 @@ bool adev_receiver_listens(struct adev_qp *qp) ARNICA_MUST_CHECK;
 bool adev_receiver_place(struct adev_qp *qp, const struct roce_packet *packet,
 			 struct adev_aftermath *after) ARNICA_MUST_CHECK;
 
+/* receiver_srq.c: with XRC, locks the SRQ that a packet or a response is for, and
+ * gives it back with what completed. BUSY and NONE are counted. Else nothing
+ * happens. */
+enum adev_xrc_state adev_receiver_enter(struct adev_qp *qp, uint32_t srqn)
+	ARNICA_MUST_CHECK;
+void adev_receiver_leave(struct adev_qp *qp, struct adev_aftermath *after);
+
+/* In between: the packet's payload into a receive entry, or to where an RDMA
+ * request says; what stands there; an atomic operation there. LATER: as good as
+ * lost. */
+enum adev_dma_result adev_receiver_scatter(struct adev_qp *qp,
+					   const struct adev_gather *into,
+					   uint64_t offset,
+					   const struct roce_packet *packet);
+enum adev_dma_result adev_receiver_store(struct adev_qp *qp,
+					 const struct adev_gather *to,
+					 const struct roce_packet *packet);
+enum adev_dma_result adev_receiver_load(struct adev_qp *qp,
+					const struct adev_gather *from,
+					void *to, uint32_t bytes);
+enum adev_dma_result adev_receiver_atomic(struct adev_qp *qp,
+					  const struct adev_gather *at,
+					  enum adev_atomic atomic,
+					  uint64_t swap_or_add,
+					  uint64_t compare, uint64_t *original);
+
 /* Ends the connection: the NAK goes out after the responses that are due. */
 void adev_receiver_fail(struct adev_qp *qp, uint32_t psn, enum roce_nak nak,
 			enum arnica_hw_status status, uint32_t event);
@@ -159,6 +193,8 @@ bool adev_receiver_find(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
  * belongs to, if it goes on where that one ends; else one of its own. */
 uint64_t adev_resource_message(struct adev_qp *qp,
 			       const struct roce_packet *packet);
+/* Will it take one more? */
+bool adev_resource_room(struct adev_qp *qp) ARNICA_MUST_CHECK;
 
 /* Room for one more that is due? */
 bool adev_response_room(const struct adev_receiver *receiver)

@@ -36,7 +36,7 @@ static void capture(struct adev_qp *qp, bool reliable,
 		    enum adev_verdict verdict)
 {
 	if (__builtin_expect(qp->fn->capture != NULL, 0) &&
-	    (qp->type == ARNICA_HW_QP_RC) == reliable)
+	    adev_type_is_reliable(qp->type) == reliable)
 		adev_capture_message(qp, verdict);
 }
 
@@ -104,7 +104,7 @@ void adev_requester_fail(struct adev_qp *qp, enum arnica_hw_status status,
 	}
 	if (stops) {
 		adev_qp_enter_stopped(qp);
-	} else if (qp->type == ARNICA_HW_QP_RC) {
+	} else if (adev_type_is_reliable(qp->type)) {
 		adev_qp_enter_error(qp);
 	} else {
 		forget_transfer(qp);
@@ -254,7 +254,7 @@ bool adev_requester_regions_hold(struct adev_qp *qp,
 
 enum adev_progress adev_requester_run(struct adev_qp *qp)
 {
-	bool reliable = qp->type == ARNICA_HW_QP_RC;
+	bool reliable = adev_type_is_reliable(qp->type);
 	enum adev_verdict verdict;
 
 	if ((qp->wait || qp->message->done) &&

@@ -4,6 +4,7 @@
 
 #include "core/fault_point.h"
 #include "core/qp_lock.h"
+#include "transport/xrc.h"
 
 #define LOCK_SPINS 2000u
 
@@ -31,6 +32,11 @@ static uint32_t load_psn(struct adev_qp_shared *responder)
 				    memory_order_relaxed);
 }
 
+static uint32_t type_of_peer(uint32_t type)
+{
+	return type == ARNICA_HW_QP_XRC_SEND ? ARNICA_HW_QP_XRC_RECV : type;
+}
+
 /* Is the request due? Requests that are not are dropped without an answer; the
  * requester's retries end it (IBTA 9.7.5, 9.8). */
 static enum adev_verdict admit(struct adev_qp *qp)
@@ -44,10 +50,11 @@ static enum adev_verdict admit(struct adev_qp *qp)
 	if (state != ARNICA_HW_QPS_RTR && state != ARNICA_HW_QPS_RTS &&
 	    state != ARNICA_HW_QPS_SQD && state != ARNICA_HW_QPS_SQE)
 		return ADEV_VERDICT_SILENT;
-	if (responder->type != qp->type || responder->dest_qpn != qp->qpn)
+	if (responder->type != type_of_peer(qp->type) ||
+	    responder->dest_qpn != qp->qpn)
 		return ADEV_VERDICT_SILENT;
 	/* Each message of UC starts the sequence anew (IBTA 9.8.3.1.1). */
-	if (qp->type == ARNICA_HW_QP_RC && load_psn(responder) != qp->send_psn)
+	if (adev_type_is_reliable(qp->type) && load_psn(responder) != qp->send_psn)
 		return ADEV_VERDICT_SILENT;
 	return ADEV_VERDICT_ACK;
 }
@@ -91,6 +98,8 @@ enum adev_verdict adev_responder_deliver(struct adev_qp *qp)
 	uint32_t index = link->ring.number / 2;
 	bool comm_est = false;
 
+	placement.link = link;
+	placement.responder = link->qp;
 	placement.completed = false;
 	placement.failed = false;
 	if (!adev_responder_lock(link->qp, qp->fn->view.function))
@@ -98,7 +107,8 @@ enum adev_verdict adev_responder_deliver(struct adev_qp *qp)
 	ADEV_POINT("responder_locked");
 	verdict = admit(qp);
 	if (verdict == ADEV_VERDICT_ACK)
-		verdict = adev_place(qp, &placement);
+		verdict = qp->xrc ? adev_xrc_place(qp, &placement) :
+				    adev_place(qp, &placement);
 	if (verdict == ADEV_VERDICT_ACK)
 		comm_est = advance(qp);
 	if (placement.failed)

@@ -40,6 +40,10 @@ enum adev_verdict adev_responder_deliver(struct adev_qp *qp) ARNICA_MUST_CHECK;
  * message that uses a receive entry, *completed tells that a receive
  * completion was published and must be notified after the lock is released. */
 struct adev_placement {
+	/* Where the message goes: memory, receive entry, completion; and the QP
+	 * that receives it. For XRC they are not of the same function. */
+	struct adev_link *link;
+	struct adev_qp_shared *responder;
 	struct adev_completion completion;
 	bool completed;
 	bool failed;          /* the responder's QP goes to ERR */

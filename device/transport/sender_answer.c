@@ -237,12 +237,14 @@ static void take(struct adev_qp *qp, const struct roce_packet *packet)
 	int64_t distance = roce_psn_distance(
 		packet->psn, (uint32_t)sender->sent & ROCE_PSN_MASK);
 	uint64_t number = sender->sent + (uint64_t)distance;
+	uint32_t transport = qp->type == ARNICA_HW_QP_XRC_SEND ? ROCE_XRC :
+								  ROCE_RC;
 
 	if (number < sender->oldest || number >= sender->sent) {
 		drop(qp, packet);
 		return;
 	}
-	switch (packet->opcode) {
+	switch (packet->opcode ^ transport) {
 	case ROCE_ACKNOWLEDGE:
 		take_acknowledge(qp, packet, number);
 		break;

@@ -55,6 +55,17 @@ static void set_common(const struct adev_qp *qp, uint64_t number,
 	};
 }
 
+/* Opcodes are those of RC so far. */
+static void set_transport(const struct adev_qp *qp,
+			  const struct adev_message *message,
+			  struct roce_packet *packet)
+{
+	if (qp->type != ARNICA_HW_QP_XRC_SEND)
+		return;
+	packet->opcode |= ROCE_XRC;
+	packet->xrc_srqn = message->xrc_srqn;
+}
+
 /* A packet of a SEND or a WRITE; `number` is its own, `first` and `last` those
  * of its message. */
 static void set_data(const struct adev_qp *qp,
@@ -66,6 +77,7 @@ static void set_data(const struct adev_qp *qp,
 
 	set_common(qp, number, packet);
 	packet->opcode = operation_of(message->opcode, is_first, is_last);
+	set_transport(qp, message, packet);
 	packet->payload_bytes = is_last ? (uint32_t)(message->bytes - offset) :
 					  qp->path_mtu_bytes;
 	if (is_first && is_write(message->opcode)) {
@@ -286,6 +298,7 @@ static bool send_read(struct adev_qp *qp, struct adev_sender *sender,
 		bytes = message->bytes - offset;
 	set_common(qp, sender->next, &packet);
 	packet.opcode = ROCE_READ_REQUEST;
+	set_transport(qp, message, &packet);
 	packet.ack_request = true;
 	packet.address = message->remote_address + offset;
 	packet.rkey = message->rkey;
@@ -307,6 +320,7 @@ static bool send_atomic(struct adev_qp *qp, struct adev_sender *sender,
 	packet.opcode = message->opcode == ARNICA_HW_OP_CAS ?
 				ROCE_COMPARE_SWAP :
 				ROCE_FETCH_ADD;
+	set_transport(qp, message, &packet);
 	packet.ack_request = true;
 	packet.address = message->remote_address;
 	packet.rkey = message->rkey;
@@ -328,6 +342,7 @@ static bool send_atomic_write(struct adev_qp *qp, struct adev_sender *sender,
 		return false;
 	set_common(qp, sender->next, &packet);
 	packet.opcode = ROCE_ATOMIC_WRITE;
+	set_transport(qp, message, &packet);
 	packet.ack_request = true;
 	packet.address = message->remote_address;
 	packet.rkey = message->rkey;

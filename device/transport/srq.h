@@ -19,6 +19,9 @@
 
 struct adev_function;
 
+/* Taker that is an XRC_RECV QP, of whatever function: with its number. */
+#define ADEV_SRQ_XRC_TAKER 0x80000000u
+
 /* An SRQ, by checked pointers, as one QP uses it. */
 struct adev_srq {
 	const struct adev_view *view;
@@ -27,7 +30,7 @@ struct adev_srq {
 	arnica_atomic_le32 *ring;
 	uint32_t mask;
 	uint32_t index;
-	uint32_t taker; /* the QP's handle + 1 */
+	uint32_t taker; /* the QP's handle + 1, or as above */
 };
 
 /* The SRQ of a view for the QP with this handle. False: what stands there makes
@@ -71,6 +74,9 @@ uint32_t adev_srq_limit(struct adev_function *fn, uint32_t index);
 
 /* Raises the events that are due. */
 void adev_srq_serve(struct adev_function *fn);
+
+/* An XRC SRQ can take no more messages: IBV_EVENT_SRQ_ERR. */
+void adev_srq_fail(struct adev_function *fn, uint32_t index);
 
 /* A taker died: it may not have got so far as to look at the limit. */
 void adev_srq_rescan(struct adev_function *fn);

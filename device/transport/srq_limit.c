@@ -130,6 +130,20 @@ void adev_srq_serve(struct adev_function *fn)
 	}
 }
 
+void adev_srq_fail(struct adev_function *fn, uint32_t index)
+{
+	struct adev_srq_owner *owner = &fn->srqs[index];
+	bool waits;
+
+	pthread_mutex_lock(&fn->channel_lock);
+	waits = owner->number &&
+		adev_async_raise_locked(fn, IBV_EVENT_SRQ_ERR, owner->user_data,
+					&owner->async_written);
+	pthread_mutex_unlock(&fn->channel_lock);
+	if (waits)
+		adev_view_kick(&fn->view);
+}
+
 void adev_srq_rescan(struct adev_function *fn)
 {
 	uint32_t index;

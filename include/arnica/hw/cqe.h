@@ -48,7 +48,9 @@
 #define ARNICA_HW_CQE_OPCODE_MASK ARNICA_GENMASK32(15, 8)
 #define ARNICA_HW_CQE_FLAGS_MASK ARNICA_GENMASK32(31, 16)
 
-/* word `source`, of a datagram that was received. The table of P_Keys has one
+/* word `source`, of a datagram that was received, or of a message that came to an
+ * XRC SRQ: then it is the number of the XRC_RECV QP that received it, and there
+ * is no kind. The table of P_Keys has one
  * entry, and a RoCE port one address, so their indexes need no room. A packet
  * has no service level: in its place is the kind of the packet (IBTA A17.4.5.1),
  * with the numbers of other adapters for Ethernet, which UCX reads.
@@ -106,6 +108,7 @@ enum arnica_hw_cqe_flags {
 	ARNICA_HW_CQE_GRH = 0x0004,   /* datagram: 40 bytes precede the data */
 	ARNICA_HW_CQE_DATA = 0x0010,  /* payload in `data`: the host scatters it */
 	ARNICA_HW_CQE_EAGER = 0x0020, /* payload in the eager ring: likewise */
+	ARNICA_HW_CQE_XRC = 0x0040, /* source holds the receiving QP's number */
 };
 
 struct arnica_hw_cqe {
@@ -123,7 +126,7 @@ struct arnica_hw_cqe {
 	arnica_le32 wqe_index;    /* free-running index of the completed entry */
 	union {
 		arnica_le32 vendor_error; /* on failure: cause, for arnica dump */
-		arnica_le32 source;       /* with GRH: masks above; else zero */
+		arnica_le32 source; /* with GRH or XRC: masks above; else zero */
 	};
 	arnica_le32 info;         /* status, opcode, flags: masks above */
 	arnica_atomic_le32 sequence; /* stored last: index in the ring plus 1 */

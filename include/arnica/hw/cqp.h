@@ -54,6 +54,10 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_DEALLOC_MW = 33,
 	ARNICA_HW_CMD_ALLOC_NULL_MR = 34, /* ended by DEREG_MR */
 	ARNICA_HW_CMD_ALLOC_MR = 35, /* ended by DEREG_MR */
+	ARNICA_HW_CMD_OPEN_XRCD = 40,
+	ARNICA_HW_CMD_CLOSE_XRCD = 41,
+	ARNICA_HW_CMD_OPEN_QP = 42,
+	ARNICA_HW_CMD_CLOSE_QP = 43,
 	ARNICA_HW_CMD_CREATE_MKEY = 48,
 	ARNICA_HW_CMD_DESTROY_MKEY = 49,
 	ARNICA_HW_CMD_SET_MKEY = 50,
@@ -77,7 +81,8 @@ enum arnica_hw_command_opcode {
 	X(IO, 9, EIO, "the function is gone")                                  \
 	X(NO_SUCH_COMMAND, 10, EOPNOTSUPP, "unknown command")                  \
 	X(NO_FILES, 11, EMFILE, "too many open files")                         \
-	X(NO_KEY, 12, ENOENT, "no region has this key")
+	X(NO_KEY, 12, ENOENT, "no region has this key")                        \
+	X(NO_DOMAIN, 16, EAGAIN, "nobody has this XRC domain open")
 
 enum arnica_hw_command_status {
 #define ARNICA_HW_COMMAND_STATUS_ENUM(name, number, error, text)               \
@@ -190,6 +195,12 @@ enum arnica_hw_qp_type { /* numbers of enum ibv_qp_type */
 	ARNICA_HW_QP_RC = 2,
 	ARNICA_HW_QP_UC = 3,
 	ARNICA_HW_QP_UD = 4,
+	ARNICA_HW_QP_XRC_SEND = 9,
+	ARNICA_HW_QP_XRC_RECV = 10, /* no queues: messages go to SRQs */
+	/* None of verbs: what an XRC SRQ has of a queue pair. Its number is the
+	 * SRQ's, in its receive ring the SRQ's entries complete, whichever
+	 * XRC_RECV queue pair received the message. */
+	ARNICA_HW_QP_XRC_SRQ = 0x100,
 };
 
 enum arnica_hw_qp_flags {
@@ -215,7 +226,30 @@ struct arnica_hw_cmd_create_qp {
 	arnica_le32 srq; /* handle + 1: receives are of this SRQ; else zero */
 	arnica_le64 user_data; /* names the QP in async events */
 	arnica_le32 flags;     /* enum arnica_hw_qp_flags */
+	/* XRC_RECV, XRC_SRQ: handle + 1 of the XRC domain; else zero. An
+	 * XRC_RECV has no PD and no CQs: zeros. */
+	arnica_le32 xrcd;
+};
+
+enum arnica_hw_xrcd_flags {
+	ARNICA_HW_XRCD_CREATE = 1 << 0, /* if there is none */
+	ARNICA_HW_XRCD_EXCLUSIVE = 1 << 1, /* with CREATE: only then */
+	ARNICA_HW_XRCD_PRIVATE = 1 << 2, /* of no file, a new one */
+};
+
+/* Those who name the same file (while it exists) have the same XRC domain. */
+struct arnica_hw_cmd_open_xrcd {
+	arnica_le64 device; /* PRIVATE: zero, as is the next */
+	arnica_le64 inode;
+	arnica_le32 flags;     /* enum arnica_hw_xrcd_flags */
 	arnica_le32 reserved0; /* zero */
+};
+
+/* An XRC_RECV queue pair that belongs to the domain, of whatever function. It
+ * stays until everybody has closed it who opened or created it. */
+struct arnica_hw_cmd_open_qp {
+	arnica_le32 xrcd; /* handle */
+	arnica_le32 qpn;
 };
 
 struct arnica_hw_cmd_create_srq {
@@ -339,6 +373,8 @@ struct arnica_hw_command {
 		struct arnica_hw_cmd_advise_mr advise_mr;
 		struct arnica_hw_cmd_create_srq create_srq;
 		struct arnica_hw_cmd_modify_srq modify_srq;
+		struct arnica_hw_cmd_open_xrcd open_xrcd;
+		struct arnica_hw_cmd_open_qp open_qp;
 	};
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_command, 256);
@@ -353,6 +389,7 @@ enum arnica_hw_device_flags {
 	ARNICA_HW_DEVICE_WINDOWS_2B = 1 << 2,
 	/* LOCAL_INV and SEND_INV */
 	ARNICA_HW_DEVICE_INVALIDATION = 1 << 3,
+	ARNICA_HW_DEVICE_XRC = 1 << 4,
 };
 
 struct arnica_hw_device_caps {
@@ -404,7 +441,7 @@ struct arnica_hw_port_attributes {
 	arnica_le32 reserved0;
 };
 
-struct arnica_hw_res_handle { /* ALLOC_PD, CREATE_AH */
+struct arnica_hw_res_handle { /* ALLOC_PD, CREATE_AH, OPEN_XRCD, OPEN_QP */
 	arnica_le32 handle;
 	arnica_le32 reserved0;
 };

@@ -79,7 +79,7 @@ ARNICA_FORMAT_SIZE(struct arnica_hw_wqe_control, 16);
 struct arnica_hw_wqe_remote {
 	arnica_le64 address;   /* in the peer's region; READ, WRITE, atomics */
 	arnica_le32 rkey;      /* STag that the peer gave out */
-	arnica_le32 reserved0; /* zero */
+	arnica_le32 xrc_srqn;  /* XRC, each opcode: number of the SRQ; else zero */
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_wqe_remote, 16);
 

@@ -70,7 +70,12 @@ static void commands_that_create(void **state)
 	assert_le32_at(command, create_qp.srq, 44);
 	assert_le64_at(command, create_qp.user_data, 48);
 	assert_le32_at(command, create_qp.flags, 56);
-	assert_le32_at(command, create_qp.reserved0, 60);
+	assert_le32_at(command, create_qp.xrcd, 60);
+	assert_le64_at(command, open_xrcd.device, 8);
+	assert_le64_at(command, open_xrcd.inode, 16);
+	assert_le32_at(command, open_xrcd.flags, 24);
+	assert_le32_at(command, open_qp.xrcd, 8);
+	assert_le32_at(command, open_qp.qpn, 12);
 	assert_le32_at(command, mcast.qp, 8);
 	assert_le32_at(command, mcast.reserved0, 12);
 	assert_int_equal(command.mcast.gid - (uint8_t *)&command, 16);

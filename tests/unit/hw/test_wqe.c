@@ -50,7 +50,7 @@ static void remote_segment(void **state)
 	fill_with_counter(&remote, sizeof(remote));
 	assert_le64_at(remote, address, 0);
 	assert_le32_at(remote, rkey, 8);
-	assert_le32_at(remote, reserved0, 12);
+	assert_le32_at(remote, xrc_srqn, 12);
 }
 
 static void datagram_segment(void **state)
