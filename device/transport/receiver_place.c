@@ -158,14 +158,6 @@ static bool length_fits(const struct adev_qp *qp,
 	return packet->payload_bytes || info & ROCE_IS_FIRST;
 }
 
-/* Who comes through the QP, to the table. */
-static struct adev_tpt_user user_of(const struct adev_qp *qp)
-{
-	const struct adev_link *to = adev_receiver_of(qp)->to;
-
-	return (struct adev_tpt_user){ .pd = to->pd, .qpn = to->ring.qpn };
-}
-
 static bool place_send(struct adev_qp *qp, const struct roce_packet *packet,
 		       uint32_t info, struct adev_aftermath *after)
 {
@@ -206,7 +198,7 @@ static bool place_send(struct adev_qp *qp, const struct roce_packet *packet,
 	receiver->placed += packet->payload_bytes;
 	if (info & ROCE_HAS_IETH &&
 	    !adev_tpt_take_back(receiver->to->view, packet->invalidate,
-				user_of(qp))) {
+				adev_receiver_user(qp))) {
 		adev_count(&qp->fn->counters, remote_access);
 		arnica_trace_remote_access(qp->qpn, packet->invalidate);
 		return fail_receive(qp, packet,
@@ -229,7 +221,7 @@ static bool check_remote(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
 	if (!bytes)
 		return true;
 	return adev_gather_any(adev_receiver_of(qp)->to->view, rkey,
-			       user_of(qp), iova, bytes, access,
+			       adev_receiver_user(qp), iova, bytes, access,
 			       memory) == ADEV_TPT_OK;
 }
 

@@ -74,13 +74,14 @@ bool adev_receiver_find(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
 			uint64_t bytes, uint64_t message,
 			struct adev_gather *memory)
 {
-	const struct adev_view *view = &qp->fn->view;
+	const struct adev_view *view = adev_receiver_of(qp)->to->view;
+	const struct adev_tpt_user user = adev_receiver_user(qp);
 	const uint32_t access = ARNICA_HW_ACCESS_REMOTE_READ;
 	enum adev_tpt_verdict verdict = adev_gather_any(
-		view, rkey, qp->binder.user, iova, bytes, access, memory);
+		view, rkey, user, iova, bytes, access, memory);
 
 	if (verdict == ADEV_TPT_BAD_KEY)
-		verdict = adev_tpt_check_again(view, rkey, qp->binder.user,
+		verdict = adev_tpt_check_again(view, rkey, user,
 					       iova, bytes, access, message,
 					       &memory->pieces[0].address);
 	return verdict == ADEV_TPT_OK;

@@ -119,6 +119,14 @@ static inline struct adev_receiver *adev_receiver_of(const struct adev_qp *qp)
 	return qp->remote_kept->receiver;
 }
 
+/* Who comes through the QP, to the table of the memory's function. */
+static inline struct adev_tpt_user adev_receiver_user(const struct adev_qp *qp)
+{
+	const struct adev_link *to = adev_receiver_of(qp)->to;
+
+	return (struct adev_tpt_user){ .pd = to->pd, .qpn = to->ring.qpn };
+}
+
 static inline uint32_t adev_operation(const struct roce_packet *packet)
 {
 	return packet->opcode & ROCE_OPERATION_MASK;

@@ -33,6 +33,7 @@ void arnica_async_event(struct ibv_context *context,
 			&arnica_qp_of(event->element.qp)->async_events, 1,
 			memory_order_relaxed);
 		break;
+	case IBV_EVENT_SRQ_ERR:
 	case IBV_EVENT_SRQ_LIMIT_REACHED:
 		atomic_fetch_add_explicit(
 			&arnica_srq_of(event->element.srq)->async_events, 1,

@@ -284,6 +284,10 @@ static inline void take_entry(struct arnica_ring *ring,
 	completion->vendor_error = (flags & ARNICA_HW_CQE_GRH) ? 0 : word;
 	completion->source = (flags & ARNICA_HW_CQE_GRH) ? word : 0;
 	completion->qp_num = ring->qp->verbs.base.qp_num;
+	if (__builtin_expect(flags & ARNICA_HW_CQE_XRC, 0)) {
+		completion->vendor_error = 0;
+		completion->qp_num = word & ARNICA_HW_CQE_SOURCE_QPN_MASK;
+	}
 	completion->wc_flags =
 		((flags & ARNICA_HW_CQE_IMM) ? IBV_WC_WITH_IMM : 0) |
 		((flags & ARNICA_HW_CQE_INV) ? IBV_WC_WITH_INV : 0) |

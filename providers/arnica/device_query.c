@@ -72,7 +72,11 @@ static void fill_base(const struct arnica_hw_device_caps *caps,
 	attr->max_qp = as_int(caps->max_qp);
 	attr->max_qp_wr = as_int(caps->max_qp_wr);
 	attr->device_cap_flags = IBV_DEVICE_RC_RNR_NAK_GEN |
-				 IBV_DEVICE_SYS_IMAGE_GUID | window_flags(caps);
+				 IBV_DEVICE_SYS_IMAGE_GUID | window_flags(caps) |
+				 (arnica_from_le32(caps->flags) &
+						  ARNICA_HW_DEVICE_XRC ?
+					  IBV_DEVICE_XRC :
+					  0);
 	attr->max_sge = as_int(caps->max_sge);
 	attr->max_sge_rd = attr->max_sge;
 	attr->max_cq = as_int(caps->max_cq);
@@ -111,6 +115,7 @@ static void fill_odp(struct ibv_device_attr_ex *attr)
 		IBV_ODP_SUPPORT_SEND | IBV_ODP_SUPPORT_RECV |
 		IBV_ODP_SUPPORT_WRITE | IBV_ODP_SUPPORT_READ |
 		IBV_ODP_SUPPORT_ATOMIC | IBV_ODP_SUPPORT_SRQ_RECV;
+	attr->xrc_odp_caps = caps->per_transport_caps.rc_odp_caps;
 	caps->per_transport_caps.uc_odp_caps = IBV_ODP_SUPPORT_SEND |
 					       IBV_ODP_SUPPORT_RECV |
 					       IBV_ODP_SUPPORT_WRITE |

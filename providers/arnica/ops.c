@@ -20,6 +20,7 @@
 #include "pd.h"
 #include "qp.h"
 #include "srq.h"
+#include "xrcd.h"
 
 static const enum arnica_ops_generation since[ARNICA_OP_COUNT] = {
 #define OPS_SINCE(name, release) [ARNICA_OP_##name] = ARNICA_OPS_##release,
@@ -75,6 +76,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(create_qp_ex, arnica_qp_create_ex);
 	SET(create_srq, arnica_srq_create);
 	SET(create_srq_ex, arnica_srq_create_ex);
+	SET(close_xrcd, arnica_xrcd_close);
 	SET(dealloc_mw, arnica_mw_dealloc);
 	SET(dealloc_pd, arnica_pd_dealloc);
 	SET(dealloc_td, arnica_td_dealloc);
@@ -92,6 +94,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(import_pd, arnica_pd_import);
 	SET(modify_qp, arnica_qp_modify);
 	SET(modify_srq, arnica_srq_modify);
+	SET(open_xrcd, arnica_xrcd_open);
 	SET(poll_cq, arnica_cq_poll);
 	SET(post_recv, arnica_receive_post);
 	SET(post_send, arnica_send_post);

@@ -16,6 +16,7 @@
 #include "dv.h"
 #include "scatter.h"
 #include "srq.h"
+#include "xrcd.h"
 
 static int check_type(const struct ibv_qp_init_attr_ex *attr)
 {
@@ -23,10 +24,10 @@ static int check_type(const struct ibv_qp_init_attr_ex *attr)
 	case IBV_QPT_RC:
 	case IBV_QPT_UC:
 	case IBV_QPT_UD:
-		return 0;
-	case IBV_QPT_RAW_PACKET:
 	case IBV_QPT_XRC_SEND:
 	case IBV_QPT_XRC_RECV:
+		return 0;
+	case IBV_QPT_RAW_PACKET:
 	case IBV_QPT_DRIVER:
 		return EOPNOTSUPP;
 	default:
@@ -34,7 +35,12 @@ static int check_type(const struct ibv_qp_init_attr_ex *attr)
 	}
 }
 
-/* With an SRQ what is said of a receive queue is ignored. */
+static bool is_xrc(enum ibv_qp_type type)
+{
+	return type == IBV_QPT_XRC_SEND || type == IBV_QPT_XRC_RECV;
+}
+
+/* With an SRQ, or XRC, what is said of a receive queue is ignored. */
 static int check_caps(const struct arnica_hw_device_caps *caps,
 		      const struct ibv_qp_cap *cap, bool receives)
 {
@@ -59,7 +65,7 @@ static uint32_t create_flags(const struct ibv_qp_init_attr_ex *attr)
 static int check_attributes(struct ibv_context *ibv,
 			    const struct ibv_qp_init_attr_ex *attr)
 {
-	const uint32_t known = IBV_QP_INIT_ATTR_PD |
+	const uint32_t known = IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_XRCD |
 			       IBV_QP_INIT_ATTR_CREATE_FLAGS |
 			       IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
 	int error = check_type(attr);
@@ -75,16 +81,56 @@ static int check_attributes(struct ibv_context *ibv,
 	if ((attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS) &&
 	    !arnica_send_wr_supported(attr->qp_type, attr->send_ops_flags))
 		return EOPNOTSUPP;
+	if (attr->qp_type == IBV_QPT_XRC_RECV)
+		return attr->comp_mask & IBV_QP_INIT_ATTR_XRCD && attr->xrcd &&
+				       attr->xrcd->context == ibv ?
+			       0 :
+			       EINVAL;
 	if (!(attr->comp_mask & IBV_QP_INIT_ATTR_PD) || !attr->pd ||
 	    attr->pd->context != ibv)
 		return EINVAL;
-	if (!attr->send_cq || attr->send_cq->context != ibv ||
-	    !attr->recv_cq || attr->recv_cq->context != ibv)
+	if (!attr->send_cq || attr->send_cq->context != ibv)
 		return EINVAL;
-	if (attr->srq && attr->srq->context != ibv)
+	if (attr->qp_type == IBV_QPT_XRC_SEND)
+		return check_caps(&arnica_context_of(ibv)->caps, &attr->cap,
+				  false);
+	if (!attr->recv_cq || attr->recv_cq->context != ibv)
+		return EINVAL;
+	if (attr->srq && (attr->srq->context != ibv ||
+			  arnica_srq_of(attr->srq)->hidden))
 		return EINVAL;
 	return check_caps(&arnica_context_of(ibv)->caps, &attr->cap,
 			  !attr->srq);
+}
+
+/* What the type leaves out is not looked at. */
+static struct ibv_qp_init_attr_ex
+reduce(const struct ibv_qp_init_attr_ex *attr)
+{
+	struct ibv_qp_init_attr_ex reduced = *attr;
+
+	if (!(attr->comp_mask & IBV_QP_INIT_ATTR_XRCD) ||
+	    attr->qp_type != IBV_QPT_XRC_RECV)
+		reduced.xrcd = NULL;
+	if (!is_xrc(attr->qp_type))
+		return reduced;
+	reduced.srq = NULL;
+	reduced.cap.max_recv_wr = 0;
+	reduced.cap.max_recv_sge = 0;
+	reduced.recv_cq = NULL;
+	if (attr->qp_type == IBV_QPT_XRC_SEND)
+		return reduced;
+	reduced.pd = NULL;
+	reduced.send_cq = NULL;
+	memset(&reduced.cap, 0, sizeof(reduced.cap));
+	return reduced;
+}
+
+static uint32_t cq_handle(const struct ibv_cq *cq, const struct ibv_cq *other)
+{
+	if (cq)
+		return cq->handle;
+	return other ? other->handle : 0;
 }
 
 static int execute_create(struct arnica_qp *qp,
@@ -96,9 +142,11 @@ static int execute_create(struct arnica_qp *qp,
 		.opcode = arnica_to_le32(ARNICA_HW_CMD_CREATE_QP),
 		.create_qp = {
 			.type = arnica_to_le32(attr->qp_type),
-			.pd = arnica_to_le32(attr->pd->handle),
-			.send_cq = arnica_to_le32(attr->send_cq->handle),
-			.recv_cq = arnica_to_le32(attr->recv_cq->handle),
+			.pd = arnica_to_le32(attr->pd ? attr->pd->handle : 0),
+			.send_cq = arnica_to_le32(
+				cq_handle(attr->send_cq, NULL)),
+			.recv_cq = arnica_to_le32(
+				cq_handle(attr->recv_cq, attr->send_cq)),
 			.send_depth = arnica_to_le32(attr->cap.max_send_wr),
 			.recv_depth = arnica_to_le32(
 				attr->srq ? 0 : attr->cap.max_recv_wr),
@@ -115,6 +163,10 @@ static int execute_create(struct arnica_qp *qp,
 				(create_flags(attr) ?
 					 ARNICA_HW_QP_BLOCK_SELF_MCAST :
 					 0)),
+			.xrcd = arnica_to_le32(
+				attr->xrcd ?
+					arnica_xrcd_of(attr->xrcd)->handle + 1 :
+					0),
 		},
 	};
 	struct arnica_hw_completion answer;
@@ -231,6 +283,13 @@ static void set_up_doorbell(struct arnica_qp *qp,
 						   0);
 }
 
+static bool is_single_threaded(const struct arnica_qp *qp)
+{
+	struct ibv_pd *pd = qp->verbs.base.pd;
+
+	return pd && arnica_pd_is_single_threaded(pd);
+}
+
 static bool set_up_send(struct arnica_qp *qp,
 			const struct arnica_hw_res_qp *granted, bool signal_all)
 {
@@ -241,7 +300,8 @@ static bool set_up_send(struct arnica_qp *qp,
 	uint32_t max_inline = arnica_from_le32(granted->inline_bytes);
 
 	arnica_spinlock_init(&queue->lock);
-	queue->lock.unshared = arnica_pd_is_single_threaded(qp->verbs.base.pd);
+	queue->lock.unshared = is_single_threaded(qp);
+	queue->xrc = qp->verbs.base.qp_type == IBV_QPT_XRC_SEND;
 	queue->signal_all = signal_all;
 	queue->opcodes = arnica_send_opcodes(qp->verbs.base.qp_type);
 	queue->datagrams = qp->verbs.base.qp_type == IBV_QPT_UD;
@@ -304,7 +364,7 @@ static bool set_up_receive(struct arnica_qp *qp,
 	uint32_t bytes = arnica_from_le32(granted->entry_bytes);
 
 	arnica_spinlock_init(&queue->lock);
-	queue->lock.unshared = arnica_pd_is_single_threaded(qp->verbs.base.pd);
+	queue->lock.unshared = is_single_threaded(qp);
 	set_up_doorbell(qp, &queue->doorbell);
 	ring->is_receive = true;
 	if (qp->verbs.base.srq)
@@ -402,7 +462,8 @@ static void free_qp(struct arnica_qp *qp)
 {
 	free_ring(qp, &qp->send_ring);
 	free_ring(qp, &qp->receive_ring);
-	arnica_pd_put(qp->verbs.base.pd);
+	if (qp->verbs.base.pd)
+		arnica_pd_put(qp->verbs.base.pd);
 	free(qp);
 }
 
@@ -445,16 +506,15 @@ static int create_locked(struct arnica_qp *qp,
 	return error;
 }
 
-struct ibv_qp *arnica_qp_create_with(struct ibv_context *ibv,
-				     struct ibv_qp_init_attr_ex *attr,
-				     const struct arnica_qp_extra *extra)
+/* With attributes that were checked. */
+static struct arnica_qp *create(struct ibv_context *ibv,
+				const struct ibv_qp_init_attr_ex *attr,
+				const struct arnica_qp_extra *extra)
 {
 	struct arnica_context *context = arnica_context_of(ibv);
-	struct arnica_qp *qp = NULL;
-	int error = check_attributes(ibv, attr);
+	struct arnica_qp *qp;
+	int error;
 
-	if (error)
-		goto err_out;
 	qp = aligned_alloc(64, (sizeof(*qp) + 63) & ~(size_t)63);
 	if (!qp) {
 		error = ENOMEM;
@@ -463,14 +523,14 @@ struct ibv_qp *arnica_qp_create_with(struct ibv_context *ibv,
 	memset(qp, 0, sizeof(*qp));
 	qp->context = context;
 	set_up_verbs(qp, ibv, attr);
-	arnica_pd_get(attr->pd);
+	if (attr->pd)
+		arnica_pd_get(attr->pd);
 	pthread_mutex_lock(&context->objects);
 	error = create_locked(qp, attr, extra);
 	pthread_mutex_unlock(&context->objects);
 	if (error)
 		goto err_free;
-	attr->cap = qp->cap;
-	return &qp->verbs.base;
+	return qp;
 
 err_free:
 	free_qp(qp);
@@ -479,12 +539,49 @@ err_out:
 	return NULL;
 }
 
+struct ibv_qp *arnica_qp_create_with(struct ibv_context *ibv,
+				     struct ibv_qp_init_attr_ex *attr,
+				     const struct arnica_qp_extra *extra)
+{
+	int error = check_attributes(ibv, attr);
+	struct ibv_qp_init_attr_ex reduced;
+	struct arnica_qp *qp;
+
+	if (error) {
+		errno = error;
+		return NULL;
+	}
+	reduced = reduce(attr);
+	qp = create(ibv, &reduced, extra);
+	if (!qp)
+		return NULL;
+	attr->cap = qp->cap;
+	return &qp->verbs.base;
+}
+
 struct ibv_qp *arnica_qp_create_ex(struct ibv_context *ibv,
 				   struct ibv_qp_init_attr_ex *attr)
 {
 	const struct arnica_qp_extra none = { 0 };
 
 	return arnica_qp_create_with(ibv, attr, &none);
+}
+
+struct ibv_qp *arnica_qp_create_hidden(struct ibv_srq *srq,
+				       struct ibv_xrcd *xrcd, struct ibv_cq *cq)
+{
+	const struct arnica_qp_extra none = { 0 };
+	const struct ibv_qp_init_attr_ex attr = {
+		.qp_type = (enum ibv_qp_type)ARNICA_HW_QP_XRC_SRQ,
+		.pd = srq->pd,
+		.send_cq = cq,
+		.recv_cq = cq,
+		.srq = srq,
+		.xrcd = xrcd,
+	};
+	struct arnica_qp *qp = create(srq->context, &attr, &none);
+
+	return qp ? &qp->verbs.base : NULL;
 }
 
 struct ibv_qp *arnica_qp_create(struct ibv_pd *pd,
@@ -544,11 +641,14 @@ int arnica_qp_destroy(struct ibv_qp *ibv_qp)
 
 void arnica_qp_set_state(struct arnica_qp *qp, enum ibv_qp_state state)
 {
-	bool sends = state == IBV_QPS_RTS || state == IBV_QPS_SQD ||
-		     state == IBV_QPS_SQE || state == IBV_QPS_ERR;
+	enum ibv_qp_type type = qp->verbs.base.qp_type;
+	bool sends = type != IBV_QPT_XRC_RECV &&
+		     (state == IBV_QPS_RTS || state == IBV_QPS_SQD ||
+		      state == IBV_QPS_SQE || state == IBV_QPS_ERR);
 
 	atomic_store_explicit(&qp->send.open, sends, memory_order_release);
 	atomic_store_explicit(&qp->receive.open,
-			      state != IBV_QPS_RESET && !qp->receive_ring.srq,
+			      state != IBV_QPS_RESET && !is_xrc(type) &&
+				      !qp->receive_ring.srq,
 			      memory_order_release);
 }

@@ -31,6 +31,7 @@ struct arnica_send_queue {
 	atomic_bool open; /* the state of the QP permits posting */
 	bool signal_all;
 	bool datagrams;	  /* UD: entries name their destination */
+	bool xrc;	  /* entries name their SRQ */
 	uint32_t opcodes; /* a bit for each enum arnica_hw_opcode of its type */
 	uint32_t head; /* next entry to write, free-running */
 	uint32_t depth;
@@ -48,7 +49,7 @@ struct arnica_send_queue {
 	unsigned char *built; /* entry under construction, or NULL */
 	uint32_t built_bytes;
 	uint32_t built_opcode;
-	bool built_address; /* UD: the destination is there, too */
+	bool built_address; /* UD, XRC: the destination is there, too */
 } __attribute__((aligned(64)));
 
 struct arnica_receive_queue {
@@ -109,6 +110,12 @@ struct ibv_qp *arnica_qp_create(struct ibv_pd *pd,
 struct ibv_qp *arnica_qp_create_ex(struct ibv_context *context,
 				   struct ibv_qp_init_attr_ex *attr);
 int arnica_qp_destroy(struct ibv_qp *qp);
+
+/* The hidden QP of an XRC SRQ, whose number is the SRQ's; ends by
+ * arnica_qp_destroy(). NULL, and errno. */
+struct ibv_qp *arnica_qp_create_hidden(struct ibv_srq *srq,
+				       struct ibv_xrcd *xrcd,
+				       struct ibv_cq *cq);
 
 /* qp_modify.c */
 int arnica_qp_modify(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask);

@@ -30,6 +30,21 @@ static int check(const struct arnica_qp *qp, const struct ibv_qp_attr *attr,
 	return arnica_qp_attributes_check(qp->context, attr, mask);
 }
 
+/* Programs set an XRC queue pair up like one of RC. What is of the half that it
+ * has not is left out, as the kernel does. */
+static int of_the_other_half(enum ibv_qp_type type)
+{
+	switch ((int)type) {
+	case IBV_QPT_XRC_SEND:
+		return IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER;
+	case IBV_QPT_XRC_RECV:
+		return IBV_QP_MAX_QP_RD_ATOMIC | IBV_QP_RETRY_CNT |
+		       IBV_QP_RNR_RETRY;
+	default:
+		return 0;
+	}
+}
+
 /* The adapter has dropped everything; so does the host. */
 static void reset_queues(struct arnica_qp *qp)
 {
@@ -67,6 +82,7 @@ int arnica_qp_modify(struct ibv_qp *ibv_qp, struct ibv_qp_attr *attr, int mask)
 	};
 	int error;
 
+	mask &= ~of_the_other_half(ibv_qp->qp_type);
 	if (atomic_load_explicit(&context->dead, memory_order_relaxed))
 		return EIO;
 	error = check(qp, attr, mask);

@@ -69,6 +69,30 @@ static const struct kind ud = {
 	.recovers = IBV_QP_CUR_STATE | UD_ALWAYS,
 };
 
+/* The two halves of RC: one sends, one receives. */
+static const struct kind xrc_send = {
+	.setup = CONNECTED_SETUP,
+	.rtr_required = CONNECTED_RTR,
+	.rtr_optional = CONNECTED_RTR_OPTIONAL,
+	.rts_required = IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
+			IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC,
+	.always = UC_ALWAYS,
+	.drained = IBV_QP_PORT | IBV_QP_AV | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT |
+		   IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC |
+		   IBV_QP_PKEY_INDEX,
+};
+
+static const struct kind xrc_recv = {
+	.setup = CONNECTED_SETUP,
+	.rtr_required = CONNECTED_RTR | IBV_QP_MAX_DEST_RD_ATOMIC |
+			IBV_QP_MIN_RNR_TIMER,
+	.rtr_optional = CONNECTED_RTR_OPTIONAL,
+	.rts_required = IBV_QP_TIMEOUT | IBV_QP_SQ_PSN,
+	.always = RC_ALWAYS,
+	.drained = IBV_QP_PORT | IBV_QP_AV | IBV_QP_TIMEOUT |
+		   IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_PKEY_INDEX,
+};
+
 static const struct kind *kind_of(enum ibv_qp_type type)
 {
 	switch ((int)type) {
@@ -78,6 +102,10 @@ static const struct kind *kind_of(enum ibv_qp_type type)
 		return &uc;
 	case IBV_QPT_UD:
 		return &ud;
+	case IBV_QPT_XRC_SEND:
+		return &xrc_send;
+	case IBV_QPT_XRC_RECV:
+		return &xrc_recv;
 	default:
 		return NULL;
 	}

@@ -16,8 +16,8 @@ struct arnica_qp_transition {
 	int optional;
 };
 
-/* What a change between two states takes; not valid for types other than RC, UC
- * and UD, and for numbers that are no state. */
+/* What a change between two states takes; not valid for types other than RC, UC,
+ * UD and XRC, and for numbers that are no state. */
 struct arnica_qp_transition arnica_qp_transition(enum ibv_qp_type type,
 						 enum ibv_qp_state from,
 						 enum ibv_qp_state to);

@@ -151,6 +151,9 @@ static inline int write_request(struct arnica_qp *qp,
 			return error;
 	} else {
 		write_target(queue, entry, opcode, wr);
+		if (__builtin_expect(queue->xrc, 0))
+			arnica_wqe_write_srqn(entry,
+					      wr->qp_type.xrc.remote_srqn);
 	}
 	arnica_wqe_write_control(
 		entry, arnica_wqe_operation((uint32_t)opcode, flags, num_sge),
@@ -166,6 +169,7 @@ uint32_t arnica_send_opcodes(enum ibv_qp_type type)
 
 	switch ((int)type) {
 	case IBV_QPT_RC:
+	case IBV_QPT_XRC_SEND:
 		opcodes |= 1u << ARNICA_HW_OP_READ | 1u << ARNICA_HW_OP_CAS |
 			   1u << ARNICA_HW_OP_FETCH_ADD |
 			   1u << ARNICA_HW_OP_ATOMIC_WRITE |

@@ -31,12 +31,12 @@ static void fail(struct arnica_send_queue *queue, int error)
 	queue->built = NULL;
 }
 
-/* A datagram without a destination is not posted; it is seen when the next one
- * begins, or the batch ends. */
+/* A datagram without a destination is not posted, nor an XRC request without an
+ * SRQ; it is seen when the next one begins, or the batch ends. */
 static inline void check_address(struct arnica_send_queue *queue)
 {
-	if (__builtin_expect(queue->datagrams && queue->built &&
-				     !queue->built_address,
+	if (__builtin_expect((queue->datagrams || queue->xrc) &&
+				     queue->built && !queue->built_address,
 			     0))
 		fail(queue, EINVAL);
 }
@@ -199,6 +199,20 @@ static void wr_set_ud_addr(struct ibv_qp_ex *ex, struct ibv_ah *ah,
 	}
 	arnica_wqe_write_datagram(queue->built, ah->handle, remote_qpn,
 				  remote_qkey);
+	queue->built_address = true;
+}
+
+static void wr_set_xrc_srqn(struct ibv_qp_ex *ex, uint32_t number)
+{
+	struct arnica_send_queue *queue = &arnica_qp_of_ex(ex)->send;
+
+	if (!queue->built)
+		return;
+	if (!queue->xrc) {
+		fail(queue, EINVAL);
+		return;
+	}
+	arnica_wqe_write_srqn(queue->built, number);
 	queue->built_address = true;
 }
 
@@ -370,9 +384,10 @@ static void wr_abort(struct ibv_qp_ex *ex)
 
 bool arnica_send_wr_supported(enum ibv_qp_type type, uint64_t ops)
 {
-	uint64_t supported = type == IBV_QPT_UD ? UD_OPS :
-			     type == IBV_QPT_UC ? UC_OPS :
-						  RC_OPS;
+	uint64_t supported = type == IBV_QPT_UD	      ? UD_OPS :
+			     type == IBV_QPT_UC	      ? UC_OPS :
+			     type == IBV_QPT_XRC_RECV ? 0 :
+							RC_OPS;
 
 	return (ops & ~supported) == 0;
 }
@@ -393,6 +408,7 @@ void arnica_send_wr_init(struct arnica_qp *qp)
 	ex->wr_local_inv = wr_local_inv;
 	ex->wr_bind_mw = wr_bind_mw;
 	ex->wr_set_ud_addr = wr_set_ud_addr;
+	ex->wr_set_xrc_srqn = wr_set_xrc_srqn;
 	ex->wr_set_sge = wr_set_sge;
 	ex->wr_set_sge_list = wr_set_sge_list;
 	ex->wr_set_inline_data = wr_set_inline_data;

@@ -12,6 +12,7 @@
 #include "async.h"
 #include "context.h"
 #include "pd.h"
+#include "qp.h"
 
 static int check_attributes(const struct arnica_context *context,
 			    const struct ibv_srq_attr *attr)
@@ -196,11 +197,38 @@ err_out:
 	return NULL;
 }
 
+static bool xrc_is_whole(const struct ibv_context *ibv,
+			 const struct ibv_srq_init_attr_ex *attr)
+{
+	const uint32_t needed = IBV_SRQ_INIT_ATTR_XRCD | IBV_SRQ_INIT_ATTR_CQ;
+
+	return (attr->comp_mask & needed) == needed && attr->xrcd &&
+	       attr->xrcd->context == ibv && attr->cq &&
+	       attr->cq->context == ibv;
+}
+
+/* What an XRC SRQ has beside a basic one. On failure there is none. */
+static bool make_xrc(struct ibv_srq *srq,
+		     const struct ibv_srq_init_attr_ex *attr)
+{
+	int error;
+
+	arnica_srq_of(srq)->hidden =
+		arnica_qp_create_hidden(srq, attr->xrcd, attr->cq);
+	if (arnica_srq_of(srq)->hidden)
+		return true;
+	error = errno;
+	(void)arnica_srq_destroy(srq);
+	errno = error;
+	return false;
+}
+
 /* The library comes here with what ibv_create_srq() cannot express. */
 struct ibv_srq *arnica_srq_create_ex(struct ibv_context *ibv,
 				     struct ibv_srq_init_attr_ex *attr)
 {
-	const uint32_t known = IBV_SRQ_INIT_ATTR_TYPE | IBV_SRQ_INIT_ATTR_PD;
+	const uint32_t known = IBV_SRQ_INIT_ATTR_TYPE | IBV_SRQ_INIT_ATTR_PD |
+			       IBV_SRQ_INIT_ATTR_XRCD | IBV_SRQ_INIT_ATTR_CQ;
 	enum ibv_srq_type type = attr->comp_mask & IBV_SRQ_INIT_ATTR_TYPE ?
 					 attr->srq_type :
 					 IBV_SRQT_BASIC;
@@ -210,16 +238,20 @@ struct ibv_srq *arnica_srq_create_ex(struct ibv_context *ibv,
 	};
 	struct ibv_srq *srq;
 
-	if (attr->comp_mask & ~known || type != IBV_SRQT_BASIC) {
+	if (attr->comp_mask & ~known ||
+	    (type != IBV_SRQT_BASIC && type != IBV_SRQT_XRC)) {
 		errno = EOPNOTSUPP;
 		return NULL;
 	}
 	if (!(attr->comp_mask & IBV_SRQ_INIT_ATTR_PD) || !attr->pd ||
-	    attr->pd->context != ibv) {
+	    attr->pd->context != ibv ||
+	    (type == IBV_SRQT_XRC && !xrc_is_whole(ibv, attr))) {
 		errno = EINVAL;
 		return NULL;
 	}
 	srq = arnica_srq_create(attr->pd, &basic);
+	if (srq && type == IBV_SRQT_XRC && !make_xrc(srq, attr))
+		return NULL;
 	if (srq)
 		attr->attr = basic.attr;
 	return srq;
@@ -274,9 +306,13 @@ int arnica_srq_destroy(struct ibv_srq *ibv_srq)
 		.object = { .handle = arnica_to_le32(ibv_srq->handle) },
 	};
 	struct arnica_hw_completion answer;
-	int error = arnica_command_execute(&srq->context->commands, &command,
-					   &answer);
+	int error = srq->hidden ? arnica_qp_destroy(srq->hidden) : 0;
 
+	if (error)
+		return error;
+	srq->hidden = NULL;
+	error = arnica_command_execute(&srq->context->commands, &command,
+				       &answer);
 	if (error)
 		return error;
 	arnica_async_drain_srq(srq, &answer.events);
@@ -287,7 +323,10 @@ int arnica_srq_destroy(struct ibv_srq *ibv_srq)
 /* Only an SRQ of an XRC domain has a number that others use. */
 int arnica_srq_get_number(struct ibv_srq *srq, uint32_t *number)
 {
-	(void)srq;
-	(void)number;
-	return EOPNOTSUPP;
+	struct ibv_qp *hidden = arnica_srq_of(srq)->hidden;
+
+	if (!hidden)
+		return EOPNOTSUPP;
+	*number = hidden->qp_num;
+	return 0;
 }

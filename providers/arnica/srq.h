@@ -28,6 +28,7 @@ struct arnica_srq {
 		unsigned char bytes[ARNICA_ABI_SRQ_BYTES];
 	} verbs;
 	struct arnica_context *context;
+	struct ibv_qp *hidden; /* XRC; else NULL */
 	unsigned char *entries;
 	arnica_atomic_le64 *words;
 	arnica_atomic_le32 *ring;

@@ -8,10 +8,12 @@
 #define ARNICA_WQE_WRITE_H
 
 #include <infiniband/verbs.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "arnica/hw/cqp.h"
+#include "arnica/hw/limits.h"
 #include "arnica/hw/wqe.h"
 
 static inline uint32_t arnica_wqe_operation(uint32_t opcode, uint32_t flags,
@@ -46,6 +48,16 @@ static inline void arnica_wqe_write_remote(void *entry, uint64_t address,
 
 	memcpy((unsigned char *)entry + ARNICA_HW_WQE_REMOTE_OFFSET, &remote,
 	       sizeof(remote));
+}
+
+/* XRC: which SRQ the request is for; after arnica_wqe_write_remote(). */
+static inline void arnica_wqe_write_srqn(void *entry, uint32_t number)
+{
+	arnica_le32 word = arnica_to_le32(number & ARNICA_HW_QPN_MASK);
+
+	memcpy((unsigned char *)entry + ARNICA_HW_WQE_REMOTE_OFFSET +
+		       offsetof(struct arnica_hw_wqe_remote, xrc_srqn),
+	       &word, sizeof(word));
 }
 
 static inline void arnica_wqe_write_datagram(void *entry, uint32_t ah,
