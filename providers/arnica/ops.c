@@ -19,6 +19,7 @@
 #include "mw.h"
 #include "pd.h"
 #include "qp.h"
+#include "raw_packet.h"
 #include "srq.h"
 #include "xrcd.h"
 
@@ -72,6 +73,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(create_ah, arnica_ah_create);
 	SET(create_cq, arnica_cq_create);
 	SET(create_cq_ex, arnica_cq_create_ex);
+	SET(create_flow, arnica_flow_create);
 	SET(create_qp, arnica_qp_create);
 	SET(create_qp_ex, arnica_qp_create_ex);
 	SET(create_srq, arnica_srq_create);

@@ -14,6 +14,7 @@
 #include "calibrate.h"
 #include "cq.h"
 #include "dv.h"
+#include "raw_packet.h"
 #include "scatter.h"
 #include "srq.h"
 #include "xrcd.h"
@@ -28,6 +29,7 @@ static int check_type(const struct ibv_qp_init_attr_ex *attr)
 	case IBV_QPT_XRC_RECV:
 		return 0;
 	case IBV_QPT_RAW_PACKET:
+		return arnica_raw_packet_refusal();
 	case IBV_QPT_DRIVER:
 		return EOPNOTSUPP;
 	default:
