@@ -248,6 +248,9 @@ static struct adev_adopted *claim(struct adev_function *fn, uint64_t start,
 static bool is_worth(const struct adev_function *fn,
 		     const struct adev_adopt_region *region)
 {
+	/* Device memory, and what was allocated shareable, is there already. */
+	if (region->address - (uintptr_t)fn->view.base < fn->view.size)
+		return false;
 	return region->access & WORTH &&
 	       !(region->access & ARNICA_HW_ACCESS_ON_DEMAND) &&
 	       (fn->has_peers || !adev_adopt_is_thrifty(adev_adopted.mode));

@@ -45,10 +45,13 @@ static bool make_room(struct adev_function *fn)
 static bool is_sane(const struct arnica_hw_cmd_alloc_dm *wish)
 {
 	uint64_t length = arnica_from_le64(wish->length);
+	uint32_t flags = arnica_from_le32(wish->flags);
+	uint64_t most = flags & ARNICA_HW_DM_SHAREABLE ? UINT64_MAX / 2 :
+							 ARNICA_HW_MAX_DM_BYTES;
 
-	return length && length <= ARNICA_HW_MAX_DM_BYTES &&
+	return length && length <= most &&
 	       arnica_from_le32(wish->log_align) <= ARNICA_HW_PAGE_SHIFT &&
-	       !arnica_from_le32(wish->reserved0);
+	       !(flags & ~(uint32_t)ARNICA_HW_DM_SHAREABLE);
 }
 
 static void tell(const struct adev_function *fn, uint32_t index,

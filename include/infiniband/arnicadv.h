@@ -11,6 +11,7 @@
 
 #include <infiniband/verbs.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -187,6 +188,15 @@ void arnicadv_wr_mkey_interleaved(struct ibv_qp_ex *qp,
 				  const struct arnicadv_interleaved *data);
 
 #define ARNICADV_WC_MKEY IBV_WC_DRIVER2
+
+/*
+ * Memory of whole pages, zeroed, that other processes of this host reach by
+ * loads and stores when it is registered with ibv_reg_mr(), whatever the process
+ * is like. It is the adapter's: it ends with the device context, and children of
+ * a fork have none of it.
+ */
+void *arnicadv_alloc_shareable(struct ibv_context *context, size_t length);
+int arnicadv_free_shareable(struct ibv_context *context, void *address);
 
 #ifdef __cplusplus
 }

@@ -15,6 +15,7 @@
 #include "contexts.h"
 #include "device_query.h"
 #include "ops.h"
+#include "shareable.h"
 
 void *arnica_context_map(struct arnica_context *context, uint64_t offset,
 			 uint64_t length)
@@ -95,6 +96,7 @@ static struct arnica_context *create_context(struct ibv_context *ibv)
 
 static void destroy_context(struct arnica_context *context)
 {
+	arnica_shareable_forget(context);
 	pthread_mutex_destroy(&context->objects);
 	free(context->rings);
 	free(context);

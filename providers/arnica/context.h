@@ -30,6 +30,7 @@ struct arnica_cq;
 struct arnica_mr;
 struct arnica_qp;
 struct arnica_ring;
+struct arnica_shareable;
 
 /*
  * Entry of the table of rings. `cq` is compared before `ring` is followed, so
@@ -63,6 +64,7 @@ struct arnica_context {
 	atomic_bool dead;
 	pthread_mutex_t objects;
 	struct arnica_qp *qps; /* list; guarded by `objects` */
+	struct arnica_shareable *shareables; /* list, too */
 	struct arnica_spinlock translations_lock;
 	struct arnica_mr *translations; /* list */
 	struct arnica_context *next;	/* all contexts of the process */

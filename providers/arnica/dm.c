@@ -80,15 +80,16 @@ static bool place(struct arnica_dm *dm, const struct arnica_hw_res_dm *answer)
 	return dm->start != NULL;
 }
 
-static int execute_alloc(struct arnica_dm *dm,
-			 const struct ibv_alloc_dm_attr *attr)
+static int execute_alloc(struct arnica_dm *dm, size_t length,
+			 uint32_t log_align, enum arnica_hw_dm_flags flags)
 {
 	struct arnica_context *context = arnica_context_of(dm->verbs.context);
 	struct arnica_hw_command command = {
 		.opcode = arnica_to_le32(ARNICA_HW_CMD_ALLOC_DM),
 		.alloc_dm = {
-			.length = arnica_to_le64(attr->length),
-			.log_align = arnica_to_le32(attr->log_align_req),
+			.length = arnica_to_le64(length),
+			.log_align = arnica_to_le32(log_align),
+			.flags = arnica_to_le32(flags),
 		},
 	};
 	struct arnica_hw_completion answer;
@@ -117,24 +118,39 @@ static struct arnica_dm *create(struct ibv_context *context)
 	return dm;
 }
 
-struct ibv_dm *arnica_dm_alloc(struct ibv_context *context,
-			       struct ibv_alloc_dm_attr *attr)
+static struct ibv_dm *alloc(struct ibv_context *context, size_t length,
+			    uint32_t log_align, enum arnica_hw_dm_flags flags)
 {
-	struct arnica_dm *dm;
-	int error;
+	struct arnica_dm *dm = create(context);
+	int error = dm ? execute_alloc(dm, length, log_align, flags) : ENOMEM;
 
-	if (attr->comp_mask) {
-		errno = EINVAL;
-		return NULL;
-	}
-	dm = create(context);
-	error = dm ? execute_alloc(dm, attr) : ENOMEM;
 	if (error) {
 		free(dm);
 		errno = error;
 		return NULL;
 	}
 	return &dm->verbs;
+}
+
+struct ibv_dm *arnica_dm_alloc(struct ibv_context *context,
+			       struct ibv_alloc_dm_attr *attr)
+{
+	if (attr->comp_mask) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return alloc(context, attr->length, attr->log_align_req, 0);
+}
+
+struct ibv_dm *arnica_dm_alloc_shareable(struct ibv_context *context,
+					 size_t length)
+{
+	return alloc(context, length, 0, ARNICA_HW_DM_SHAREABLE);
+}
+
+void *arnica_dm_start(struct ibv_dm *dm)
+{
+	return dm_of(dm)->start;
 }
 
 static int execute_query(struct arnica_dm *dm, uint32_t handle)

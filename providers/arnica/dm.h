@@ -7,6 +7,11 @@
 
 struct ibv_dm *arnica_dm_alloc(struct ibv_context *context,
 			       struct ibv_alloc_dm_attr *attr);
+/* As large as there is room for; ends as the others do. */
+struct ibv_dm *arnica_dm_alloc_shareable(struct ibv_context *context,
+					 size_t length);
+/* Where it is in this process. */
+void *arnica_dm_start(struct ibv_dm *dm);
 /* EBUSY while a region stands in it. */
 int arnica_dm_free(struct ibv_dm *dm);
 struct ibv_mr *arnica_dm_reg_mr(struct ibv_pd *pd, struct ibv_dm *dm,

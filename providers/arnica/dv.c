@@ -6,6 +6,7 @@
 
 #include "arnica/hw/wqe.h"
 #include "mr.h"
+#include "shareable.h"
 
 #define ATTR_KNOWN                                                             \
 	((uint64_t)ARNICADV_QP_INIT_ATTR_SEND_OPS_FLAGS |                      \
@@ -87,4 +88,21 @@ arnicadv_alloc_mr(struct ibv_pd *pd, struct arnicadv_mr_init_attr *attr)
 		return NULL;
 	}
 	return arnica_mr_alloc(pd, attr->max_ranges);
+}
+
+ARNICA_PUBLIC void *arnicadv_alloc_shareable(struct ibv_context *context,
+					     size_t length)
+{
+	if (arnicadv_is_supported(context->device))
+		return arnica_shareable_alloc(context, length);
+	errno = EOPNOTSUPP;
+	return NULL;
+}
+
+ARNICA_PUBLIC int arnicadv_free_shareable(struct ibv_context *context,
+					  void *address)
+{
+	return arnicadv_is_supported(context->device) ?
+		       arnica_shareable_free(context, address) :
+		       EOPNOTSUPP;
 }

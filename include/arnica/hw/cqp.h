@@ -330,10 +330,15 @@ struct arnica_hw_cmd_mcast { /* ATTACH_MCAST, DETACH_MCAST */
 	uint8_t gid[16];       /* of the group, network order */
 };
 
+enum arnica_hw_dm_flags {
+	/* For the program's own use: of any length that there is room for. */
+	ARNICA_HW_DM_SHAREABLE = 1,
+};
+
 struct arnica_hw_cmd_alloc_dm {
 	arnica_le64 length;    /* bytes, at least one */
 	arnica_le32 log_align; /* of its start, at most ARNICA_HW_PAGE_SHIFT */
-	arnica_le32 reserved0; /* zero */
+	arnica_le32 flags;     /* enum arnica_hw_dm_flags */
 };
 
 enum arnica_hw_advice { /* numbers of enum ibv_advise_mr_advice */

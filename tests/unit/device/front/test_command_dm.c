@@ -54,6 +54,31 @@ static void ranges_are_apart_and_zero(void **state)
 	assert_ok(free_dm(fn, b));
 }
 
+/* What the program allocates for itself is bounded by the heap alone. */
+static void shareable_memory_may_be_larger(void **state)
+{
+	struct adev_function *fn = *state;
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_ALLOC_DM),
+		.alloc_dm.length = arnica_to_le64(ARNICA_HW_MAX_DM_BYTES + 1),
+	};
+
+	fn->heap.quota_bytes = 2 * ARNICA_HW_MAX_DM_BYTES;
+	assert_int_equal(fake_command(fn, &command, NULL),
+			 ARNICA_HW_COMMAND_INVALID);
+	command.alloc_dm.flags = arnica_to_le32(ARNICA_HW_DM_SHAREABLE);
+	assert_ok(fake_command(fn, &command, NULL));
+	assert_int_equal(fake_command(fn, &command, NULL),
+			 ARNICA_HW_COMMAND_NO_MEMORY);
+	command.alloc_dm.length = arnica_to_le64(UINT64_MAX);
+	assert_int_equal(fake_command(fn, &command, NULL),
+			 ARNICA_HW_COMMAND_INVALID);
+	command.alloc_dm.length = arnica_to_le64(1);
+	command.alloc_dm.flags = arnica_to_le32(2);
+	assert_int_equal(fake_command(fn, &command, NULL),
+			 ARNICA_HW_COMMAND_INVALID);
+}
+
 static void a_range_can_be_looked_up(void **state)
 {
 	struct adev_function *fn = *state;
@@ -139,6 +164,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		function_test(ranges_are_apart_and_zero),
+		function_test(shareable_memory_may_be_larger),
 		function_test(a_range_can_be_looked_up),
 		function_test(bad_wishes_are_refused),
 		function_test(a_region_keeps_its_range),
