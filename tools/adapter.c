@@ -45,3 +45,12 @@ tool_counters_fn *tool_adapter_counters(const char *command,
 					  "arnica_bus_counters");
 	return counters;
 }
+
+tool_table_fn *tool_adapter_table(const char *command,
+				  const struct tool_layout *layout)
+{
+	tool_table_fn *table;
+
+	*(void **)&table = find_symbol(command, layout, "arnica_bus_table");
+	return table;
+}

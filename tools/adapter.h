@@ -22,4 +22,10 @@ typedef int tool_counters_fn(int device_fd, pid_t pid,
 tool_counters_fn *tool_adapter_counters(const char *command,
 					const struct tool_layout *layout);
 
+/* arnica_bus_table(), likewise. */
+typedef int tool_table_fn(int device_fd, pid_t pid, arnica_bus_stag_fn *found,
+			  void *argument);
+tool_table_fn *tool_adapter_table(const char *command,
+				  const struct tool_layout *layout);
+
 #endif

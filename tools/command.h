@@ -32,6 +32,7 @@ int tool_command_env(int argc, char **argv);
 int tool_command_devices(int argc, char **argv);
 int tool_command_doctor(int argc, char **argv);
 int tool_command_stat(int argc, char **argv);
+int tool_command_dump(int argc, char **argv);
 int tool_command_probe(int argc, char **argv);
 
 #endif

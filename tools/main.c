@@ -16,6 +16,8 @@ static const struct tool_command commands[] = {
 	  false, tool_command_devices },
 	{ "stat", "show the adapter's counters of running programs", false,
 	  tool_command_stat },
+	{ "dump", "show the keys of a running program, and what they permit",
+	  false, tool_command_dump },
 	{ "doctor", "check what this machine permits and what to do about it",
 	  false, tool_command_doctor },
 	{ "probe", "open the device through libibverbs (used by doctor)", true,

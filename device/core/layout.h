@@ -60,6 +60,9 @@ struct adev_shared {
 	uint64_t counters_address; /* struct adev_counters in the owner */
 	uint64_t counters_bytes;   /* its size: tells builds apart */
 	uint64_t base_address;     /* of the segment in the owner's process */
+	uint64_t mirror_address;   /* the host's, in the owner; zero: none */
+	uint32_t mirror_entries;
+	uint32_t reserved0;
 	ADEV_LINE _Atomic uint32_t agent_state; /* enum adev_agent_state */
 	_Atomic uint32_t inbox_wanted; /* a peer needs the bounce buffers */
 	_Atomic uint32_t inbox_ready;  /* the owner has populated them */

@@ -198,6 +198,44 @@ void arnicadv_wr_mkey_interleaved(struct ibv_qp_ex *qp,
 void *arnicadv_alloc_shareable(struct ibv_context *context, size_t length);
 int arnicadv_free_shareable(struct ibv_context *context, void *address);
 
+/*
+ * What is known of an STag (lkey, rkey): arnicadv_query_stag(3)
+ */
+enum arnicadv_stag_type {
+	ARNICADV_STAG_REGION = 1,
+	ARNICADV_STAG_NULL = 2,
+	ARNICADV_STAG_WINDOW_1 = 3,
+	ARNICADV_STAG_WINDOW_2 = 4,
+	ARNICADV_STAG_FAST_REGION = 6, /* of arnicadv_alloc_mr() */
+	ARNICADV_STAG_MKEY = 8,	       /* indirect key */
+};
+
+enum arnicadv_stag_state {
+	ARNICADV_STAG_FREE = 0, /* it exists, and permits nothing */
+	ARNICADV_STAG_VALID = 1,
+};
+
+enum arnicadv_query_stag_flags {
+	/* What the adapter's table says, not what the program's side knows. */
+	ARNICADV_QUERY_STAG_TABLE = 1 << 0,
+};
+
+struct arnicadv_stag_attr {
+	uint64_t comp_mask; /* zero */
+	enum arnicadv_stag_type type;
+	enum arnicadv_stag_state state;
+	uint32_t stag;
+	uint8_t instance;    /* low eight bits of it */
+	unsigned int access; /* enum ibv_access_flags, arnicadv_access_flags */
+	uint64_t addr;	     /* first byte, as requests name it */
+	uint64_t length;     /* bytes */
+	uint32_t pd_handle;
+	uint32_t parent; /* a window: STag of its region */
+};
+
+int arnicadv_query_stag(struct ibv_context *context, uint32_t stag,
+			uint32_t flags, struct arnicadv_stag_attr *attr);
+
 #ifdef __cplusplus
 }
 #endif

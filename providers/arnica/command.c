@@ -3,6 +3,7 @@
  * Posting commands to the control queue and waiting for them; see command.h.
  */
 #include "command.h"
+#include "mirror.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -99,7 +100,9 @@ static bool is_question(const struct arnica_hw_command *command)
 	uint32_t opcode = arnica_from_le32(command->opcode);
 
 	return opcode == ARNICA_HW_CMD_QUERY_DEVICE ||
-	       opcode == ARNICA_HW_CMD_QUERY_PORT;
+	       opcode == ARNICA_HW_CMD_QUERY_PORT ||
+	       opcode == ARNICA_HW_CMD_QUERY_STAG ||
+	       opcode == ARNICA_HW_CMD_SET_MIRROR;
 }
 
 static int execute_locked(struct arnica_command_queue *queue,
@@ -109,6 +112,7 @@ static int execute_locked(struct arnica_command_queue *queue,
 	uint32_t index = queue->next;
 	struct arnica_hw_cqp_slot *slot =
 		&queue->slots[index % ARNICA_HW_CQP_DEPTH];
+	int error;
 
 	if (!is_question(command))
 		atomic_store_explicit(&queue->used, true, memory_order_relaxed);
@@ -120,7 +124,12 @@ static int execute_locked(struct arnica_command_queue *queue,
 	if (answer)
 		memcpy(answer->bytes, slot->completion.bytes,
 		       sizeof(answer->bytes));
-	return arnica_command_errno(arnica_from_le32(slot->completion.status));
+	error = arnica_command_errno(
+		arnica_from_le32(slot->completion.status));
+	if (!error && queue->mirror)
+		arnica_mirror_command(queue->mirror, command,
+				      &slot->completion);
+	return error;
 }
 
 int arnica_command_ready(struct arnica_command_queue *queue)

@@ -15,6 +15,8 @@
 #include "arnica/hw/bus.h"
 #include "arnica/hw/cqp.h"
 
+struct arnica_mirror;
+
 struct arnica_command_queue {
 	pthread_mutex_t mutex;
 	struct arnica_bus *bus;
@@ -25,6 +27,7 @@ struct arnica_command_queue {
 	 * zero or errno. NULL: nobody can. */
 	atomic_bool orphaned;
 	int (*renew)(struct arnica_command_queue *queue);
+	struct arnica_mirror *mirror; /* learns what was done; or NULL */
 };
 
 /* EIO: the bus has no control queue. */

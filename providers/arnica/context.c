@@ -97,6 +97,7 @@ static struct arnica_context *create_context(struct ibv_context *ibv)
 static void destroy_context(struct arnica_context *context)
 {
 	arnica_shareable_forget(context);
+	arnica_mirror_fini(&context->mirror);
 	pthread_mutex_destroy(&context->objects);
 	free(context->rings);
 	free(context);
@@ -117,6 +118,8 @@ int arnica_context_bring_up(struct arnica_context *context, int device_fd,
 	if (error)
 		goto err_detach;
 	error = arnica_device_load_caps(context);
+	if (!error)
+		error = arnica_mirror_init(context);
 	if (!error)
 		error = arnica_bus_async_open(device_fd, async_fd);
 	if (error)

@@ -23,6 +23,7 @@
 #include "arnica/hw/segment.h"
 #include "command.h"
 #include "doorbell.h"
+#include "mirror.h"
 
 #define ARNICA_NUM_RINGS (2u * ARNICA_HW_MAX_QP)
 
@@ -58,6 +59,7 @@ struct arnica_context {
 	atomic_uint num_translations;
 
 	struct arnica_command_queue commands;
+	struct arnica_mirror mirror;
 	struct arnica_hw_device_caps caps;
 	/* Set in a forked child if there are objects of the parent: every verb
 	 * but closing answers EIO. */

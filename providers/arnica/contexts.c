@@ -142,6 +142,8 @@ static int give_function(struct arnica_context *context)
 		context->header = fresh->header;
 		memcpy(context->pages, fresh->pages, sizeof(context->pages));
 		context->caps = fresh->caps;
+		arnica_mirror_fini(&context->mirror);
+		context->mirror = fresh->mirror;
 		context->commands.bus = fresh->bus;
 		context->commands.slots = fresh->commands.slots;
 		context->commands.next = fresh->commands.next;
@@ -151,6 +153,8 @@ static int give_function(struct arnica_context *context)
 			context->device_file.st_ino = 0;
 		arnica_command_fini(&fresh->commands);
 		arnica_bus_detach(old);
+	} else {
+		arnica_mirror_fini(&fresh->mirror);
 	}
 	free(fresh);
 	return error;

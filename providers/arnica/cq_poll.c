@@ -228,6 +228,11 @@ static inline void take_send(struct arnica_ring *ring,
 	}
 	completion->wr_id = ring->wr_ids[index & ring->mask];
 	completion->opcode = send_opcode(opcode);
+	if (__builtin_expect(atomic_load_explicit(&ring->memory_ops,
+						  memory_order_relaxed) != 0,
+			     0))
+		arnica_mirror_retire(ring, tail, index,
+				     completion->status == IBV_WC_SUCCESS);
 	/* C5: the poster reuses the entry and its wr_id after it sees this. */
 	atomic_store_explicit(&ring->tail, index + 1, memory_order_release);
 }
@@ -255,6 +260,11 @@ static inline void take_receive(struct arnica_ring *ring,
 	 * the index later. */
 	if ((int32_t)(ring->scattered - index) <= 0)
 		ring->scattered = index + 1;
+	if (__builtin_expect(flags & ARNICA_HW_CQE_INV, 0))
+		arnica_mirror_taken_back(
+			&ring->qp->context->mirror,
+			arnica_from_be32((arnica_be32){
+				completion->immediate }));
 	if (!ring->srq)
 		completion->wr_id = ring->wr_ids[index & ring->mask];
 	else if (!arnica_srq_return(ring->srq, work, &completion->wr_id))

@@ -626,6 +626,7 @@ int arnica_qp_destroy(struct ibv_qp *ibv_qp)
 	arnica_scatter_ring(&qp->receive_ring);
 	error = arnica_command_execute(&context->commands, &command, &answer);
 	if (!error) {
+		arnica_mirror_ask(qp);
 		arnica_ring_detach(&qp->send_ring);
 		arnica_ring_detach(&qp->receive_ring);
 		if (qp->receive_ring.srq)

@@ -49,6 +49,7 @@ struct arnica_send_queue {
 	unsigned char *built; /* entry under construction, or NULL */
 	uint32_t built_bytes;
 	uint32_t built_opcode;
+	uint32_t built_about_keys; /* entries of the batch: mirror.h */
 	bool built_address; /* UD, XRC: the destination is there, too */
 } __attribute__((aligned(64)));
 

@@ -53,6 +53,7 @@ static void reset_queues(struct arnica_qp *qp)
 	arnica_spinlock_lock(&qp->send.lock);
 	head = qp->send.head;
 	arnica_spinlock_unlock(&qp->send.lock);
+	arnica_mirror_ask(qp);
 	arnica_ring_reset(&qp->send_ring, head);
 	arnica_spinlock_lock(&qp->receive.lock);
 	head = qp->receive.head;

@@ -38,6 +38,8 @@ struct arnica_ring {
 	uint64_t *wr_ids; /* in `memory` */
 	/* Work requests retired; the poster reads it to know what is free. */
 	_Atomic uint32_t tail;
+	/* Requests about memory on their way: see mirror.h. */
+	_Atomic uint32_t memory_ops;
 
 	/* seldom used */
 	struct arnica_cq *cq;

@@ -149,6 +149,8 @@ static inline int write_request(struct arnica_qp *qp,
 		error = write_local(entry, opcode, wr, windows);
 		if (error)
 			return error;
+		atomic_fetch_add_explicit(&qp->send_ring.memory_ops, 1,
+					  memory_order_relaxed);
 	} else {
 		write_target(queue, entry, opcode, wr);
 		if (__builtin_expect(queue->xrc, 0))

@@ -63,6 +63,8 @@ static inline unsigned char *begin(struct ibv_qp_ex *ex, uint32_t opcode,
 	}
 	if (queue->signal_all)
 		flags |= ARNICA_HW_WQE_SIGNALED;
+	if (arnica_hw_opcode_is_about_keys(opcode))
+		queue->built_about_keys++;
 	entry = arnica_send_entry(queue, queue->head);
 	queue->built_opcode = arnica_wqe_operation(opcode, flags, 0);
 	queue->built = entry;
@@ -350,6 +352,7 @@ static void wr_start(struct ibv_qp_ex *ex)
 
 	arnica_spinlock_lock(&queue->lock);
 	queue->start_head = queue->head;
+	queue->built_about_keys = 0;
 	queue->built = NULL;
 	queue->error = 0;
 	if (!atomic_load_explicit(&queue->open, memory_order_relaxed))
@@ -366,6 +369,10 @@ static int wr_complete(struct ibv_qp_ex *ex)
 
 	check_address(queue);
 	error = queue->error;
+	if (__builtin_expect(queue->built_about_keys != 0, 0) && !error)
+		atomic_fetch_add_explicit(&qp->send_ring.memory_ops,
+					  queue->built_about_keys,
+					  memory_order_relaxed);
 	if (__builtin_expect(error != 0, 0))
 		queue->head = queue->start_head;
 	else if (queue->head != queue->start_head)

@@ -17,6 +17,7 @@
 
 #include "cqp.h"
 #include "limits.h"
+#include "mirror.h"
 #include "registers.h"
 #include "segment.h"
 
@@ -171,5 +172,34 @@ typedef void arnica_bus_counter_fn(const struct arnica_bus_counter *counter,
  */
 int arnica_bus_counters(int device_fd, pid_t pid, arnica_bus_counter_fn *found,
 			void *argument) ARNICA_MUST_CHECK;
+
+/*
+ * An entry of a function's table that another process has open, and what its
+ * host believes of it. A key for one touch that was touched is no difference:
+ * nobody tells the host.
+ */
+struct arnica_bus_stag {
+	uint32_t index;
+	uint32_t stag; /* valid; zero: none is */
+	uint32_t kind; /* enum arnica_hw_stag_kind */
+	uint32_t pd;
+	uint32_t access;
+	uint64_t iova;
+	uint64_t length;
+	uint32_t qpn;   /* windows of type 2 */
+	uint32_t items; /* of an indirect key */
+	bool has_mirror;
+	struct arnica_hw_mirror_entry mirror;
+	const char *difference; /* NULL: the mirror is right */
+};
+
+typedef void arnica_bus_stag_fn(const struct arnica_bus_stag *stag,
+				void *argument);
+
+/* Calls `found` for each entry that is valid, or that the host believes to have.
+ * Errors as those of arnica_bus_counters(); where that process's memory may not
+ * be read there is no mirror. */
+int arnica_bus_table(int device_fd, pid_t pid, arnica_bus_stag_fn *found,
+		     void *argument) ARNICA_MUST_CHECK;
 
 #endif

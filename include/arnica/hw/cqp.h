@@ -61,6 +61,8 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_CREATE_MKEY = 48,
 	ARNICA_HW_CMD_DESTROY_MKEY = 49,
 	ARNICA_HW_CMD_SET_MKEY = 50,
+	ARNICA_HW_CMD_SET_MIRROR = 51,
+	ARNICA_HW_CMD_QUERY_STAG = 52, /* an object; handle: the STag */
 	/* What stands under a handle, for another context of the function. */
 	ARNICA_HW_CMD_QUERY_PD = 56,
 	ARNICA_HW_CMD_QUERY_MR = 57,
@@ -161,6 +163,13 @@ struct arnica_hw_cmd_alloc_mr {
 struct arnica_hw_cmd_create_mkey {
 	arnica_le32 pd;
 	arnica_le32 max_entries;
+};
+
+/* Where the host keeps its mirror of the table (mirror.h). */
+struct arnica_hw_cmd_set_mirror {
+	arnica_le64 address;     /* in the caller's address space */
+	arnica_le32 num_entries;
+	arnica_le32 entry_bytes; /* as the adapter knows them */
 };
 
 struct arnica_hw_cmd_set_mkey {
@@ -369,6 +378,7 @@ struct arnica_hw_command {
 		struct arnica_hw_cmd_alloc_mr alloc_mr;
 		struct arnica_hw_cmd_create_mkey create_mkey;
 		struct arnica_hw_cmd_set_mkey set_mkey;
+		struct arnica_hw_cmd_set_mirror set_mirror;
 		struct arnica_hw_cmd_create_cq create_cq;
 		struct arnica_hw_cmd_create_qp create_qp;
 		struct arnica_hw_cmd_modify_qp modify_qp;
@@ -465,6 +475,17 @@ struct arnica_hw_res_region { /* QUERY_MR */
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_res_region, 24);
 
+struct arnica_hw_res_stag { /* QUERY_STAG: of the entry that it names */
+	arnica_le32 stag;   /* the valid one; zero: none is */
+	arnica_le32 kind;   /* enum arnica_hw_stag_kind; valid with one */
+	arnica_le32 pd;
+	arnica_le32 access; /* enum arnica_hw_access */
+	arnica_le64 iova;
+	arnica_le64 length;
+	arnica_le32 qpn; /* windows of type 2 */
+	arnica_le32 reserved0;
+};
+
 struct arnica_hw_res_cq {
 	arnica_le32 handle;
 	arnica_le32 cqe;           /* entries granted */
@@ -541,6 +562,7 @@ struct arnica_hw_completion {
 		struct arnica_hw_res_handle object;
 		struct arnica_hw_res_mr mr;
 		struct arnica_hw_res_region region;
+		struct arnica_hw_res_stag stag;
 		struct arnica_hw_res_cq cq;
 		struct arnica_hw_res_qp qp;
 		struct arnica_hw_res_dm dm;

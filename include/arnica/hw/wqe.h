@@ -219,6 +219,13 @@ static inline bool arnica_hw_opcode_is_local(uint32_t opcode)
 	       opcode == ARNICA_HW_OP_REG_MR || opcode == ARNICA_HW_OP_SET_MKEY;
 }
 
+/* Changes what keys permit, beside what else it does. */
+static inline bool arnica_hw_opcode_is_about_keys(uint32_t opcode)
+{
+	return arnica_hw_opcode_is_local(opcode) ||
+	       opcode == ARNICA_HW_OP_REG_SEND;
+}
+
 /* Offset of the data segments or of the inline data of an entry; its end where
  * it can have neither. */
 static inline uint32_t arnica_hw_wqe_data_offset(uint32_t opcode)
