@@ -49,6 +49,32 @@ def numbers_of_one_process_differ(environment):
     check(len(set(qpns)) == 8, f"{qpns}")
 
 
+def counter(environment, pid, name):
+    done = environment.run_tool(["stat", "--all", str(pid)])
+    check(done.status == 0, done.tail())
+    found = re.search(rf"^  {name} +(\d+) ", done.output(), re.M)
+    check(found, f"no {name}\n{done.tail()}")
+    return int(found.group(1))
+
+
+def wrong_keys_are_counted_and_do_nothing(environment, count):
+    """Each on a connection of its own; the program looks at the memory."""
+    guesser = environment.start([harness.test_program("guess_keys"), count],
+                                "guess_keys", use_terminal=True)
+    try:
+        patience = harness.Patience(120 + count / 10)
+        while not (done := re.search(r"guessed \d+ processes (\d+) (\d+)",
+                                     guesser.output())):
+            check(guesser.running(), f"it ended\n{guesser.tail()}")
+            check(not patience.is_over(), f"no end\n{guesser.tail()}")
+            time.sleep(0.05)
+        counted = sum(counter(environment, int(pid), "remote_access")
+                      for pid in done.groups())
+        check(counted == count, f"{counted} of {count} were counted")
+    finally:
+        guesser.end()
+
+
 def with_server(environment, folder, function):
     """Runs `function` while a server of ours has a device open."""
     harness.need_root()
@@ -147,7 +173,9 @@ def two_users_do_not_meet(environment, folder):
 
 
 def main():
-    args = harness.arguments(__doc__.splitlines()[0])
+    args = harness.arguments(
+        __doc__.splitlines()[0],
+        guesses=dict(type=int, default=300, help="how many keys are tried"))
     harness.need_program("ibv_asyncwatch")
     environment = harness.environment_of(args)
     folder = tempfile.mkdtemp(prefix="arnica-security-", dir="/dev/shm")
@@ -159,6 +187,9 @@ def main():
         report.case("QP numbers of one process differ",
                     numbers_of_one_process_differ,
                     environment)
+        report.case("wrong keys are counted and do nothing",
+                    wrong_keys_are_counted_and_do_nothing, environment,
+                    args.guesses)
         for name, function in (
                 ("the folder is closed to others", folder_is_closed),
                 ("segments are closed to others", segments_are_closed),
