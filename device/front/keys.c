@@ -24,6 +24,9 @@ int adev_key_take(struct adev_function *fn, uint32_t *index)
 			    &number))
 		return ENOMEM;
 	*index = number ^ fn->tpt_mask;
+	/* Its memory is there since it had an instance. */
+	if (fn->mr_instance[*index])
+		return 0;
 	if (!adev_segment_populate(
 		    fn->segment_fd,
 		    fn->view.layout.tpt_offset +
