@@ -65,6 +65,7 @@ class Outcome:
                 re.search(CM_REFUSAL, self.said))
 
 
+MANY = 5
 START = re.compile(r"^(test_\w+) \((tests\.[\w.]+)\)", re.M)
 END = re.compile(r"(?:^|\.\.\. )(ok|FAIL|ERROR|skipped (['\"])(.*)\2)$", re.M)
 
@@ -308,7 +309,8 @@ def main():
     offered = cm_is_offered(environment)
     for name, outcome in sorted(results.items()):
         if outcome.word in ("FAIL", "ERROR"):
-            outcome.said += details(output, name)
+            if len(report.failed) < MANY:  # the others tell the same
+                outcome.said += details(output, name)
             report.case(short(name), check_outcome, outcome, offered)
     if not args.only:
         if args.write:
