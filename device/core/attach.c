@@ -26,6 +26,7 @@
 #include "domain/wake.h"
 #include "front/command.h"
 #include "front/objects.h"
+#include "front/opened.h"
 #include "link/capture.h"
 #include "link/fault.h"
 #include "link/wire.h"
@@ -364,6 +365,7 @@ static void destroy_all_qps(struct adev_function *fn)
 	uint32_t index;
 
 	pthread_mutex_lock(&fn->command_lock);
+	adev_opened_close_all(fn);
 	for (index = 0; index < fn->qp_scan_end; index++)
 		if (fn->qps[index])
 			(void)adev_qp_destroy(fn, fn->qps[index]);

@@ -30,6 +30,7 @@ struct adev_windows;
 struct adev_fasts;
 struct adev_mkeys;
 struct adev_xrcd;
+struct adev_opened;
 
 /* Indexes that were used before and are free again; see front/objects.h. */
 struct adev_free_list {
@@ -93,6 +94,9 @@ struct adev_function {
 	struct adev_xrcd *xrcds; /* by handle; front/xrcd_table.h */
 	uint32_t num_xrcds, next_xrcd;
 	struct adev_free_list free_xrcds;
+	struct adev_opened **opened; /* by handle; front/opened.h */
+	uint32_t next_opened, num_orphans;
+	struct adev_free_list free_opened;
 	struct adev_dm *dms; /* ranges of device memory, by handle */
 	uint32_t dm_room, next_dm;
 

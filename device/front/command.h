@@ -49,6 +49,8 @@ ADEV_COMMAND_HANDLER(alloc_dm); /* command_dm.c */
 ADEV_COMMAND_HANDLER(free_dm);
 ADEV_COMMAND_HANDLER(open_xrcd); /* command_xrcd.c */
 ADEV_COMMAND_HANDLER(close_xrcd);
+ADEV_COMMAND_HANDLER(open_qp); /* command_open.c */
+ADEV_COMMAND_HANDLER(close_qp);
 ADEV_COMMAND_HANDLER(create_cq); /* command_cq.c */
 ADEV_COMMAND_HANDLER(resize_cq);
 ADEV_COMMAND_HANDLER(destroy_cq);

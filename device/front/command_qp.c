@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comp/async.h"
 #include "comp/channel.h"
 #include "core/qp_lock.h"
 #include "domain/directory.h"
@@ -13,6 +14,7 @@
 #include "exec/exec.h"
 #include "front/command.h"
 #include "front/objects.h"
+#include "front/opened.h"
 #include "front/srq_table.h"
 #include "front/xrcd_table.h"
 #include "link/wire.h"
@@ -461,6 +463,7 @@ ADEV_COMMAND_HANDLER(create_qp)
 
 	if (status)
 		return status;
+	adev_orphans_reap(fn);
 	compute_sizes(cmd, srq == ADEV_NO_SRQ ? NULL : &fn->view.srqs[srq],
 		      &sizes);
 	if (posix_memalign((void **)&qp, 64, sizeof(*qp)))
@@ -605,13 +608,21 @@ uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 
 ADEV_COMMAND_HANDLER(destroy_qp)
 {
-	uint32_t handle = arnica_from_le32(command->object.handle);
+	uint32_t handle = arnica_from_le32(command->object.handle), events;
+	struct adev_qp *qp;
 
-	if (handle >= fn->view.layout.max_qp || !fn->qps[handle])
+	adev_orphans_reap(fn);
+	if (handle >= fn->view.layout.max_qp || !fn->qps[handle] ||
+	    fn->qps[handle]->orphaned)
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	if (fn->qps[handle]->num_groups)
+	qp = fn->qps[handle];
+	if (qp->num_groups)
 		return ARNICA_HW_COMMAND_BUSY;
-	completion->events.async_events =
-		arnica_to_le32(adev_qp_destroy(fn, fn->qps[handle]));
+	if (adev_qp_orphan(fn, qp))
+		events = adev_async_settle(fn, qp->shared->user_data,
+					   qp->async_written);
+	else
+		events = adev_qp_destroy(fn, qp);
+	completion->events.async_events = arnica_to_le32(events);
 	return ARNICA_HW_COMMAND_OK;
 }

@@ -52,6 +52,8 @@ static const adev_command_handler handlers[] = {
 	[ARNICA_HW_CMD_QUERY_DM] = adev_command_query_dm,
 	[ARNICA_HW_CMD_OPEN_XRCD] = adev_command_open_xrcd,
 	[ARNICA_HW_CMD_CLOSE_XRCD] = adev_command_close_xrcd,
+	[ARNICA_HW_CMD_OPEN_QP] = adev_command_open_qp,
+	[ARNICA_HW_CMD_CLOSE_QP] = adev_command_close_qp,
 };
 
 #define NUM_HANDLERS (sizeof(handlers) / sizeof(handlers[0]))

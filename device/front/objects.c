@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "domain/proc.h"
+#include "front/opened.h"
 #include "front/xrcd_table.h"
 #include "tpt/fast.h"
 #include "tpt/mkey.h"
@@ -26,6 +27,7 @@ int adev_objects_init(struct adev_function *fn)
 	fn->mr_instance = calloc(layout->max_mr, sizeof(uint8_t));
 	fn->srqs = calloc(layout->max_srq, sizeof(*fn->srqs));
 	fn->xrcds = calloc(ADEV_MAX_XRCD, sizeof(*fn->xrcds));
+	fn->opened = calloc(ADEV_MAX_OPENED, sizeof(void *));
 	fn->ahs = calloc(1, sizeof(*fn->ahs));
 	error = adev_windows_init(fn);
 	if (!error)
@@ -34,7 +36,7 @@ int adev_objects_init(struct adev_function *fn)
 		error = adev_mkeys_init(fn);
 	if (!fn->pd_references || !fn->cq_references || !fn->cq_events ||
 	    !fn->cq_depths || !fn->mr_pd || !fn->mr_instance || !fn->srqs ||
-	    !fn->xrcds || !fn->ahs || error) {
+	    !fn->xrcds || !fn->opened || !fn->ahs || error) {
 		adev_objects_fini(fn);
 		return error ? error : ENOMEM;
 	}
@@ -61,6 +63,8 @@ void adev_objects_fini(struct adev_function *fn)
 	adev_fasts_fini(fn);
 	adev_mkeys_fini(fn);
 	adev_xrcds_fini(fn);
+	free(fn->opened);
+	fn->opened = NULL;
 	free(fn->mr_pd);
 	free(fn->mr_instance);
 	if (fn->ahs)
@@ -86,6 +90,7 @@ void adev_objects_fini(struct adev_function *fn)
 	free_list_fini(&fn->free_dms);
 	free_list_fini(&fn->free_srqs);
 	free_list_fini(&fn->free_xrcds);
+	free_list_fini(&fn->free_opened);
 }
 
 /* Room for one more than there ever were makes giving back infallible. */

@@ -146,6 +146,7 @@ struct adev_qp {
 	uint32_t send_cq;
 	uint32_t recv_cq;
 	uint32_t xrcd; /* handle, or UINT32_MAX */
+	bool orphaned; /* its maker has destroyed it: only others have it */
 	uint64_t memory_offset;
 	uint64_t memory_bytes;
 };
@@ -177,10 +178,10 @@ static inline bool adev_type_is_reliable(uint32_t type)
 }
 
 /* Raises an asynchronous event (enum ibv_event_type) of the QP. What an XRC SRQ
- * has of a queue pair has none. */
+ * has of a queue pair has none, and nobody reads those of an orphan. */
 static inline void adev_qp_raise(struct adev_qp *qp, uint32_t type)
 {
-	if (qp->type == ARNICA_HW_QP_XRC_SRQ)
+	if (qp->type == ARNICA_HW_QP_XRC_SRQ || qp->orphaned)
 		return;
 	adev_async_raise_for(qp->fn, type, qp->shared->user_data,
 			     &qp->async_written);

@@ -96,6 +96,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(import_pd, arnica_pd_import);
 	SET(modify_qp, arnica_qp_modify);
 	SET(modify_srq, arnica_srq_modify);
+	SET(open_qp, arnica_qp_open);
 	SET(open_xrcd, arnica_xrcd_open);
 	SET(poll_cq, arnica_cq_poll);
 	SET(post_recv, arnica_receive_post);

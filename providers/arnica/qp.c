@@ -620,6 +620,8 @@ int arnica_qp_destroy(struct ibv_qp *ibv_qp)
 
 	if (atomic_load_explicit(&context->dead, memory_order_relaxed))
 		return EIO;
+	if (qp->opened)
+		return arnica_qp_close(qp);
 	pthread_mutex_lock(&context->objects);
 	/* The adapter takes the rings back; what has arrived is placed before,
 	 * while it still stands there. */

@@ -82,6 +82,7 @@ struct arnica_qp {
 	struct arnicadv_qp_ex direct; /* arnicadv_create_qp(); or zero */
 	struct arnica_context *context;
 	struct ibv_qp_cap cap;
+	bool opened; /* not made here: qp_open.c */
 	_Atomic uint32_t async_events; /* read by the application */
 	struct arnica_qp *next;	       /* list of the context */
 	struct arnica_qp **link;
@@ -111,6 +112,11 @@ struct ibv_qp *arnica_qp_create(struct ibv_pd *pd,
 struct ibv_qp *arnica_qp_create_ex(struct ibv_context *context,
 				   struct ibv_qp_init_attr_ex *attr);
 int arnica_qp_destroy(struct ibv_qp *qp);
+
+/* qp_open.c */
+struct ibv_qp *arnica_qp_open(struct ibv_context *context,
+			      struct ibv_qp_open_attr *attr);
+int arnica_qp_close(struct arnica_qp *qp);
 
 /* The hidden QP of an XRC SRQ, whose number is the SRQ's; ends by
  * arnica_qp_destroy(). NULL, and errno. */

@@ -83,6 +83,8 @@ int arnica_qp_modify(struct ibv_qp *ibv_qp, struct ibv_qp_attr *attr, int mask)
 	};
 	int error;
 
+	if (qp->opened)
+		return EOPNOTSUPP;
 	mask &= ~of_the_other_half(ibv_qp->qp_type);
 	if (atomic_load_explicit(&context->dead, memory_order_relaxed))
 		return EIO;

@@ -3,6 +3,7 @@
  * ibv_query_qp(): the adapter's word on a queue pair. All attributes are
  * reported, whatever the mask asks for, as the man page allows.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "context.h"
@@ -18,9 +19,12 @@ int arnica_qp_query(struct ibv_qp *ibv_qp, struct ibv_qp_attr *attr, int mask,
 		.object = { .handle = arnica_to_le32(ibv_qp->handle) },
 	};
 	struct arnica_hw_completion answer;
-	int error = arnica_command_execute(&qp->context->commands, &command,
-					   &answer);
+	int error;
 
+	if (qp->opened)
+		return EOPNOTSUPP;
+	error = arnica_command_execute(&qp->context->commands, &command,
+				       &answer);
 	if (error)
 		return error;
 	arnica_qp_attributes_parse(&answer.attributes, attr);

@@ -87,6 +87,8 @@ NO_QP(create_qp)
 NO_QP(modify_qp)
 NO_QP(query_qp)
 NO_QP(destroy_qp)
+NO_QP(open_qp)
+NO_QP(close_qp)
 NO_QP(attach_mcast)
 NO_QP(detach_mcast)
 
