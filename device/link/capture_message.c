@@ -84,6 +84,8 @@ static void add(struct replay *replay, bool request, struct roce_packet *roce,
 	roce->pkey = ROCE_DEFAULT_PKEY;
 	roce->opcode |= (uint8_t)replay->transport;
 	roce->dest_qpn = request ? replay->dest_qpn : replay->qp->qpn;
+	if (request && replay->transport == ROCE_XRC)
+		roce->xrc_srqn = replay->message->xrc_srqn;
 	roce->migration = true; /* state "migrated" (IBTA 17.2.8) */
 	packet.bytes = roce_packet_bytes(roce->opcode, roce->payload_bytes);
 	bytes = adev_capture_reserve(replay->capture, &packet);
@@ -163,7 +165,7 @@ static void add_data(struct replay *replay, uint32_t number)
 		.opcode = (uint8_t)(replay->transport |
 				    send_operation(replay, number)),
 		.psn = psn_of(replay, number),
-		.ack_request = last && replay->transport == ROCE_RC,
+		.ack_request = last && adev_type_is_reliable(replay->qp->type),
 		.payload_bytes = part_of(replay, number),
 	};
 	uint32_t headers = roce_opcode_info(roce.opcode);
@@ -288,7 +290,7 @@ static void add_atomic_acknowledge(struct replay *replay)
 static void add_delivered(struct replay *replay)
 {
 	add_request(replay, replay->num_packets - 1);
-	if (replay->transport != ROCE_RC)
+	if (!adev_type_is_reliable(replay->qp->type))
 		return;
 	if (is_read(replay))
 		add_read_responses(replay);
@@ -379,6 +381,8 @@ static uint32_t transport_of(const struct adev_qp *qp)
 		return ROCE_UC;
 	case ARNICA_HW_QP_UD:
 		return ROCE_UD;
+	case ARNICA_HW_QP_XRC_SEND:
+		return ROCE_XRC;
 	default:
 		return ROCE_RC;
 	}

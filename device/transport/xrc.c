@@ -221,8 +221,11 @@ enum adev_xrc_state adev_xrc_lock(const struct adev_xrc_receiver *receiver,
 
 	receiver->xrc->current = way;
 	*to = link;
+	/* The receiver's own lock is held. */
+	if (!number || number == receiver->qpn)
+		return ADEV_XRC_NONE;
 	/* Once more when the number belongs to another one by now. */
-	for (tries = 0; tries < 2 && number; tries++) {
+	for (tries = 0; tries < 2; tries++) {
 		switch (adev_link_open(receiver->fn, number, link)) {
 		case ADEV_LINK_UP:
 			break;

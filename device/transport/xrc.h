@@ -12,7 +12,7 @@
  * datagrams, the SRQ's host was told of the message before (ADR 0008). Which
  * entry a message has taken the receiving queue pair notes (ADR 0011), so that
  * long messages of several connections do not meet; for the completion it is
- * handed to the hidden one. ADR 0013 has the reasons.
+ * handed to the hidden one. ADR 0015 has the reasons.
  */
 #ifndef ADEV_TRANSPORT_XRC_H
 #define ADEV_TRANSPORT_XRC_H
