@@ -124,6 +124,34 @@ def clients_of_one_server(environment, count):
     check(done.status == 0, f"status {done.status}\n{done.tail()}")
 
 
+def xsrq(environment, clients, *options):
+    """The stock server takes all its clients before it begins."""
+    port = harness.free_port()
+    line = ["ibv_xsrq_pingpong", "-d", DEVICE, "-p", str(port), *options]
+    sides = [environment.start([*line, "-c", str(clients)], "server")]
+    try:
+        harness.wait_listening(sides[0], port)
+        for number in range(clients):
+            sides.append(environment.start(
+                [*line, harness.loopback_host()], f"client {number}"))
+        for side in sides:
+            check(side.wait(60) == 0, f"{side.name}\n{side.tail()}")
+        for side in sides[1:]:
+            check("success" in side.output(), f"no result\n{side.tail()}")
+    finally:
+        for side in sides:
+            side.end()
+
+
+def perftest_xrc(environment, program, *options):
+    """Not in the matrix: XRC is a connection type of its own."""
+    Pair(environment, program,
+         ["-F", "-c", "XRC", "-n", "200", *options]).finish(120)
+
+
+XRC_PERFTEST = (("ib_send_bw", "-q", "4"), ("ib_read_lat",), ("ib_atomic_bw",))
+
+
 def perftest_counters(environment):
     """perftest opens /sys/class/infiniband/DEVICE/ports/1/... by name."""
     names = "counters/port_xmit_data,counters/port_rcv_data"
@@ -228,6 +256,15 @@ def cases():
            lambda e: clients_of_restarted_server(e, 20))
     yield ("100 clients of one server, one after another",
            lambda e: clients_of_one_server(e, 100))
+    for clients, options in ((1, ()), (4, ("-n", "200")),
+                             (2, ("-e", "-s", "100000"))):
+        yield (f"ibv_xsrq_pingpong of {clients} {' '.join(options)}",
+               lambda environment, clients=clients, options=options:
+               xsrq(environment, clients, *options))
+    for words in XRC_PERFTEST:
+        yield (f"{words[0]} -c XRC {' '.join(words[1:])}",
+               lambda environment, words=words:
+               perftest_xrc(environment, *words))
     yield "perftest --report-counters", perftest_counters
     yield "hard-coded sysfs and device paths", hard_coded_paths
     yield "programs without RDMA notice nothing", other_programs

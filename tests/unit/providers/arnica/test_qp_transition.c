@@ -37,10 +37,12 @@ static const struct kind {
 	{ IBV_QPT_RC, legal_rc },
 	{ IBV_QPT_UC, legal_unreliable },
 	{ IBV_QPT_UD, legal_unreliable },
+	{ IBV_QPT_XRC_SEND, legal_rc },
+	{ IBV_QPT_XRC_RECV, legal_rc },
 };
 
 #define FOR_EACH_PAIR(kind, from, to)                                          \
-	for (kind = kinds; kind < kinds + 3; kind++)                           \
+	for (kind = kinds; kind < kinds + 5; kind++)                           \
 		for (from = IBV_QPS_RESET; from <= IBV_QPS_ERR; from++)        \
 			for (to = IBV_QPS_RESET; to <= IBV_QPS_ERR; to++)
 
@@ -141,6 +143,14 @@ static void connecting_needs_what_the_man_page_lists(void **state)
 	assert_int_equal(needed(IBV_QPT_UD, IBV_QPS_INIT, IBV_QPS_RTR), 0);
 	assert_int_equal(needed(IBV_QPT_UD, IBV_QPS_RTR, IBV_QPS_RTS),
 			 IBV_QP_SQ_PSN);
+	assert_int_equal(needed(IBV_QPT_XRC_SEND, IBV_QPS_INIT, IBV_QPS_RTR),
+			 needed(IBV_QPT_UC, IBV_QPS_INIT, IBV_QPS_RTR));
+	assert_int_equal(needed(IBV_QPT_XRC_SEND, IBV_QPS_RTR, IBV_QPS_RTS),
+			 needed(IBV_QPT_RC, IBV_QPS_RTR, IBV_QPS_RTS));
+	assert_int_equal(needed(IBV_QPT_XRC_RECV, IBV_QPS_INIT, IBV_QPS_RTR),
+			 needed(IBV_QPT_RC, IBV_QPS_INIT, IBV_QPS_RTR));
+	assert_int_equal(needed(IBV_QPT_XRC_RECV, IBV_QPS_RTR, IBV_QPS_RTS),
+			 IBV_QP_SQ_PSN | IBV_QP_TIMEOUT);
 }
 
 int main(void)
