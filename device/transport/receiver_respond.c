@@ -134,6 +134,15 @@ static void fail_read(struct adev_qp *qp, uint32_t psn, uint32_t rkey)
 			   IBV_EVENT_QP_ACCESS_ERR);
 }
 
+/* It was answered before, and the owner has gone on since. Whoever asked may
+ * have his answer by now: a late copy of his request is no error of his. */
+static void drop_repetition(struct adev_qp *qp, uint32_t psn)
+{
+	adev_count(&qp->fn->counters, wire_ghosts);
+	arnica_trace_wire_ghost(qp->qpn, psn);
+	adev_response_done(adev_receiver_of(qp));
+}
+
 /* One packet of a read's responses; done with the last one. False: not now. */
 static bool send_piece(struct adev_qp *qp, struct adev_batch *batch,
 		       struct adev_response *response,
@@ -162,7 +171,10 @@ static bool send_piece(struct adev_qp *qp, struct adev_batch *batch,
 	if (result == ADEV_DMA_LATER)
 		return false;
 	if (result != ADEV_DMA_DONE) {
-		fail_read(qp, packet.psn, resource->rkey);
+		if (resource->answered)
+			drop_repetition(qp, packet.psn);
+		else
+			fail_read(qp, packet.psn, resource->rkey);
 		return true;
 	}
 	response->next++;
