@@ -11,7 +11,7 @@
  * and tried again whenever something else is adopted or turned back.
  *
  * Lock role `adopt`: the table of ranges, and the moves. It is held while pages
- * move, so nothing is allocated under it, and no other lock is taken.
+ * move, so nothing is allocated under it, and other locks are only tried.
  */
 #ifndef ADEV_ADOPT_ADOPT_H
 #define ADEV_ADOPT_ADOPT_H
