@@ -435,6 +435,50 @@ static void each_service_has_its_operations(void **state)
 	free(fn->ahs);
 }
 
+/* A queue pair that was made for it registers; with a message it does so first,
+ * and the data of the second half stands behind both. */
+static void a_registration_comes_before_its_message(void **state)
+{
+	const struct arnica_hw_wqe_registration wish = {
+		.iova = arnica_to_le64(0x1234),
+		.length = arnica_to_le64(64),
+		.memory = arnica_to_le64((uintptr_t)memory),
+		.count = arnica_to_le32(1),
+		.key = arnica_to_le32(0x301),
+		.access = arnica_to_le32(ARNICA_HW_ACCESS_REMOTE_READ),
+	};
+	const struct arnica_hw_data_segment data = {
+		arnica_to_le64(16), arnica_to_le32(8), arnica_to_le32(STAG)
+	};
+
+	(void)state;
+	memcpy(wqe.bytes + ARNICA_HW_WQE_REGISTRATION_OFFSET, &wish,
+	       sizeof(wish));
+	memcpy(wqe.bytes + ARNICA_HW_WQE_REGISTRATION_BYTES, &data,
+	       sizeof(data));
+	control(ARNICA_HW_OP_REG_SEND, 0, 1);
+	expect_invalid();
+	qp->registers = true;
+	assert_int_equal(adev_exec_fetch_first(qp, qp->head, &wqe, qp->message),
+			 ARNICA_HW_STATUS_SUCCESS);
+	assert_int_equal(qp->message->opcode, ARNICA_HW_OP_REG_MR);
+	assert_true(qp->message->sends);
+	assert_int_equal(qp->message->registration.iova, 0x1234);
+	assert_int_equal(qp->message->registration.length, 64);
+	assert_int_equal(qp->message->registration.key, 0x301);
+	assert_int_equal(fetch(), ARNICA_HW_STATUS_SUCCESS);
+	assert_int_equal(qp->message->opcode, ARNICA_HW_OP_SEND);
+	assert_false(qp->message->sends);
+	assert_int_equal(qp->message->bytes, 8);
+	assert_int_equal(qp->message->gather.pieces[0].address,
+			 (uintptr_t)memory + 16);
+	control(ARNICA_HW_OP_REG_MR, 0, 0);
+	assert_int_equal(fetch(), ARNICA_HW_STATUS_SUCCESS);
+	assert_int_equal(qp->message->registration.count, 1);
+	control(ARNICA_HW_OP_REG_MR, ARNICA_HW_WQE_INLINE, 0);
+	expect_invalid();
+}
+
 static void a_datagram_names_its_destination(void **state)
 {
 	const struct arnica_hw_wqe_datagram datagram = {
@@ -511,6 +555,7 @@ int main(void)
 		fetch_test(what_returns_data_needs_the_right_to_write_locally),
 		fetch_test(a_message_that_is_too_long_is_refused),
 		fetch_test(each_service_has_its_operations),
+		fetch_test(a_registration_comes_before_its_message),
 		fetch_test(a_datagram_names_its_destination),
 	};
 
