@@ -118,7 +118,8 @@ static inline void adev_qp_announce_any(struct adev_qp_shared *qp)
 	const uint32_t any = ADEV_USES_ANY;
 
 	adev_qp_announce_list(qp, &any, 1);
-	atomic_thread_fence(memory_order_seq_cst);
+	(void)atomic_fetch_or_explicit(&qp->uses, 0, memory_order_seq_cst);
+	arnica_fence_after_rmw();
 }
 
 /*

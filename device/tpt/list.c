@@ -59,6 +59,8 @@ static enum adev_tpt_verdict open_list(const struct walk *walk, uint32_t stag,
 	start = entry->iova;
 	length = entry->length;
 	place = entry->address;
+	if (!bytes)
+		return ADEV_TPT_BAD_BOUNDS; /* nobody asks: see list.h */
 	list->count = entry->qpn;
 	list->row_bytes = entry->sink;
 	if (iova < start || bytes > length || iova - start > length - bytes)

@@ -47,7 +47,7 @@ struct adev_tpt_place {
  * a remote right? That needs the list's right, and those of everything behind it
  * that local work requests would need. The rest as adev_tpt_check(): a caller
  * comes here after it has answered ADEV_TPT_IS_LIST. Of a pattern whole rows are
- * looked at.
+ * looked at. No bytes are no access: refused.
  */
 enum adev_tpt_verdict adev_tpt_list_check(const struct adev_view *view,
 					  uint32_t stag, uint32_t pd,

@@ -170,6 +170,19 @@ static void own_keys_are_checked_alike(void)
 	finish();
 }
 
+/* Nothing is accessed, so nothing is checked (IBTA C9-88). */
+static void empty_requests_need_no_key(void)
+{
+	begin(lay_all);
+	lay_read_only(&mine);
+	remote_is(IBV_WC_SUCCESS, IBV_WR_RDMA_WRITE, LENGTH + 1, 0);
+	remote_is(IBV_WC_SUCCESS, IBV_WR_RDMA_READ, 0, 0);
+	by_own_key(IBV_WR_RDMA_READ, LENGTH + 1, 0, IBV_WC_SUCCESS);
+	by_own_key(IBV_WR_RDMA_WRITE, 0, 0, IBV_WC_SUCCESS);
+	check_theirs("nothing");
+	finish();
+}
+
 static void a_read_needs_the_right_to_write(void)
 {
 	begin(NULL);
@@ -279,7 +292,11 @@ static void wrong_ranges_cannot_be_set(void)
 static void windows_and_advice_are_not_for_them(void)
 {
 	struct ibv_sge sge;
-	struct ibv_mr fake;
+	/* A provider's region is more than what the library shows of it. */
+	static union {
+		struct ibv_mr mr;
+		char bytes[512];
+	} fake;
 	struct ibv_send_wr wr;
 	struct ibv_mw *window;
 
@@ -291,15 +308,15 @@ static void windows_and_advice_are_not_for_them(void)
 		 ENOENT);
 	window = ibv_alloc_mw(mine.end.pd, IBV_MW_TYPE_2);
 	VT_CHECK(window);
-	fake = *mine.end.mr;
-	fake.lkey = mine.mkey->lkey;
+	fake.mr = *mine.end.mr;
+	fake.mr.lkey = mine.mkey->lkey;
 	wr = (struct ibv_send_wr){
 		.wr_id = 4,
 		.opcode = IBV_WR_BIND_MW,
 		.send_flags = IBV_SEND_SIGNALED,
 		.bind_mw = { .mw = window,
 			     .rkey = ibv_inc_rkey(window->rkey),
-			     .bind_info = { .mr = &fake,
+			     .bind_info = { .mr = &fake.mr,
 					    .length = 8,
 					    .mw_access_flags =
 						    IBV_ACCESS_REMOTE_READ } },
@@ -413,6 +430,7 @@ int main(int argc, char **argv)
 		VT_CASE(a_receive_into_a_deregistered_range_fails),
 		VT_CASE(a_receive_needs_the_right_to_write),
 		VT_CASE(own_keys_are_checked_alike),
+		VT_CASE(empty_requests_need_no_key),
 		VT_CASE(a_read_needs_the_right_to_write),
 		VT_CASE(own_bounds_are_bounds),
 		VT_CASE(depth_has_a_limit),

@@ -135,10 +135,16 @@ static void the_key_is_no_region(void **state)
 
 static void the_list_has_bounds(void **state)
 {
+	struct adev_tpt_place place;
+
 	(void)state;
 	make_three();
 	assert_int_equal(check(LIST, 0, 61, 0), ADEV_TPT_BAD_BOUNDS);
 	assert_int_equal(check(LIST, 60, 1, 0), ADEV_TPT_BAD_BOUNDS);
+	assert_int_equal(check(LIST, 60, 0, 0), ADEV_TPT_BAD_BOUNDS);
+	assert_int_equal(check(LIST, 0, 0, 0), ADEV_TPT_BAD_BOUNDS);
+	assert_int_equal(adev_tpt_list_place(&view, LIST, PD, 60, 0, 0, &place),
+			 ADEV_TPT_BAD_BOUNDS);
 	assert_int_equal(check(LIST, UINT64_MAX, 2, 0), ADEV_TPT_BAD_BOUNDS);
 }
 
