@@ -82,6 +82,10 @@ uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp);
  * `command_lock` held. */
 void adev_regions_meet_peers(struct adev_function *fn);
 
+/* A key was made invalid: what this process itself may still do with it is over
+ * when this returns. With lock role `command`. */
+void adev_regions_wait_for_own_work(struct adev_function *fn);
+
 /* Does an entry other than `index` let peers write into these addresses?
  * `command_lock` held. */
 bool adev_regions_overlap(const struct adev_function *fn, uint32_t index,

@@ -56,6 +56,8 @@ ADEV_COMMAND_HANDLER(destroy_mkey)
 	default:
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	}
+	/* Who saw the key valid may be about to look at the entry. */
+	adev_regions_wait_for_own_work(fn);
 	adev_pd_put(fn, pd);
 	adev_key_give(fn, index);
 	return ARNICA_HW_COMMAND_OK;

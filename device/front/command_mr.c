@@ -350,7 +350,7 @@ static bool mr_valid(const struct adev_function *fn, uint32_t index)
  * it serves, and its own messages. A message that goes on later checks its
  * regions again.
  */
-static void wait_for_own_work(struct adev_function *fn)
+void adev_regions_wait_for_own_work(struct adev_function *fn)
 {
 	uint32_t index;
 
@@ -378,7 +378,7 @@ static enum arnica_hw_command_status invalidate(struct adev_function *fn,
 	if (!adev_windows_leave_region(fn, index))
 		return ARNICA_HW_COMMAND_BUSY;
 	if (!adev_qp_lock_quiesce(fn, index, QUIESCE_MS)) {
-		wait_for_own_work(fn);
+		adev_regions_wait_for_own_work(fn);
 		return ARNICA_HW_COMMAND_OK;
 	}
 	adev_tpt_publish(entry, stag);
@@ -399,7 +399,7 @@ static enum arnica_hw_command_status end_fast(struct adev_function *fn,
 		adev_fast_restore(fn, fast, tag);
 		return ARNICA_HW_COMMAND_BUSY;
 	}
-	wait_for_own_work(fn);
+	adev_regions_wait_for_own_work(fn);
 	/* The next key of this entry is to be another one. */
 	fn->mr_instance[index] = (uint8_t)adev_fast_destroy(fn, fast);
 	return ARNICA_HW_COMMAND_OK;

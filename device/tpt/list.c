@@ -280,7 +280,10 @@ int adev_tpt_list_arrange(struct adev_tpt_item *items, uint32_t count,
 void adev_tpt_list_store(struct adev_tpt_entry *entry, uint64_t items_offset,
 			 uint32_t count, uint64_t row_bytes, uint64_t length)
 {
-	entry->type = ADEV_TPT_LIST;
+	/* What tells a list from a region is stored once: who has just seen the
+	 * tag of the list that it was looks at it (adev_tpt_check). */
+	if (entry->type != ADEV_TPT_LIST)
+		entry->type = ADEV_TPT_LIST;
 	entry->address = items_offset;
 	entry->qpn = count;
 	entry->sink = row_bytes;

@@ -238,7 +238,8 @@ static void publish(struct adev_function *fn, struct adev_mkey *mkey,
 	       layout->count * sizeof(*items));
 	adev_tpt_list_store(entry, mkey->items_offset, layout->count, row_bytes,
 			    length);
-	entry->pd = mkey->pd;
+	if (entry->pd != mkey->pd) /* as the type in adev_tpt_list_store() */
+		entry->pd = mkey->pd;
 	entry->access = layout->access;
 	entry->iova = 0;
 	entry->address_space = fn->view.function;

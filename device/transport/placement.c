@@ -323,6 +323,10 @@ static enum adev_verdict place_rdma(struct adev_qp *qp, bool write,
 	verdict = of_dma(result);
 	if (verdict == ADEV_VERDICT_ACK)
 		adev_touch_end(placement->link->view, qp->message->rkey, touch_of(qp));
+	/* The list, or something behind it, has ended since it was checked. */
+	if (verdict == ADEV_VERDICT_NAK_OPERATION && remote.num_lists)
+		return refuse(qp, placement, ADEV_VERDICT_NAK_ACCESS,
+			      IBV_EVENT_QP_ACCESS_ERR);
 	if (verdict == ADEV_VERDICT_NAK_OPERATION)
 		return refuse(qp, placement, verdict, IBV_EVENT_QP_FATAL);
 	return verdict;

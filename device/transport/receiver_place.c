@@ -288,6 +288,9 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 		result = adev_receiver_store(qp, &memory, packet);
 	if (result == ADEV_DMA_LATER)
 		return false; /* as good as lost */
+	/* The list, or something behind it, has ended just now. */
+	if (__builtin_expect(result != ADEV_DMA_DONE, 0) && memory.num_lists)
+		return refuse_access(qp, packet, receiver->rkey);
 	if (result != ADEV_DMA_DONE)
 		return refuse_fault(qp, packet);
 	receiver->receiving = ADEV_RECEIVING_WRITE;
