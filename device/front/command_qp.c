@@ -15,6 +15,7 @@
 #include "front/command.h"
 #include "front/objects.h"
 #include "front/opened.h"
+#include "front/qp_plan.h"
 #include "front/srq_table.h"
 #include "front/xrcd_table.h"
 #include "link/wire.h"
@@ -23,177 +24,7 @@
 #include "transport/remote.h"
 #include "transport/xrc.h"
 
-#define EAGER_MIN_BYTES 8192u
-#define EAGER_MAX_BYTES 65536u
-/* Datagrams come from anybody and are not held back: there is room for the
- * largest in each receive, as far as that is reasonable. */
-#define EAGER_DATAGRAM_BYTES 8192u /* a power of two */
-#define EAGER_MAX_DATAGRAM_BYTES (4u << 20)
 #define DESTROY_LOCK_MS 1000u
-
-#define QP_FLAGS                                                               \
-	((uint32_t)ARNICA_HW_QP_BLOCK_SELF_MCAST | ARNICA_HW_QP_REGISTERS |    \
-	 ARNICA_HW_QP_DRAINS)
-
-/* What a QP is made of, in one range of the heap. */
-struct sizes {
-	uint32_t send_slots, send_stride, recv_slots, recv_stride;
-	uint32_t eager_bytes, inline_bytes;
-	uint64_t sq, send_ring, rq, recv_ring, eager, total; /* offsets */
-};
-
-static uint32_t round_up(uint32_t value)
-{
-	uint32_t power = 1;
-
-	while (power < value)
-		power *= 2;
-	return power;
-}
-
-static uint64_t place(uint64_t *next, uint64_t bytes)
-{
-	uint64_t offset = *next;
-
-	*next = (offset + bytes + ARNICA_HW_LINE_BYTES - 1) &
-		~(uint64_t)(ARNICA_HW_LINE_BYTES - 1);
-	return offset;
-}
-
-static uint32_t eager_bytes(const struct arnica_hw_cmd_create_qp *cmd,
-			    uint32_t slots)
-{
-	bool datagrams = arnica_from_le32(cmd->type) == ARNICA_HW_QP_UD;
-	uint32_t bytes = slots * (datagrams ? EAGER_DATAGRAM_BYTES : 1024);
-	uint32_t most = datagrams ? EAGER_MAX_DATAGRAM_BYTES : EAGER_MAX_BYTES;
-
-	if (slots && bytes < EAGER_MIN_BYTES)
-		return EAGER_MIN_BYTES;
-	return bytes > most ? most : bytes;
-}
-
-/* With an SRQ, `srq`, the receive queue is a completion ring and no more. */
-static void compute_sizes(const struct arnica_hw_cmd_create_qp *cmd,
-			  const struct adev_srq_shared *srq,
-			  struct sizes *sizes)
-{
-	uint32_t send_depth = arnica_from_le32(cmd->send_depth);
-	uint32_t recv_depth = arnica_from_le32(cmd->recv_depth);
-	uint32_t send_bytes = ARNICA_HW_WQE_ATOMIC_HEADER_BYTES + 16;
-	uint32_t segments = arnica_from_le32(cmd->send_sge) * 16;
-	uint32_t inline_bytes = arnica_from_le32(cmd->inline_bytes);
-	uint32_t recv_sge = arnica_from_le32(cmd->recv_sge);
-	uint32_t header = arnica_from_le32(cmd->flags) & ARNICA_HW_QP_REGISTERS ?
-				  ARNICA_HW_WQE_REGISTRATION_BYTES :
-				  ARNICA_HW_WQE_HEADER_BYTES;
-	uint64_t next = 0;
-
-	if (segments < inline_bytes)
-		segments = inline_bytes;
-	if (send_bytes < header + segments)
-		send_bytes = header + segments;
-	sizes->send_slots = send_depth ? round_up(send_depth) : 0;
-	sizes->send_stride = round_up(send_bytes);
-	sizes->inline_bytes = sizes->send_stride - header;
-	if (sizes->inline_bytes > ARNICA_HW_MAX_INLINE)
-		sizes->inline_bytes = ARNICA_HW_MAX_INLINE;
-	sizes->recv_slots = recv_depth ? round_up(recv_depth) : 0;
-	sizes->recv_stride = round_up((recv_sge ? recv_sge : 1) * 16);
-	if (srq) {
-		sizes->recv_slots = srq->slots;
-		sizes->recv_stride = srq->stride;
-	}
-	sizes->eager_bytes = eager_bytes(cmd, sizes->recv_slots);
-	sizes->sq = place(&next, (uint64_t)sizes->send_slots *
-					 sizes->send_stride);
-	sizes->send_ring = place(&next, (uint64_t)sizes->send_slots *
-						sizeof(struct arnica_hw_cqe));
-	sizes->rq = place(&next, srq ? 0 :
-				       (uint64_t)sizes->recv_slots *
-					       sizes->recv_stride);
-	sizes->recv_ring = place(&next, (uint64_t)sizes->recv_slots *
-						sizeof(struct arnica_hw_cqe));
-	sizes->eager = place(&next, sizes->eager_bytes);
-	sizes->total = next ? next : 1;
-}
-
-/* Handle of the SRQ; ADEV_NO_SRQ for none. */
-static uint32_t srq_of(const struct arnica_hw_cmd_create_qp *cmd)
-{
-	return arnica_from_le32(cmd->srq) - 1;
-}
-
-/* Handle of the XRC domain; ADEV_NO_XRCD for none. */
-static uint32_t xrcd_of(const struct arnica_hw_cmd_create_qp *cmd)
-{
-	return arnica_from_le32(cmd->xrcd) - 1;
-}
-
-/* An XRC_RECV queue pair has nothing of its own but its number. */
-static bool is_bare(uint32_t type)
-{
-	return type == ARNICA_HW_QP_XRC_RECV;
-}
-
-/* What a type of XRC has, and has not. */
-static enum arnica_hw_command_status
-check_xrc(const struct adev_function *fn,
-	  const struct arnica_hw_cmd_create_qp *cmd)
-{
-	uint32_t type = arnica_from_le32(cmd->type);
-	bool in_domain = is_bare(type) || type == ARNICA_HW_QP_XRC_SRQ;
-	bool is_srq = type == ARNICA_HW_QP_XRC_SRQ;
-
-	if (in_domain != (cmd->xrcd.raw != 0))
-		return ARNICA_HW_COMMAND_INVALID;
-	if (in_domain && !adev_xrcd_id(fn, xrcd_of(cmd)))
-		return ARNICA_HW_COMMAND_NO_OBJECT;
-	if (type != ARNICA_HW_QP_XRC_SEND && !in_domain)
-		return ARNICA_HW_COMMAND_OK;
-	if (cmd->recv_depth.raw || is_srq != (cmd->srq.raw != 0) ||
-	    (in_domain && cmd->send_depth.raw) ||
-	    (is_bare(type) &&
-	     (cmd->pd.raw || cmd->send_cq.raw || cmd->recv_cq.raw)))
-		return ARNICA_HW_COMMAND_INVALID;
-	return ARNICA_HW_COMMAND_OK;
-}
-
-static bool has_objects(const struct adev_function *fn,
-			const struct arnica_hw_cmd_create_qp *cmd)
-{
-	return is_bare(arnica_from_le32(cmd->type)) ||
-	       (adev_pd_valid(fn, arnica_from_le32(cmd->pd)) &&
-		adev_cq_valid(fn, arnica_from_le32(cmd->send_cq)) &&
-		adev_cq_valid(fn, arnica_from_le32(cmd->recv_cq)) &&
-		(!cmd->srq.raw || adev_srq_valid(fn, srq_of(cmd))));
-}
-
-static enum arnica_hw_command_status
-check(struct adev_function *fn, const struct arnica_hw_cmd_create_qp *cmd)
-{
-	switch (arnica_from_le32(cmd->type)) {
-	case ARNICA_HW_QP_RC:
-	case ARNICA_HW_QP_UC:
-	case ARNICA_HW_QP_UD:
-	case ARNICA_HW_QP_XRC_SEND:
-	case ARNICA_HW_QP_XRC_RECV:
-	case ARNICA_HW_QP_XRC_SRQ:
-		break;
-	default:
-		return ARNICA_HW_COMMAND_NOT_SUPPORTED;
-	}
-	if (!has_objects(fn, cmd))
-		return ARNICA_HW_COMMAND_NO_OBJECT;
-	if (arnica_from_le32(cmd->send_depth) > ARNICA_HW_MAX_QUEUE_DEPTH ||
-	    arnica_from_le32(cmd->recv_depth) > ARNICA_HW_MAX_QUEUE_DEPTH ||
-	    arnica_from_le32(cmd->send_sge) > ARNICA_HW_MAX_SGE ||
-	    arnica_from_le32(cmd->recv_sge) > ARNICA_HW_MAX_SGE ||
-	    arnica_from_le32(cmd->inline_bytes) > ARNICA_HW_MAX_INLINE ||
-	    (cmd->srq.raw && cmd->recv_depth.raw) ||
-	    arnica_from_le32(cmd->flags) & ~QP_FLAGS)
-		return ARNICA_HW_COMMAND_INVALID;
-	return check_xrc(fn, cmd);
-}
 
 /* A lease for QPs of index lease * 256 and on. */
 static int ensure_lease(struct adev_function *fn, uint32_t lease)
@@ -271,13 +102,13 @@ static void init_ring(struct adev_qp *qp, struct adev_ring *ring, bool receive,
 	ring->number = 2 * qp->index + (receive ? 1 : 0);
 	ring->record = &view->records[ring->number];
 	ring->cq_index = receive ? qp->recv_cq : qp->send_cq;
-	ring->cq = is_bare(qp->type) ? NULL : &view->cqs[ring->cq_index];
+	ring->cq = adev_qp_plan_is_bare(qp->type) ? NULL : &view->cqs[ring->cq_index];
 	ring->qpn = qp->qpn;
 }
 
 static void init_private(struct adev_qp *qp, struct adev_function *fn,
 			 const struct arnica_hw_cmd_create_qp *cmd,
-			 const struct sizes *sizes, uint64_t base)
+			 const struct adev_qp_sizes *sizes, uint64_t base)
 {
 	qp->fn = fn;
 	qp->shared = &fn->view.qps[qp->index];
@@ -287,9 +118,9 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 	qp->binder.user.qpn = qp->qpn;
 	qp->send_cq = arnica_from_le32(cmd->send_cq);
 	qp->recv_cq = arnica_from_le32(cmd->recv_cq);
-	if (is_bare(qp->type))
+	if (adev_qp_plan_is_bare(qp->type))
 		qp->pd = qp->send_cq = qp->recv_cq = UINT32_MAX;
-	qp->xrcd = xrcd_of(cmd);
+	qp->xrcd = adev_qp_plan_xrcd(cmd);
 	qp->memory_offset = base;
 	qp->memory_bytes = sizes->total;
 	qp->sq = fn->view.base + base + sizes->sq;
@@ -302,7 +133,7 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 	qp->rq_depth = arnica_from_le32(cmd->recv_depth);
 	/* It was checked to be an SRQ of this function. */
 	if (cmd->srq.raw)
-		(void)!adev_srq_open(&fn->view, srq_of(cmd), qp->index,
+		(void)!adev_srq_open(&fn->view, adev_qp_plan_srq(cmd), qp->index,
 				     &qp->srq);
 	qp->blocks_own = arnica_from_le32(cmd->flags) &
 			 ARNICA_HW_QP_BLOCK_SELF_MCAST;
@@ -317,7 +148,7 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 /* The number is published last: from then on peers can find the QP. */
 static void init_shared(struct adev_qp *qp,
 			const struct arnica_hw_cmd_create_qp *cmd,
-			const struct sizes *sizes, uint64_t base)
+			const struct adev_qp_sizes *sizes, uint64_t base)
 {
 	struct adev_qp_shared *shared = qp->shared;
 	struct adev_view *view = &qp->fn->view;
@@ -372,7 +203,7 @@ static void init_shared(struct adev_qp *qp,
 static void fill_queue(struct arnica_hw_res_queue *queue,
 		       const struct adev_qp *qp, bool receive,
 		       const struct arnica_hw_cmd_create_qp *cmd,
-		       const struct sizes *sizes, uint64_t base)
+		       const struct adev_qp_sizes *sizes, uint64_t base)
 {
 	uint32_t number = 2 * qp->index + (receive ? 1 : 0);
 	uint32_t slots = receive ? sizes->recv_slots : sizes->send_slots;
@@ -414,7 +245,7 @@ static void register_qp(struct adev_function *fn, struct adev_qp *qp)
 		__atomic_store_n(&fn->qp_scan_end, qp->index + 1,
 				 __ATOMIC_RELAXED);
 	adev_xrcd_get(fn, qp->xrcd);
-	if (is_bare(qp->type))
+	if (adev_qp_plan_is_bare(qp->type))
 		return;
 	adev_pd_get(fn, qp->pd);
 	adev_cq_attach(fn, qp->send_cq, qp->sq_depth);
@@ -428,7 +259,7 @@ static void release_objects(struct adev_function *fn, struct adev_qp *qp)
 	uint32_t shared_depth = adev_srq_put(fn, srq_handle(qp), qp->recv_cq);
 
 	adev_xrcd_put(fn, qp->xrcd);
-	if (is_bare(qp->type))
+	if (adev_qp_plan_is_bare(qp->type))
 		return;
 	adev_cq_detach(fn, qp->send_cq, qp->sq_depth);
 	adev_cq_detach(fn, qp->recv_cq, qp->rq_depth + shared_depth);
@@ -455,16 +286,16 @@ ADEV_COMMAND_HANDLER(create_qp)
 {
 	const struct arnica_hw_cmd_create_qp *cmd = &command->create_qp;
 	struct arnica_hw_res_qp *answer = &completion->qp;
-	enum arnica_hw_command_status status = check(fn, cmd);
+	enum arnica_hw_command_status status = adev_qp_plan_check(fn, cmd);
 	struct adev_qp *qp;
-	uint32_t srq = srq_of(cmd), recv_cq = arnica_from_le32(cmd->recv_cq);
-	struct sizes sizes;
+	uint32_t srq = adev_qp_plan_srq(cmd), recv_cq = arnica_from_le32(cmd->recv_cq);
+	struct adev_qp_sizes sizes;
 	uint64_t base;
 
 	if (status)
 		return status;
 	adev_orphans_reap(fn);
-	compute_sizes(cmd, srq == ADEV_NO_SRQ ? NULL : &fn->view.srqs[srq],
+	adev_qp_plan_sizes(cmd, srq == ADEV_NO_SRQ ? NULL : &fn->view.srqs[srq],
 		      &sizes);
 	if (posix_memalign((void **)&qp, 64, sizeof(*qp)))
 		return ARNICA_HW_COMMAND_NO_MEMORY;

@@ -98,6 +98,11 @@ static inline struct arnica_qp *arnica_qp_of_ex(struct ibv_qp_ex *qp)
 	return (struct arnica_qp *)(void *)qp;
 }
 
+static inline bool arnica_qp_type_is_xrc(enum ibv_qp_type type)
+{
+	return type == IBV_QPT_XRC_SEND || type == IBV_QPT_XRC_RECV;
+}
+
 /* What direct verbs ask for in addition. */
 struct arnica_qp_extra {
 	uint32_t flags;   /* enum arnica_hw_qp_flags */
@@ -126,6 +131,8 @@ struct ibv_qp *arnica_qp_create_hidden(struct ibv_srq *srq,
 
 /* qp_modify.c */
 int arnica_qp_modify(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask);
+/* Which queues accept work in a state. */
+void arnica_qp_set_state(struct arnica_qp *qp, enum ibv_qp_state state);
 
 /* qp_query.c */
 int arnica_qp_query(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask,
@@ -147,8 +154,5 @@ uint32_t arnica_send_opcodes(enum ibv_qp_type type);
  * ibv_qp_create_send_ops_flags) are there for this type. */
 bool arnica_send_wr_supported(enum ibv_qp_type type, uint64_t ops);
 void arnica_send_wr_init(struct arnica_qp *qp);
-
-/* Which queues accept work in a state. */
-void arnica_qp_set_state(struct arnica_qp *qp, enum ibv_qp_state state);
 
 #endif

@@ -99,3 +99,18 @@ int arnica_qp_modify(struct ibv_qp *ibv_qp, struct ibv_qp_attr *attr, int mask)
 	pthread_mutex_unlock(&context->objects);
 	return error;
 }
+
+void arnica_qp_set_state(struct arnica_qp *qp, enum ibv_qp_state state)
+{
+	enum ibv_qp_type type = qp->verbs.base.qp_type;
+	bool sends = type != IBV_QPT_XRC_RECV &&
+		     (state == IBV_QPS_RTS || state == IBV_QPS_SQD ||
+		      state == IBV_QPS_SQE || state == IBV_QPS_ERR);
+
+	atomic_store_explicit(&qp->send.open, sends, memory_order_release);
+	atomic_store_explicit(&qp->receive.open,
+			      state != IBV_QPS_RESET &&
+				      !arnica_qp_type_is_xrc(type) &&
+				      !qp->receive_ring.srq,
+			      memory_order_release);
+}
