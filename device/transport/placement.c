@@ -322,7 +322,8 @@ static enum adev_verdict place_rdma(struct adev_qp *qp, bool write,
 	end_transfer(qp, &transfer);
 	verdict = of_dma(result);
 	if (verdict == ADEV_VERDICT_ACK)
-		adev_touch_end(placement->link->view, qp->message->rkey, touch_of(qp));
+		adev_touch_end(placement->link->view, qp->message->rkey,
+			       touch_of(qp));
 	/* The list, or something behind it, has ended since it was checked. */
 	if (verdict == ADEV_VERDICT_NAK_OPERATION && remote.num_lists)
 		return refuse(qp, placement, ADEV_VERDICT_NAK_ACCESS,
@@ -405,7 +406,8 @@ static enum adev_verdict place_atomic(struct adev_qp *qp,
 	end_transfer(qp, &transfer);
 	verdict = of_dma(result);
 	if (result == ADEV_DMA_DONE)
-		adev_touch_end(placement->link->view, message->rkey, touch_of(qp));
+		adev_touch_end(placement->link->view, message->rkey,
+			       touch_of(qp));
 	if (result == ADEV_DMA_DONE &&
 	    !adev_gather_write(&message->gather, 0, &original,
 			       sizeof(original)))
@@ -437,7 +439,8 @@ static enum adev_verdict place_atomic_write(struct adev_qp *qp,
 					 &original));
 	end_transfer(qp, &transfer);
 	if (verdict == ADEV_VERDICT_ACK)
-		adev_touch_end(placement->link->view, qp->message->rkey, touch_of(qp));
+		adev_touch_end(placement->link->view, qp->message->rkey,
+			       touch_of(qp));
 	if (verdict == ADEV_VERDICT_NAK_OPERATION)
 		return refuse(qp, placement, verdict, IBV_EVENT_QP_FATAL);
 	return verdict;

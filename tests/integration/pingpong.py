@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 """ibverbs-utils and what goes around them: discovery, ibv_rc_pingpong with its
-options, the same for UC, UD and SRQs, several pairs at once, one server after another, sysfs paths that
-programs hard-code."""
+options, the same for UC, UD and SRQs, several pairs at once, one server after
+another, sysfs paths that programs hard-code."""
 
+import contextlib
+import pathlib
 import re
 import shutil
 import signal
@@ -124,8 +126,30 @@ def clients_of_one_server(environment, count):
     check(done.status == 0, f"status {done.status}\n{done.tail()}")
 
 
+XRC_DOMAIN = pathlib.Path("/tmp/xrc_domain")  # of ibv_xsrq_pingpong
+
+
+def remove(path):
+    """Is it gone?"""
+    with contextlib.suppress(OSError):
+        path.unlink()
+    return not path.exists()
+
+
 def xsrq(environment, clients, *options):
-    """The stock server takes all its clients before it begins."""
+    """The stock server takes all its clients before it begins, and answers one
+    through another, which takes a domain that all of them have. Only who made
+    its file can read it, so it must not be left to the next user; where it was,
+    each process has a domain of its own, which is enough for one client."""
+    if not remove(XRC_DOMAIN):
+        clients = 1
+    try:
+        run_xsrq(environment, clients, *options)
+    finally:
+        remove(XRC_DOMAIN)
+
+
+def run_xsrq(environment, clients, *options):
     port = harness.free_port()
     line = ["ibv_xsrq_pingpong", "-d", DEVICE, "-p", str(port), *options]
     sides = [environment.start([*line, "-c", str(clients)], "server")]
