@@ -153,7 +153,7 @@ static void take_written(struct adev_qp *qp, const struct roce_packet *packet)
 	struct adev_sender *sender = qp->remote->sender;
 	uint64_t before = sender->oldest, again = sender->next;
 
-	if (packet->opcode != ROCE_READ_RESPONSE_ONLY ||
+	if ((packet->opcode & ROCE_OPERATION_MASK) != ROCE_READ_RESPONSE_ONLY ||
 	    packet->payload_bytes || !oldest_asked(sender) ||
 	    !is_acknowledged(packet)) {
 		fail_bad(qp, packet);

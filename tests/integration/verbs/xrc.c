@@ -332,6 +332,10 @@ static void pass_all(struct vt_end *sender, struct keeper *to, uint32_t qpn)
 		memcpy(&before, sender->buffer, sizeof(before));
 		VT_EQUAL(before, 3 * i);
 	}
+	send_to(sender, to, 25, IBV_WR_ATOMIC_WRITE, 8);
+	vt_expect(sender->send_cq, 25, IBV_WC_SUCCESS);
+	(void)tell(to, (struct request){ .order = ORDER_LOOK, .id = 25,
+					 .offset = 4096, .length = 8 });
 	/* No receive is posted yet. */
 	send_to(sender, to, 23, IBV_WR_RDMA_WRITE_WITH_IMM, 100);
 	vt_poll_nothing(sender->send_cq, 20);
