@@ -8,6 +8,7 @@
 
 #include "front/command.h"
 #include "front/objects.h"
+#include "tpt/list.h"
 
 #define FIRST_ROOM 16u
 
@@ -73,6 +74,7 @@ ADEV_COMMAND_HANDLER(alloc_dm)
 	    adev_index_take(&fn->free_dms, &fn->next_dm, fn->dm_room, &index))
 		return ARNICA_HW_COMMAND_NO_MEMORY;
 	bytes = whole_pages(bytes);
+	fn->dms[index].bytes = 0; /* it may be given back unused */
 	if (adev_heap_alloc(&fn->heap, bytes, &offset)) {
 		adev_index_give(&fn->free_dms, index);
 		return ARNICA_HW_COMMAND_NO_MEMORY;
@@ -98,7 +100,33 @@ ADEV_COMMAND_HANDLER(query_dm)
 	return ARNICA_HW_COMMAND_OK;
 }
 
-/* Does a region stand in this range? */
+static bool overlaps(uint64_t address, uint64_t length, uint64_t start,
+		     uint64_t bytes)
+{
+	return address < start + bytes && address + length > start;
+}
+
+/* Does a list have memory of its own, not a region's, in this range? */
+static bool list_overlaps(const struct adev_function *fn,
+			  const struct adev_tpt_entry *entry, uint64_t start,
+			  uint64_t bytes)
+{
+	uint32_t count = entry->qpn, i;
+	const struct adev_tpt_item *items;
+
+	if (count > ADEV_TPT_MAX_ITEMS)
+		return true;
+	items = adev_view_at(&fn->view, entry->address,
+			     count * sizeof(*items));
+	for (i = 0; items && i < count; i++)
+		if (!items[i].stag && overlaps(items[i].iova, items[i].length,
+					       start, bytes))
+			return true;
+	return false;
+}
+
+/* Does a region stand in this range? Of those that work requests register, also
+ * one that was taken back: peers may not be through with it. */
 static bool is_registered(const struct adev_function *fn,
 			  const struct adev_dm *dm)
 {
@@ -109,8 +137,11 @@ static bool is_registered(const struct adev_function *fn,
 		uint32_t index = number ^ fn->tpt_mask;
 		const struct adev_tpt_entry *entry = &fn->view.tpt[index];
 
-		if (fn->mr_pd[index] && entry->address < start + dm->bytes &&
-		    entry->address + entry->length > start)
+		if (fn->mr_pd[index] &&
+		    (entry->type == ADEV_TPT_LIST ?
+			     list_overlaps(fn, entry, start, dm->bytes) :
+			     overlaps(entry->address, entry->length, start,
+				      dm->bytes)))
 			return true;
 	}
 	return false;

@@ -168,6 +168,33 @@ static void check_places(uint64_t seed)
 				 vt_byte(seed, (size_t)i * PLACE + j));
 }
 
+/* A key of it could be used for whatever comes there next. */
+static void shareable_memory_in_a_list_is_not_freed(void)
+{
+	struct arnicadv_range ranges[2];
+	struct arnicadv_reg_attr attr;
+	uint8_t *memory;
+
+	open_pair();
+	memory = arnicadv_alloc_shareable(b.context, 65536);
+	VT_CHECK(memory);
+	ranges[0] = (struct arnicadv_range){ (uintptr_t)memory, 4096 };
+	ranges[1] = (struct arnicadv_range){ (uintptr_t)memory + 32768, 4096 };
+	attr = wish_for(VT_ALL_ACCESS);
+	attr.iova = 0;
+	attr.ranges = ranges;
+	attr.num_entries = 2;
+	register_as(&attr);
+	VT_EQUAL(arnicadv_free_shareable(b.context, memory), EBUSY);
+	vt_fill(a.buffer, LENGTH, 6);
+	access_is(IBV_WC_SUCCESS, IBV_WR_RDMA_WRITE, 0, LENGTH, region->rkey);
+	vt_check_fill(memory, 4096, 6, "the first range");
+	VT_EQUAL(ibv_dereg_mr(region), 0);
+	region = NULL;
+	VT_EQUAL(arnicadv_free_shareable(b.context, memory), 0);
+	close_pair();
+}
+
 static void a_list_of_ranges_is_one_region(void)
 {
 	static struct arnicadv_range ranges[PLACES];
@@ -463,6 +490,7 @@ static const struct vt_case cases[] = {
 	VT_CASE(deregistration_ends_it),
 	VT_CASE(a_list_of_ranges_is_one_region),
 	VT_CASE(a_list_of_pages_is_one_region),
+	VT_CASE(shareable_memory_in_a_list_is_not_freed),
 	VT_CASE(what_is_wrong_is_refused),
 	VT_CASE(what_makes_no_sense_is_not_posted),
 	VT_CASE(by_default_an_error_ends_the_connection),
