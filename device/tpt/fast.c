@@ -148,6 +148,8 @@ uint32_t adev_fast_destroy(struct adev_function *fn, struct adev_fast *fast)
 {
 	uint32_t key = fast->key;
 
+	/* As in adev_window_destroy(). */
+	close_entry(fn, fast);
 	if (fast->items)
 		adev_heap_free(&fn->heap, fast->items, items_bytes(fast));
 	free(fast);

@@ -262,6 +262,9 @@ int adev_window_destroy(struct adev_function *fn, uint32_t index,
 		if (tag)
 			adev_tpt_publish(entry_of(fn, window), tag);
 	} else {
+		/* Who was let in before may have left his mark since: the next
+		 * owner of the entry has something else there. */
+		close_entry(fn, window);
 		free_window(window);
 		free(window);
 	}
