@@ -29,7 +29,6 @@ struct opened {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 static struct opened *first;
 static int file = -1;
 
@@ -55,7 +54,9 @@ static void in_child(void)
 	pthread_mutex_unlock(&lock);
 }
 
-static void prepare_for_fork(void)
+/* Early: the handlers that are installed first take their lock last, and this
+ * lock is taken under others. */
+__attribute__((constructor)) static void prepare_for_fork(void)
 {
 	pthread_atfork(before_fork, in_parent, in_child);
 }
@@ -172,7 +173,6 @@ int adev_xrcd_open(uint64_t device, uint64_t inode, bool create, bool exclusive,
 	int error;
 
 	*id = (adev_proc_hash(0, name, sizeof(name)) & ~PRIVATE_BIT) | 1;
-	pthread_once(&fork_once, prepare_for_fork);
 	pthread_mutex_lock(&lock);
 	error = open_locked(*id, create, exclusive);
 	pthread_mutex_unlock(&lock);
