@@ -225,8 +225,10 @@ void adev_qp_recover(struct adev_qp *qp)
 	    adev_completion_published(&qp->recv_ring, shared->rq_head))
 		shared->rq_head++;
 	adev_qp_unlock(shared);
-	/* It may have put the ring on no list, and not told of an event. */
-	adev_completion_rescan(&qp->recv_ring);
+	/* It may have put the ring on no list, and not told of an event. An
+	 * XRC_RECV has none. */
+	if (qp->recv_ring.entries)
+		adev_completion_rescan(&qp->recv_ring);
 	adev_channels_rescan(qp->fn);
 }
 
