@@ -80,6 +80,7 @@ static void end_poll(struct ibv_cq_ex *ibv_cq)
 	arnica_spinlock_lock(&cq->lock);
 	end_session(cq);
 	arnica_spinlock_unlock(&cq->lock);
+	(void)arnica_cq_attend(cq, true);
 }
 
 static enum ibv_wc_opcode read_opcode(struct ibv_cq_ex *cq)

@@ -6,6 +6,7 @@
  */
 #include "mcast.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "context.h"
@@ -18,6 +19,9 @@ static int execute(enum arnica_hw_command_opcode opcode, struct ibv_qp *qp,
 		.mcast = { .qp = arnica_to_le32(qp->handle) },
 	};
 
+	/* The handle of one from ibv_open_qp() is no queue pair's. */
+	if (qp->qp_type != IBV_QPT_UD)
+		return EINVAL;
 	memcpy(command.mcast.gid, gid->raw, sizeof(command.mcast.gid));
 	return arnica_command_execute(
 		&arnica_context_of(qp->context)->commands, &command, NULL);

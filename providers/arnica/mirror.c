@@ -376,6 +376,17 @@ static void take_request(struct arnica_mirror *mirror,
 	}
 }
 
+/* Not below zero: arnica_mirror_ask() may have taken them all. */
+static void one_less(_Atomic uint32_t *count)
+{
+	uint32_t left = atomic_load_explicit(count, memory_order_relaxed);
+
+	while (left && !atomic_compare_exchange_weak_explicit(
+			       count, &left, left - 1, memory_order_relaxed,
+			       memory_order_relaxed))
+		;
+}
+
 void arnica_mirror_retire(struct arnica_ring *ring, uint32_t tail,
 			  uint32_t index, bool success)
 {
@@ -392,8 +403,7 @@ void arnica_mirror_retire(struct arnica_ring *ring, uint32_t tail,
 		if (opcode_of(&control)) {
 			if (tail != index || success)
 				take_request(mirror, work, handle);
-			atomic_fetch_sub_explicit(&ring->memory_ops, 1,
-						  memory_order_relaxed);
+			one_less(&ring->memory_ops);
 		}
 		if (tail == index)
 			break;
