@@ -73,31 +73,57 @@ static struct adev_adopted *find_touching(uint64_t start, uint64_t end)
 	return NULL;
 }
 
-/* Uses a range for one more region, when it holds all pages of the region but
- * those at its ends. With the lock held. */
-static uint64_t join(struct adev_function *fn, struct adev_adopted *range,
-		     uint64_t address, uint64_t length)
+/* The word for a region of which a range holds all pages but those at its ends;
+ * zero when it does not. */
+static uint64_t word_for(const struct adev_adopted *range, uint64_t address,
+			 uint64_t length)
 {
 	uint64_t first = page_of(address), end = page_end(address + length);
 	uint64_t range_end = range->move.start + range->move.bytes;
 	bool skip = first < range->move.start;
 
-	if (range->fn != fn || range->state < ADEV_ADOPTED_HERE)
-		return 0;
 	if (skip)
 		first += PAGE;
 	if (end > range_end)
 		end -= PAGE;
 	if (first < range->move.start || end > range_end || end <= first)
 		return 0;
+	return adev_tpt_shared_encode(
+		range->move.offset + (first - range->move.start), end - first,
+		skip);
+}
+
+/* One region more is on it. */
+static void use(struct adev_adopted *range)
+{
 	if (range->state == ADEV_ADOPTED_KEPT) {
 		range->state = ADEV_ADOPTED_HERE;
 		adev_adopted.kept--;
 	}
 	range->references++;
-	return adev_tpt_shared_encode(
-		range->move.offset + (first - range->move.start), end - first,
-		skip);
+}
+
+/*
+ * Uses a range that has been there for one more region. The application may have
+ * put other pages in its place since, which peers must not miss, or taken rights
+ * away: so look. With the lock held.
+ */
+static uint64_t join(const struct adev_function *fn, struct adev_adopted *range,
+		     uint64_t address, uint64_t length)
+{
+	uint64_t shared = 0, start;
+
+	if (range->fn == fn && range->state >= ADEV_ADOPTED_HERE)
+		shared = word_for(range, address, length);
+	if (!shared)
+		return 0;
+	start = range->move.start +
+		(adev_tpt_shared_offset(shared) - range->move.offset);
+	if (!adev_adopted_holds(range, start,
+				start + adev_tpt_shared_bytes(shared)))
+		return 0;
+	use(range);
+	return shared;
 }
 
 /* An entry for a range that is to come; NULL when there are enough. */
@@ -209,7 +235,8 @@ static uint64_t bring(struct adev_function *fn, const struct adev_adopted_asker 
 	}
 	if (!error) {
 		range->state = ADEV_ADOPTED_HERE;
-		shared = join(fn, range, region->address, region->length);
+		shared = word_for(range, region->address, region->length);
+		use(range);
 		adev_count(&fn->counters, adopt_taken);
 	} else {
 		forget(range);

@@ -89,7 +89,7 @@ static uint64_t next_part(uint64_t at, uint64_t end, struct adev_move *move,
 		if (range->state < ADEV_ADOPTED_HERE ||
 		    range->move.start >= end ||
 		    range->move.start + range->move.bytes <= at ||
-		    adev_adopted_look(range))
+		    adev_adopted_look(range, range->move.start))
 			continue;
 		for (j = 0; j < range->num_parts; j++) {
 			struct adev_adopted_part part = range->parts[j];

@@ -51,12 +51,34 @@ static bool collect(const struct adev_vma *vma, void *argument)
 	return range->num_parts < ADEV_ADOPT_PARTS;
 }
 
-int adev_adopted_look(struct adev_adopted *range)
+int adev_adopted_look(struct adev_adopted *range, uint64_t from)
 {
 	range->num_parts = 0;
-	return adev_mappings_visit(range->move.start,
-				   range->move.start + range->move.bytes,
+	return adev_mappings_visit(from, range->move.start + range->move.bytes,
 				   collect, range);
+}
+
+bool adev_adopted_holds(struct adev_adopted *range, uint64_t start,
+			uint64_t end)
+{
+	const int both = PROT_READ | PROT_WRITE;
+	uint32_t i;
+
+	do {
+		if (adev_adopted_look(range, start))
+			return false;
+		for (i = 0; i < range->num_parts; i++) {
+			const struct adev_adopted_part *part =
+				&range->parts[i];
+
+			if (part->start > start || (part->rights & both) != both)
+				return false;
+			start = part->start + part->bytes;
+			if (start >= end)
+				return true;
+		}
+	} while (range->num_parts == ADEV_ADOPT_PARTS);
+	return false;
 }
 
 struct adev_move adev_adopted_part_move(const struct adev_adopted *range,
@@ -79,7 +101,7 @@ static int move_parts(struct adev_adopted *range, bool trapped)
 {
 	do {
 		uint32_t i;
-		int error = adev_adopted_look(range);
+		int error = adev_adopted_look(range, range->move.start);
 
 		for (i = 0; !error && i < range->num_parts; i++) {
 			struct adev_move move = adev_adopted_part_move(

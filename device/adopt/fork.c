@@ -23,7 +23,7 @@ static void snapshot(struct adev_adopted *range)
 {
 	uint32_t i;
 
-	if (adev_adopted_look(range))
+	if (adev_adopted_look(range, range->move.start))
 		range->num_parts = 0;
 	for (i = 0; i < range->num_parts; i++) {
 		struct adev_move move =

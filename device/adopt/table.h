@@ -97,8 +97,16 @@ uint64_t adev_adopted_computed_ns(void);
 /* Charges the budget with what it has computed since; with the lock held. */
 void adev_adopted_spend_since(uint64_t began_ns);
 
-/* Finds the parts of a range that are mapped still. */
-int adev_adopted_look(struct adev_adopted *range) ARNICA_MUST_CHECK;
+/* Finds the parts of a range that are mapped still, by ascending address, from
+ * the one on that `from` is in or before. When ADEV_ADOPT_PARTS are found there
+ * may be more. */
+int adev_adopted_look(struct adev_adopted *range,
+		      uint64_t from) ARNICA_MUST_CHECK;
+
+/* Are these pages of a range mapped still, for loads and stores? No when nobody
+ * can tell. */
+bool adev_adopted_holds(struct adev_adopted *range, uint64_t start,
+			uint64_t end);
 
 /* The part of the move that concerns one part of the range. */
 struct adev_move adev_adopted_part_move(const struct adev_adopted *range,

@@ -56,16 +56,14 @@ static int teardown(void **state)
 	return fake_function_teardown(state);
 }
 
-static uint32_t reg(struct adev_function *fn, const uint8_t *address,
-		    uint64_t length)
+static uint32_t reg_for(struct adev_function *fn, uint32_t access,
+			const uint8_t *address, uint64_t length)
 {
 	const struct arnica_hw_command command = {
 		.opcode = arnica_to_le32(ARNICA_HW_CMD_REG_MR),
 		.reg_mr = {
 			.pd = arnica_to_le32(pd),
-			.access = arnica_to_le32(
-				ARNICA_HW_ACCESS_LOCAL_WRITE |
-				ARNICA_HW_ACCESS_REMOTE_WRITE),
+			.access = arnica_to_le32(access),
 			.address = arnica_to_le64((uintptr_t)address),
 			.length = arnica_to_le64(length),
 			.iova = arnica_to_le64((uintptr_t)address),
@@ -75,6 +73,15 @@ static uint32_t reg(struct adev_function *fn, const uint8_t *address,
 
 	assert_ok(fake_command(fn, &command, &completion));
 	return arnica_from_le32(completion.mr.stag);
+}
+
+static uint32_t reg(struct adev_function *fn, const uint8_t *address,
+		    uint64_t length)
+{
+	return reg_for(fn,
+		       ARNICA_HW_ACCESS_LOCAL_WRITE |
+			       ARNICA_HW_ACCESS_REMOTE_WRITE,
+		       address, length);
 }
 
 static void dereg(struct adev_function *fn, uint32_t stag)
@@ -384,6 +391,77 @@ static void what_cannot_be_returned_is_kept_and_tried_again(void **state)
 	dereg(fn, stag);
 }
 
+static void replace(uint8_t *start, uint64_t bytes, uint8_t value)
+{
+	assert_ptr_equal(mmap(start, bytes, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+			 start);
+	memset(start, value, bytes);
+}
+
+static void what_was_replaced_serves_no_other_region(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t stag = reg(fn, memory, BYTES), above;
+	static char elsewhere[PAGE];
+
+	if (syscall(SYS_mlock, elsewhere, 1))
+		skip();
+	dereg(fn, stag);
+	assert_int_equal(fn->counters.adopt_kept, 1);
+	replace(memory, BYTES / 2, 0x99);
+	stag = reg(fn, memory, BYTES);
+	assert_null(place(fn, stag, memory, 8));
+	assert_null(place(fn, stag, memory + BYTES / 2, 8));
+	assert_int_equal(*memory, 0x99);
+	/* What is left of it is as good as ever. */
+	above = reg(fn, memory + BYTES / 2, BYTES / 2);
+	assert_non_null(place(fn, above, memory + BYTES / 2, 8));
+	dereg(fn, above);
+	assert_ok(syscall(SYS_munlock, elsewhere, 1));
+	dereg(fn, stag);
+	assert_int_equal(memory[BYTES / 2 - 1], 0x99);
+	assert_int_equal(memory[BYTES / 2], 0x42);
+}
+
+static void what_was_replaced_while_registered_is_not_joined(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t old = reg(fn, memory, BYTES);
+	uint32_t stag, other;
+
+	replace(memory, BYTES, 0x99);
+	stag = reg(fn, memory, BYTES);
+	other = reg(fn, memory + PAGE, 100);
+	assert_non_null(place(fn, old, memory, 8));
+	assert_null(place(fn, stag, memory, 8));
+	assert_null(place(fn, other, memory + PAGE, 8));
+	assert_int_equal(fn->counters.adopt_taken, 1);
+	dereg(fn, old);
+	dereg(fn, stag);
+	dereg(fn, other);
+	assert_all(0x99);
+}
+
+/* In more parts than one look finds. */
+static void only_what_may_be_written_is_joined(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t whole = reg(fn, memory, BYTES), stag, i;
+
+	for (i = 1; i < PAGES; i += 2)
+		assert_ok(mprotect(memory + i * PAGE, PAGE, PROT_READ));
+	stag = reg_for(fn, ARNICA_HW_ACCESS_REMOTE_READ, memory, BYTES);
+	assert_null(place(fn, stag, memory, 8));
+	dereg(fn, stag);
+	stag = reg(fn, memory + (PAGES - 2) * PAGE, PAGE);
+	assert_non_null(place(fn, stag, memory + (PAGES - 2) * PAGE, 8));
+	dereg(fn, stag);
+	dereg(fn, whole);
+	assert_all(0x42);
+	assert_false(is_shared(memory + BYTES - 1));
+}
+
 static void a_change_of_the_place_changes_the_pages(void **state)
 {
 	struct adev_function *fn = *state;
@@ -524,6 +602,9 @@ int main(void)
 		test(the_process_is_not_looked_at_all_the_time),
 		test(what_was_unmapped_meanwhile_stays_away),
 		test(what_cannot_be_returned_is_kept_and_tried_again),
+		test(what_was_replaced_serves_no_other_region),
+		test(what_was_replaced_while_registered_is_not_joined),
+		test(only_what_may_be_written_is_joined),
 		test(a_change_of_the_place_changes_the_pages),
 		test(without_room_it_stays_private),
 		test(a_closed_function_gives_all_back),
