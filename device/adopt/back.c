@@ -149,9 +149,10 @@ bool adev_adopted_has_others(const struct adev_adopted_asker *asker,
 		return true;
 	if (has_elsewhere(asker, range))
 		return true;
+	/* Who reads waits at a trap, too; without one it would see zeros. */
 	return asker->users == ADEV_ADOPT_NEW && !asker->closing &&
 	       adev_regions_overlap(asker->fn, asker->index, range->move.start,
-				    range->move.bytes);
+				    range->move.bytes, !trapped);
 }
 
 /* With the lock held. */

@@ -82,7 +82,8 @@ struct adev_adopt_question adev_adopted_question(
 /*
  * Is the range in use by somebody who would not wait? The asker's command lock
  * is held. This process's own threads wait at a trap; a peer whose transfer goes
- * by process_vm does not, so no other region on these pages may let it in.
+ * by process_vm does not, so no other region on these pages may let it write.
+ * Without a trap nobody waits, and no other region may be there at all.
  */
 bool adev_adopted_has_others(const struct adev_adopted_asker *asker,
 			     const struct adev_adopted *range, bool trapped);

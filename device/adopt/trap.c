@@ -16,6 +16,8 @@
 /* From 6.1 on: _IO(0xAA, 0x00) of /dev/userfaultfd. */
 #define DEVICE_NEW 0xaa00ul
 
+bool adev_trap_never;
+
 /* libc's ioctl() is the stand-in's too, who looks for its own requests. */
 static int control(int fd, unsigned long request, void *argument)
 {
@@ -112,6 +114,8 @@ bool adev_trap_possible(void)
 	int known = atomic_load_explicit(&possible, memory_order_relaxed);
 	int fd;
 
+	if (adev_trap_never)
+		return false;
 	if (known != UNKNOWN)
 		return known == POSSIBLE;
 	if (open_noted(&fd))

@@ -34,4 +34,7 @@ void adev_trap_release(struct adev_trap *trap);
  * once; that it was possible and is no more shows when one is set. */
 bool adev_trap_possible(void);
 
+/* For tests: as if there were no full userfaultfd. */
+extern bool adev_trap_never;
+
 #endif

@@ -67,7 +67,8 @@ bool adev_functions_overlap(const struct adev_function *but, uint64_t start,
 			found = true;
 			break;
 		}
-		found = adev_regions_overlap(fn, UINT32_MAX, start, bytes);
+		found = adev_regions_overlap(fn, UINT32_MAX, start, bytes,
+					     false);
 		pthread_mutex_unlock(&fn->command_lock);
 	}
 	pthread_mutex_unlock(&adev_adapter.lock);

@@ -86,10 +86,10 @@ void adev_regions_meet_peers(struct adev_function *fn);
  * when this returns. With lock role `command`. */
 void adev_regions_wait_for_own_work(struct adev_function *fn);
 
-/* Does an entry other than `index` let peers write into these addresses?
- * `command_lock` held. */
+/* Does an entry other than `index` let peers write into these addresses, or
+ * with `loads` anybody read them? `command_lock` held. */
 bool adev_regions_overlap(const struct adev_function *fn, uint32_t index,
-			  uint64_t address, uint64_t length);
+			  uint64_t address, uint64_t length, bool loads);
 
 /* The regions that have to do with this memory go on without adopted pages,
  * which become private; `command_lock` held. What is in use stays. */

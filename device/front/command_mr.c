@@ -121,16 +121,17 @@ static void store_region(struct adev_function *fn, uint32_t index,
 	entry->sink = 0;
 }
 
-/* May a peer's store through this entry be on its way into [start, start +
- * bytes)? What work requests register, and what stands behind lists, changes
- * without a command. */
-static bool may_be_written(const struct adev_tpt_entry *entry, uint64_t start,
-			   uint64_t bytes)
+/* May a store, or with `loads` any access, through this entry be on its way to
+ * [start, start + bytes)? What work requests register, and what stands behind
+ * lists, changes without a command. */
+static bool may_be_used(const struct adev_tpt_entry *entry, uint64_t start,
+			uint64_t bytes, bool loads)
 {
 	switch (entry->type) {
 	case ADEV_TPT_REGION:
 		return atomic_load(&entry->tag) &&
-		       entry->access & ARNICA_HW_ACCESS_LOCAL_WRITE &&
+		       (loads ||
+			entry->access & ARNICA_HW_ACCESS_LOCAL_WRITE) &&
 		       entry->address < start + bytes &&
 		       entry->address + entry->length > start;
 	case ADEV_TPT_FAST:
@@ -142,7 +143,7 @@ static bool may_be_written(const struct adev_tpt_entry *entry, uint64_t start,
 }
 
 bool adev_regions_overlap(const struct adev_function *fn, uint32_t index,
-			  uint64_t address, uint64_t length)
+			  uint64_t address, uint64_t length, bool loads)
 {
 	uint32_t number;
 
@@ -150,7 +151,7 @@ bool adev_regions_overlap(const struct adev_function *fn, uint32_t index,
 		uint32_t other = number ^ fn->tpt_mask;
 
 		if (other != index && fn->mr_pd[other] &&
-		    may_be_written(&fn->view.tpt[other], address, length))
+		    may_be_used(&fn->view.tpt[other], address, length, loads))
 			return true;
 	}
 	return false;

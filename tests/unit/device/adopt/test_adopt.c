@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "adopt/table.h"
+#include "adopt/trap.h"
 #include "core/clock.h"
 #include "fake_function.h"
 #include "front/command.h"
@@ -51,6 +52,7 @@ static int teardown(void **state)
 {
 	adev_adopt_close(*state);
 	atomic_store(&adev_clock_simulated_ns, 0);
+	adev_trap_never = false;
 	adev_adopted.budget = (struct adev_adopt_budget){ 0 };
 	munmap(memory - PAGE, BYTES + 2 * PAGE);
 	return fake_function_teardown(state);
@@ -217,6 +219,51 @@ static void pages_that_peers_may_be_at_are_not_moved(void **state)
 	assert_non_null(place(fn, whole, memory, 8));
 	dereg(fn, whole);
 	assert_all(0x42);
+}
+
+/* Who only reads waits at a trap. */
+static void pages_that_are_read_move_with_a_trap(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t small = reg_for(fn, 0, memory + PAGE, 100), whole;
+
+	if (!adev_trap_possible())
+		skip();
+	whole = reg(fn, memory, BYTES);
+	assert_non_null(place(fn, whole, memory, 8));
+	dereg(fn, whole);
+	assert_false(is_shared(memory));
+	dereg(fn, small);
+}
+
+static void pages_that_are_read_do_not_move_without_a_trap(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t small = reg_for(fn, 0, memory + PAGE, 100), whole;
+	uint32_t beside, across;
+
+	adev_trap_never = true;
+	beside = reg_for(fn, ARNICA_HW_ACCESS_REMOTE_READ, memory - PAGE, PAGE);
+	whole = reg(fn, memory, BYTES);
+	assert_null(place(fn, whole, memory, 8));
+	assert_false(is_shared(memory));
+	assert_int_equal(fn->counters.adopt_unsafe, 1);
+	dereg(fn, whole);
+	dereg(fn, small);
+	atomic_store(&adev_clock_simulated_ns,
+		     adev_now_ns() + 2 * ADEV_MS_NS);
+	whole = reg(fn, memory, BYTES / 2);
+	assert_non_null(place(fn, whole, memory, 8));
+	/* Nor back. */
+	across = reg_for(fn, ARNICA_HW_ACCESS_REMOTE_READ, memory + BYTES / 4,
+			 BYTES / 2);
+	dereg(fn, whole);
+	assert_true(is_shared(memory));
+	assert_int_equal(fn->counters.adopt_kept, 1);
+	dereg(fn, across);
+	assert_false(is_shared(memory));
+	assert_all(0x42);
+	dereg(fn, beside);
 }
 
 /* Before mremap(): all regions on the range go on with private memory. */
@@ -594,6 +641,8 @@ int main(void)
 		test(the_last_region_on_a_range_ends_it),
 		test(a_region_across_the_end_of_a_range_stays_private),
 		test(pages_that_peers_may_be_at_are_not_moved),
+		test(pages_that_are_read_move_with_a_trap),
+		test(pages_that_are_read_do_not_move_without_a_trap),
 		test(released_memory_is_private_and_still_registered),
 		test(small_regions_are_left_alone),
 		test(without_peers_nothing_is_adopted),
