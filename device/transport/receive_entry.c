@@ -12,8 +12,11 @@ bool adev_receive_posted(struct adev_link *link)
 	struct adev_qp_shared *responder = link->qp;
 	uint32_t producer = responder->rq_producer_seen;
 
-	if (link->srq.shared)
+	if (link->srq.shared) {
+		if (link->holder != link->qp)
+			adev_xrc_note(link);
 		return adev_srq_take(&link->srq, link->holder);
+	}
 	if (!link->rq)
 		return false;
 	if (producer != responder->rq_head)

@@ -211,6 +211,9 @@ enum adev_dma_result adev_receiver_atomic(struct adev_qp *qp,
 	enum adev_dma_result result;
 	uint32_t rests = 0;
 
+	/* What is left of another request, to another process, perhaps. */
+	if (receiver->atomic_view != receiver->to->view)
+		adev_receiver_abandon(qp);
 	begin(qp, NULL, at, receiver->to->pd,
 	      atomic == ADEV_ATOMIC_WRITE ? ARNICA_HW_ACCESS_REMOTE_WRITE :
 					    ARNICA_HW_ACCESS_REMOTE_ATOMIC,
@@ -223,6 +226,7 @@ enum adev_dma_result adev_receiver_atomic(struct adev_qp *qp,
 			adev_rest();
 	} while (result == ADEV_DMA_LATER && ++rests < PATIENCE_RESTS);
 	receiver->atomic_slot = transfer.inbox_slot;
+	receiver->atomic_view = receiver->to->view;
 	if (result == ADEV_DMA_LATER)
 		adev_count(&qp->fn->counters, wire_busy);
 	return result;
@@ -231,9 +235,9 @@ enum adev_dma_result adev_receiver_atomic(struct adev_qp *qp,
 void adev_receiver_abandon(struct adev_qp *qp)
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
-	struct adev_link *to = qp->xrc ? adev_xrc_current(qp->xrc) : NULL;
 
-	if (receiver->atomic_slot >= 0 && to && to->view)
-		adev_dma_abandon(to->view, receiver->atomic_slot);
+	if (receiver->atomic_slot >= 0 && qp->xrc &&
+	    adev_xrc_knows(qp->xrc, receiver->atomic_view))
+		adev_dma_abandon(receiver->atomic_view, receiver->atomic_slot);
 	receiver->atomic_slot = -1;
 }

@@ -79,6 +79,7 @@ struct adev_receiver {
 	struct adev_link *to;
 	uint32_t srqn;	 /* XRC: of the message under way */
 	int atomic_slot; /* in the inbox of its process; -1: none */
+	struct adev_view *atomic_view; /* that process's */
 
 	enum adev_receiving receiving;
 	bool dropping;   /* UC: until the next message begins */

@@ -3,6 +3,7 @@
 #include "transport/xrc.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,16 @@ void adev_xrc_forget(struct adev_qp *qp, uint32_t function, uint64_t generation)
 		adev_qp_unlock(qp->shared);
 }
 
+bool adev_xrc_knows(struct adev_xrc *xrc, const struct adev_view *view)
+{
+	uint32_t i;
+
+	for (i = 0; i < SETS * WAYS; i++)
+		if (way_at(xrc, i)->link.view == view)
+			return true;
+	return false;
+}
+
 struct adev_link *adev_xrc_current(const struct adev_xrc *xrc)
 {
 	return xrc->current ? &xrc->current->link : NULL;
@@ -148,16 +159,38 @@ static bool admits(const struct adev_xrc_receiver *receiver,
 }
 
 /* The link is the caller's own, for this receiver. */
-static void bind(const struct adev_xrc_receiver *receiver, uint32_t number,
-		 struct adev_link *to)
+static void bind(const struct adev_xrc_receiver *receiver, struct adev_link *to)
 {
 	to->holder = receiver->qp;
 	to->srq.taker = ADEV_SRQ_XRC_TAKER | receiver->qpn;
 	to->ring.qpn = receiver->qpn;
-	/* Before anything is taken of it. */
-	if (atomic_load_explicit(&receiver->qp->srq_number,
-				 memory_order_relaxed) != number)
-		atomic_store(&receiver->qp->srq_number, number);
+}
+
+static uint32_t number_of(const struct adev_link *to)
+{
+	return ((const struct way *)(const void *)((const char *)to -
+						   offsetof(struct way, link)))
+		->number;
+}
+
+void adev_xrc_note(struct adev_link *to)
+{
+	_Atomic uint32_t *number = &to->holder->srq_number;
+
+	if (atomic_load_explicit(number, memory_order_relaxed) != number_of(to))
+		atomic_store(number, number_of(to));
+}
+
+/* Has the receiver an entry of another SRQ in hand? (A SEND comes in, and a read
+ * before it is answered from another process's memory.) */
+static bool holds_another(const struct adev_link *to)
+{
+	uint64_t taken = atomic_load_explicit(&to->holder->srq_taken,
+					      memory_order_relaxed);
+
+	return (uint32_t)taken && taken >> 32 == to->holder->rq_head &&
+	       atomic_load_explicit(&to->holder->srq_number,
+				    memory_order_relaxed) != number_of(to);
 }
 
 static void name_taker(const struct adev_srq *srq, uint32_t slot,
@@ -196,7 +229,7 @@ static void settle(struct adev_link *to)
 		hidden->rq_head++;
 	if (!adev_srq_taken(&left, hidden, &slot))
 		return;
-	if (adev_srq_taken(&to->srq, receiver, &other)) {
+	if (adev_srq_taken(&to->srq, receiver, &other) || holds_another(to)) {
 		to->holder = hidden;
 		to->srq.taker = left.taker;
 		flush(to, &completion);
@@ -207,6 +240,7 @@ static void settle(struct adev_link *to)
 		adev_completion_notify(&to->ring, &completion);
 		return;
 	}
+	adev_xrc_note(to);
 	atomic_store(&receiver->srq_taken,
 		     (uint64_t)receiver->rq_head << 32 | (slot + 1));
 	name_taker(&to->srq, slot, to->srq.taker);
@@ -240,7 +274,7 @@ enum adev_xrc_state adev_xrc_lock(const struct adev_xrc_receiver *receiver,
 			return busy(receiver, link);
 		if (link->qp->incarnation == link->incarnation) {
 			if (admits(receiver, link)) {
-				bind(receiver, number, link);
+				bind(receiver, link);
 				settle(link);
 				return ADEV_XRC_READY;
 			}

@@ -58,6 +58,12 @@ enum adev_xrc_state adev_xrc_lock(const struct adev_xrc_receiver *receiver,
 void adev_xrc_unlock(struct adev_link *to,
 		     const struct adev_completion *completed);
 
+/* The receiver is about to take an entry of this SRQ: it notes of which. */
+void adev_xrc_note(struct adev_link *to);
+
+/* Is a link open to this function, not NULL? */
+bool adev_xrc_knows(struct adev_xrc *xrc, const struct adev_view *view);
+
 /* The last one that adev_xrc_lock() looked for; NULL. */
 struct adev_link *adev_xrc_current(const struct adev_xrc *xrc);
 
