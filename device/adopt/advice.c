@@ -75,40 +75,48 @@ static int worse(int before, int error)
 	return before && before != ENOMEM ? before : error ? error : before;
 }
 
+/* The first part of a range that ends above `at`; false: nothing of it is mapped
+ * from there on. */
+static bool first_part(struct adev_adopted *range, uint64_t at,
+		       struct adev_adopted_part *part)
+{
+	uint64_t start = range->move.start;
+
+	if (adev_adopted_look(range, at > start ? at : start) ||
+	    !range->num_parts)
+		return false;
+	*part = range->parts[0];
+	return true;
+}
+
 /* The part of [start, end) from `at` on that is adopted as a whole, or not at
  * all; its end is returned. */
 static uint64_t next_part(uint64_t at, uint64_t end, struct adev_move *move,
 			  bool *adopted)
 {
-	uint32_t i, j;
+	uint32_t i;
 
 	*adopted = false;
 	for (i = 0; i < adev_adopted.end; i++) {
 		struct adev_adopted *range = &adev_adopted.ranges[i];
+		struct adev_adopted_part part;
 
 		if (range->state < ADEV_ADOPTED_HERE ||
 		    range->move.start >= end ||
 		    range->move.start + range->move.bytes <= at ||
-		    adev_adopted_look(range, range->move.start))
+		    !first_part(range, at, &part) || part.start >= end)
 			continue;
-		for (j = 0; j < range->num_parts; j++) {
-			struct adev_adopted_part part = range->parts[j];
-
-			if (part.start + part.bytes <= at || part.start >= end)
-				continue;
-			if (part.start > at) {
-				end = part.start;
-				*adopted = false;
-				continue;
-			}
-			part.bytes -= at - part.start;
-			part.start = at;
-			if (part.bytes > end - at)
-				part.bytes = end - at;
-			*move = adev_adopted_part_move(range, &part);
-			*adopted = true;
-			return at + part.bytes;
+		if (part.start > at) {
+			end = part.start;
+			continue;
 		}
+		part.bytes -= at - part.start;
+		part.start = at;
+		if (part.bytes > end - at)
+			part.bytes = end - at;
+		*move = adev_adopted_part_move(range, &part);
+		*adopted = true;
+		return at + part.bytes;
 	}
 	return end;
 }

@@ -19,21 +19,90 @@
 #include "adopt/table.h"
 #include "domain/log.h"
 
+/* What each range has for a child, as it was before the fork: the child has no
+ * such mappings to look at. There may be as many parts as pages, and the
+ * allocator must not be called. */
+#define COPIES 256u
+
+struct copy {
+	struct adev_move move;
+	int rights;
+};
+
+struct copies {
+	struct copies *next;
+	uint32_t count;
+	struct copy copies[COPIES];
+};
+
+static struct copies first_copies;
+static struct copies *last_copies = &first_copies;
+
+/* NULL: no memory. */
+static struct copy *new_copy(void)
+{
+	uint64_t place = 0;
+
+	if (last_copies->count == COPIES) {
+		if (adev_raw_mmap(0, sizeof(struct copies),
+				  PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &place))
+			return NULL;
+		last_copies->next = (struct copies *)(uintptr_t)place;
+		last_copies = last_copies->next;
+	}
+	return &last_copies->copies[last_copies->count++];
+}
+
+static void forget_copies(void)
+{
+	struct copies *block = first_copies.next, *next;
+
+	for (; block; block = next) {
+		next = block->next;
+		adev_raw_munmap((uintptr_t)block, sizeof(*block));
+	}
+	first_copies.next = NULL;
+	first_copies.count = 0;
+	last_copies = &first_copies;
+}
+
+static void snapshot_part(const struct adev_adopted *range,
+			  const struct adev_adopted_part *part)
+{
+	struct copy *copy = new_copy();
+
+	if (copy)
+		*copy = (struct copy){
+			.move = adev_adopted_part_move(range, part),
+			.rights = part->rights,
+		};
+	if (!copy || adev_move_snapshot(&copy->move))
+		adev_log_error("no memory for a forked child's copy of "
+			       "%llu bytes of registered memory",
+			       (unsigned long long)part->bytes);
+}
+
 static void snapshot(struct adev_adopted *range)
 {
+	uint64_t from = range->move.start;
 	uint32_t i;
 
-	if (adev_adopted_look(range, range->move.start))
-		range->num_parts = 0;
-	for (i = 0; i < range->num_parts; i++) {
-		struct adev_move move =
-			adev_adopted_part_move(range, &range->parts[i]);
+	do {
+		int error = adev_adopted_look(range, from);
 
-		if (adev_move_snapshot(&move))
-			adev_log_error("no memory for a forked child's copy of "
-				       "%llu bytes of registered memory",
-				       (unsigned long long)move.bytes);
-	}
+		if (error) {
+			adev_log_error("no copy of registered memory for a "
+				       "forked child: mappings cannot be read, "
+				       "error %d",
+				       error);
+			return;
+		}
+		for (i = 0; i < range->num_parts; i++) {
+			snapshot_part(range, &range->parts[i]);
+			from = range->parts[i].start + range->parts[i].bytes;
+		}
+	} while (range->num_parts == ADEV_ADOPT_PARTS);
 }
 
 /* Not worth a look at the machine. */
@@ -76,33 +145,40 @@ void adev_adopt_after_fork_parent(void)
 		if (adev_adopted.ranges[i].state >= ADEV_ADOPTED_HERE)
 			adev_move_forget_snapshot(
 				&adev_adopted.ranges[i].move);
+	forget_copies();
 	pthread_mutex_unlock(&adev_adopted.lock);
 }
 
-/* The child has no adapter, and no adopted memory. */
-static void settle(struct adev_adopted *range)
+/* In the child: every copy takes the place that it is a copy of. */
+static void settle_copies(void)
 {
+	const struct copies *block;
 	uint32_t i;
 
-	for (i = 0; i < range->num_parts; i++) {
-		struct adev_move move =
-			adev_adopted_part_move(range, &range->parts[i]);
+	for (block = &first_copies; block; block = block->next)
+		for (i = 0; i < block->count; i++)
+			adev_move_child(&block->copies[i].move,
+					block->copies[i].rights);
+}
 
-		adev_move_child(&move, range->parts[i].rights);
-	}
-	/* What is left of it: parts that the parent has unmapped. */
+/* What is left of a range: parts that the parent has unmapped. */
+static void abandon(const struct adev_adopted *range)
+{
 	adev_raw_munmap(range->move.parked, range->move.bytes);
 	if (!range->fn)
 		close(range->move.fd);
 }
 
+/* The child has no adapter, and no adopted memory. */
 void adev_adopt_after_fork_child(void)
 {
 	uint32_t i;
 
+	settle_copies();
+	forget_copies();
 	for (i = 0; i < adev_adopted.end; i++) {
 		if (adev_adopted.ranges[i].state >= ADEV_ADOPTED_HERE)
-			settle(&adev_adopted.ranges[i]);
+			abandon(&adev_adopted.ranges[i]);
 		adev_adopted.ranges[i].state = ADEV_ADOPTED_NONE;
 	}
 	adev_adopted.end = 0;

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "adopt/advice.h"
 #include "adopt/table.h"
 #include "adopt/trap.h"
 #include "core/clock.h"
@@ -592,6 +593,83 @@ static void a_forked_child_has_its_own(void **state)
 	assert_false(is_shared(memory));
 }
 
+/* Every other page is a part of its own: more than one look finds, and with the
+ * largest more than one block of copies holds. */
+static void a_child_has_all_of_many_parts(struct adev_function *fn,
+					  uint8_t *start, uint32_t pages)
+{
+	uint32_t stag = reg(fn, start, (uint64_t)pages * PAGE), i;
+	int status;
+	pid_t pid;
+
+	assert_true(is_shared(start));
+	for (i = 1; i < pages; i += 2)
+		assert_ok(mprotect(start + (size_t)i * PAGE, PAGE, PROT_READ));
+	adev_adopt_before_fork();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		adev_adopt_after_fork_child();
+		for (i = 0; i < pages * PAGE; i++)
+			if (start[i] != 0x42)
+				_exit(1);
+		start[(size_t)(pages - 2) * PAGE] = 0;
+		_exit(is_shared(start + (size_t)(pages - 1) * PAGE) ? 2 : 0);
+	}
+	adev_adopt_after_fork_parent();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(start[(size_t)(pages - 2) * PAGE], 0x42);
+	dereg(fn, stag);
+	assert_false(is_shared(start + (size_t)(pages - 1) * PAGE));
+}
+
+static void a_forked_child_has_every_part(void **state)
+{
+	a_child_has_all_of_many_parts(*state, memory, PAGES);
+	assert_all(0x42);
+}
+
+static void a_forked_child_has_every_part_of_large_memory(void **state)
+{
+	const uint32_t pages = 1000;
+	uint8_t *large = mmap(NULL, (size_t)pages * PAGE,
+			      PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint32_t round;
+
+	assert_true(large != MAP_FAILED);
+	for (round = 0; round < 2; round++) {
+		assert_ok(mprotect(large, (size_t)pages * PAGE,
+				   PROT_READ | PROT_WRITE));
+		memset(large, 0x42, (size_t)pages * PAGE);
+		a_child_has_all_of_many_parts(*state, large, pages);
+	}
+	assert_ok(munmap(large, (size_t)pages * PAGE));
+}
+
+static void advice_reaches_every_part(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t stag = reg(fn, memory, BYTES), i;
+	char *there = place(fn, stag, memory, BYTES);
+
+	assert_non_null(there);
+	for (i = 1; i < PAGES; i += 2)
+		assert_ok(mprotect(memory + i * PAGE, PAGE, PROT_READ));
+	assert_ok(adev_adopt_advise((uintptr_t)memory + PAGE, BYTES - 2 * PAGE,
+				    MADV_DONTNEED));
+	for (i = 0; i < PAGES; i++) {
+		uint8_t expected = i && i < PAGES - 1 ? 0 : 0x42;
+
+		assert_int_equal(memory[i * PAGE + 5], expected);
+		assert_int_equal(there[i * PAGE + 5], expected);
+	}
+	dereg(fn, stag);
+	assert_int_equal(memory[(PAGES - 2) * PAGE], 0);
+	assert_int_equal(memory[(PAGES - 1) * PAGE], 0x42);
+}
+
 static void the_word_holds_what_went_in(void **state)
 {
 	uint64_t word = adev_tpt_shared_encode(0x123000, 0x456000, true);
@@ -658,6 +736,9 @@ int main(void)
 		test(without_room_it_stays_private),
 		test(a_closed_function_gives_all_back),
 		test(a_forked_child_has_its_own),
+		test(a_forked_child_has_every_part),
+		test(a_forked_child_has_every_part_of_large_memory),
+		test(advice_reaches_every_part),
 		test(the_word_holds_what_went_in),
 		test(a_hostile_word_leads_nowhere_else),
 	};
