@@ -53,9 +53,12 @@ static bool collect(const struct adev_vma *vma, void *argument)
 
 int adev_adopted_look(struct adev_adopted *range, uint64_t from)
 {
+	const uint64_t end = range->move.start + range->move.bytes;
+
+	if (from < range->move.start + range->done)
+		from = range->move.start + range->done;
 	range->num_parts = 0;
-	return adev_mappings_visit(from, range->move.start + range->move.bytes,
-				   collect, range);
+	return from < end ? adev_mappings_visit(from, end, collect, range) : 0;
 }
 
 bool adev_adopted_holds(struct adev_adopted *range, uint64_t start,
@@ -95,6 +98,28 @@ struct adev_move adev_adopted_part_move(const struct adev_adopted *range,
 	};
 }
 
+/* What was parked for pages below `end` that are not ours any more goes. */
+static void drop_until(struct adev_adopted *range, uint64_t end)
+{
+	const uint64_t wanted = end - range->move.start;
+
+	adev_raw_munmap(range->move.parked + range->done, wanted - range->done);
+	range->done = wanted;
+}
+
+static int move_part(struct adev_adopted *range,
+		     const struct adev_adopted_part *part, bool trapped)
+{
+	struct adev_move move = adev_adopted_part_move(range, part);
+	int error;
+
+	drop_until(range, part->start);
+	error = adev_move_back(&move, part->rights, trapped);
+	if (!error)
+		range->done += part->bytes;
+	return error;
+}
+
 /* All parts that are still mapped; those that the application unmapped, or put
  * something else in the place of, are none of ours any more. */
 static int move_parts(struct adev_adopted *range, bool trapped)
@@ -103,16 +128,12 @@ static int move_parts(struct adev_adopted *range, bool trapped)
 		uint32_t i;
 		int error = adev_adopted_look(range, range->move.start);
 
-		for (i = 0; !error && i < range->num_parts; i++) {
-			struct adev_move move = adev_adopted_part_move(
-				range, &range->parts[i]);
-
-			error = adev_move_back(&move, range->parts[i].rights,
-					       trapped);
-		}
+		for (i = 0; !error && i < range->num_parts; i++)
+			error = move_part(range, &range->parts[i], trapped);
 		if (error)
 			return error;
 	} while (range->num_parts == ADEV_ADOPT_PARTS);
+	drop_until(range, range->move.start + range->move.bytes);
 	return 0;
 }
 
@@ -176,7 +197,6 @@ static struct adev_adopted_leftover clear(struct adev_adopted *range)
 				     .offset = range->move.offset,
 				     .bytes = range->move.bytes };
 
-	adev_raw_munmap(range->move.parked, range->move.bytes);
 	/* Of a function that is closed: the file was open for this alone. */
 	if (!range->fn)
 		close(range->move.fd);

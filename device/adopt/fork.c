@@ -139,12 +139,12 @@ void adev_adopt_before_fork(void)
 
 void adev_adopt_after_fork_parent(void)
 {
+	const struct copies *block;
 	uint32_t i;
 
-	for (i = 0; i < adev_adopted.end; i++)
-		if (adev_adopted.ranges[i].state >= ADEV_ADOPTED_HERE)
-			adev_move_forget_snapshot(
-				&adev_adopted.ranges[i].move);
+	for (block = &first_copies; block; block = block->next)
+		for (i = 0; i < block->count; i++)
+			adev_move_forget_snapshot(&block->copies[i].move);
 	forget_copies();
 	pthread_mutex_unlock(&adev_adopted.lock);
 }
@@ -164,7 +164,8 @@ static void settle_copies(void)
 /* What is left of a range: parts that the parent has unmapped. */
 static void abandon(const struct adev_adopted *range)
 {
-	adev_raw_munmap(range->move.parked, range->move.bytes);
+	adev_raw_munmap(range->move.parked + range->done,
+			range->move.bytes - range->done);
 	if (!range->fn)
 		close(range->move.fd);
 }

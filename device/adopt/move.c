@@ -200,15 +200,18 @@ static int map_file(const struct adev_move *move)
 					MADV_DONTFORK);
 }
 
-/* The range is set aside, and whoever wants it waits. */
+/* The range is set aside, and whoever wants it waits. When it fails, nothing is
+ * parked: from put_back() on, the place may be another thread's. */
 static int exchange(const struct adev_move *move)
 {
 	uint64_t done = 0;
 	int error;
 
 	error = set_aside(move);
-	if (error)
+	if (error) {
+		adev_raw_munmap(move->parked, move->bytes);
 		return error;
+	}
 	error = pages_to_file(move, &done) ? map_file(move) : ENOMEM;
 	if (!error)
 		return 0;
@@ -240,12 +243,12 @@ int adev_move_out(struct adev_move *move, bool trapped)
 	if (trapped)
 		error = adev_trap_set(&trap, ADEV_TRAP_MISSING, move->start,
 				      move->bytes);
-	if (!error)
+	if (error)
+		adev_raw_munmap(move->parked, move->bytes);
+	else
 		error = exchange(move);
 	adev_trap_release(&trap);
 	pthread_sigmask(SIG_SETMASK, &signals, NULL);
-	if (error)
-		adev_raw_munmap(move->parked, move->bytes);
 	return error;
 }
 

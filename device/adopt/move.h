@@ -41,7 +41,8 @@ struct adev_move {
 int adev_move_out(struct adev_move *move, bool trapped) ARNICA_MUST_CHECK;
 
 /* Shared to private, with the rights that the range has now. The file has
- * nothing there when it succeeded. */
+ * nothing there when it succeeded, and nothing is parked: any thread may have
+ * mapped something else in that place by then. */
 int adev_move_back(const struct adev_move *move, int rights,
 		   bool trapped) ARNICA_MUST_CHECK;
 

@@ -38,6 +38,9 @@ struct adev_adopted {
 	struct adev_function *fn; /* whose segment it is in; NULL: closed */
 	uint64_t inode;           /* of that segment */
 	uint32_t references;      /* regions */
+	/* So much of it, from its start on, is private again or gone: nothing
+	 * is parked for that, and its place may be somebody else's. */
+	uint64_t done;
 	/* What the application left of it, when last looked at. */
 	uint32_t num_parts;
 	struct adev_adopted_part parts[ADEV_ADOPT_PARTS];

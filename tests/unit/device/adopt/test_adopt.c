@@ -648,6 +648,64 @@ static void a_forked_child_has_every_part_of_large_memory(void **state)
 	assert_ok(munmap(large, (size_t)pages * PAGE));
 }
 
+/* As another thread might, in a place that became free. */
+static uint8_t *occupy(uint64_t place, uint64_t bytes)
+{
+	uint8_t *mine = mmap((void *)(uintptr_t)place, bytes,
+			     PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			     -1, 0);
+
+	assert_int_equal((uintptr_t)mine, place);
+	memset(mine, 0x77, bytes);
+	return mine;
+}
+
+static void fork_and_look_at(const uint8_t *mine)
+{
+	int status;
+	pid_t pid;
+
+	adev_adopt_before_fork();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		adev_adopt_after_fork_child();
+		_exit(*mine != 0x77 || memory[0] != 0x42 ||
+		      memory[BYTES - 1] != 0x42);
+	}
+	adev_adopt_after_fork_parent();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(*mine, 0x77);
+}
+
+/* Where the private mapping was while it was set aside. */
+static void what_was_returned_leaves_its_place_to_others(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t stag = reg(fn, memory, BYTES);
+	uint64_t parked = adev_adopted.ranges[0].move.parked;
+	uint8_t *mine;
+
+	/* Two parts, of which the second cannot come back at first. */
+	assert_ok(mprotect(memory, 8 * PAGE, PROT_READ));
+	assert_ok(mprotect((uint8_t *)(uintptr_t)parked + 20 * PAGE, PAGE,
+			   PROT_NONE));
+	dereg(fn, stag);
+	assert_int_equal(fn->counters.adopt_kept, 1);
+	assert_false(is_shared(memory));
+	assert_true(is_shared(memory + 8 * PAGE));
+	mine = occupy(parked, 8 * PAGE);
+	fork_and_look_at(mine);
+	dereg(fn, reg(fn, memory + BYTES, 100));
+	assert_false(is_shared(memory + 8 * PAGE));
+	assert_int_equal(adev_adopted.used, 0);
+	assert_all(0x42);
+	assert_int_equal(*mine, 0x77);
+	assert_ok(munmap(mine, 8 * PAGE));
+}
+
 static void advice_reaches_every_part(void **state)
 {
 	struct adev_function *fn = *state;
@@ -738,6 +796,7 @@ int main(void)
 		test(a_forked_child_has_its_own),
 		test(a_forked_child_has_every_part),
 		test(a_forked_child_has_every_part_of_large_memory),
+		test(what_was_returned_leaves_its_place_to_others),
 		test(advice_reaches_every_part),
 		test(the_word_holds_what_went_in),
 		test(a_hostile_word_leads_nowhere_else),
