@@ -30,27 +30,35 @@ static bool copy_tail_last(char *to, const char *from, uint64_t bytes)
 	return adev_guard_copy(to + head, from + head, bytes - head);
 }
 
+enum copied {
+	COPIED,
+	NO_PLACE_TO,   /* an indirect key has lost the place */
+	NO_PLACE_FROM, /* ... or this one */
+	COPY_FAULTED,
+};
+
 /* Both sides are this process's. */
-static bool copy_local(const struct adev_gather *to_list,
-		       const struct adev_gather *from_list, uint64_t offset,
-		       uint64_t bytes)
+static enum copied copy_local(const struct adev_gather *to_list,
+			      const struct adev_gather *from_list,
+			      uint64_t offset, uint64_t bytes)
 {
 	while (bytes) {
 		struct iovec to, from;
 		uint64_t to_bytes, from_bytes, part;
 
 		if (!adev_gather_slice(to_list, offset, bytes, &to, 1,
-				       &to_bytes) ||
-		    !adev_gather_slice(from_list, offset, bytes, &from, 1,
+				       &to_bytes))
+			return NO_PLACE_TO;
+		if (!adev_gather_slice(from_list, offset, bytes, &from, 1,
 				       &from_bytes))
-			return false;
+			return NO_PLACE_FROM;
 		part = to_bytes < from_bytes ? to_bytes : from_bytes;
 		if (!copy_tail_last(to.iov_base, from.iov_base, part))
-			return false;
+			return COPY_FAULTED;
 		offset += part;
 		bytes -= part;
 	}
-	return true;
+	return COPIED;
 }
 
 /* Is this process's own side of the transfer accessible? Only asked after a
@@ -195,9 +203,18 @@ static enum adev_dma_result transfer_here(struct adev_transfer *transfer,
 			     0) &&
 	    part > LIST_CHUNK_BYTES)
 		part = LIST_CHUNK_BYTES;
-	if (!copy_local(write ? remote : transfer->local,
-			write ? transfer->local : remote, transfer->done, part))
+	switch (copy_local(write ? remote : transfer->local,
+			   write ? transfer->local : remote, transfer->done,
+			   part)) {
+	case COPIED:
+		break;
+	case NO_PLACE_TO:
+		return write ? ADEV_DMA_FAULT : ADEV_DMA_LOCAL_FAULT;
+	case NO_PLACE_FROM:
+		return write ? ADEV_DMA_LOCAL_FAULT : ADEV_DMA_FAULT;
+	case COPY_FAULTED:
 		return own_fault(transfer);
+	}
 	transfer->done += part;
 	return transfer->done == transfer->bytes ? ADEV_DMA_DONE :
 						   ADEV_DMA_MORE;
