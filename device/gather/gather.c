@@ -226,11 +226,12 @@ uint32_t adev_gather_slice(const struct adev_gather *gather, uint64_t offset,
 }
 
 /* Copies by as many slices as it takes: one, unless there are lists. */
-static bool read_slices(const struct adev_gather *gather, uint64_t offset,
-			void *to, uint64_t bytes)
+static inline bool copy_slices(const struct adev_gather *gather,
+			       uint64_t offset, void *buffer, uint64_t bytes,
+			       bool read)
 {
 	struct iovec iov[ARNICA_HW_MAX_SGE];
-	char *out = to;
+	char *here = buffer;
 
 	while (bytes) {
 		uint64_t covered;
@@ -241,36 +242,13 @@ static bool read_slices(const struct adev_gather *gather, uint64_t offset,
 		if (!covered)
 			return false;
 		for (i = 0; i < count; i++) {
-			if (!adev_guard_copy(out, iov[i].iov_base,
+			void *there = iov[i].iov_base;
+
+			if (!adev_guard_copy(read ? here : there,
+					     read ? there : here,
 					     iov[i].iov_len))
 				return false;
-			out += iov[i].iov_len;
-		}
-		offset += covered;
-		bytes -= covered;
-	}
-	return true;
-}
-
-static bool write_slices(const struct adev_gather *gather, uint64_t offset,
-			 const void *from, uint64_t bytes)
-{
-	struct iovec iov[ARNICA_HW_MAX_SGE];
-	const char *in = from;
-
-	while (bytes) {
-		uint64_t covered;
-		uint32_t i, count = adev_gather_slice(gather, offset, bytes,
-						      iov, ARNICA_HW_MAX_SGE,
-						      &covered);
-
-		if (!covered)
-			return false;
-		for (i = 0; i < count; i++) {
-			if (!adev_guard_copy(iov[i].iov_base, in,
-					     iov[i].iov_len))
-				return false;
-			in += iov[i].iov_len;
+			here += iov[i].iov_len;
 		}
 		offset += covered;
 		bytes -= covered;
@@ -279,28 +257,28 @@ static bool write_slices(const struct adev_gather *gather, uint64_t offset,
 }
 
 /* A list is looked up and used within the call, and is not changed meanwhile. */
-bool adev_gather_read(const struct adev_gather *gather, uint64_t offset,
-		      void *to, uint64_t bytes)
+static inline bool copy_all(const struct adev_gather *gather, uint64_t offset,
+			    void *buffer, uint64_t bytes, bool read)
 {
 	bool done;
 
 	if (__builtin_expect(!gather->num_lists, 1))
-		return read_slices(gather, offset, to, bytes);
+		return copy_slices(gather, offset, buffer, bytes, read);
 	adev_tpt_list_enter();
-	done = read_slices(gather, offset, to, bytes);
+	done = copy_slices(gather, offset, buffer, bytes, read);
 	adev_tpt_list_leave();
 	return done;
+}
+
+bool adev_gather_read(const struct adev_gather *gather, uint64_t offset,
+		      void *to, uint64_t bytes)
+{
+	return copy_all(gather, offset, to, bytes, true);
 }
 
 bool adev_gather_write(const struct adev_gather *gather, uint64_t offset,
 		       const void *from, uint64_t bytes)
 {
-	bool done;
-
-	if (__builtin_expect(!gather->num_lists, 1))
-		return write_slices(gather, offset, from, bytes);
-	adev_tpt_list_enter();
-	done = write_slices(gather, offset, from, bytes);
-	adev_tpt_list_leave();
-	return done;
+	/* Read only, in this direction. */
+	return copy_all(gather, offset, (void *)(uintptr_t)from, bytes, false);
 }
