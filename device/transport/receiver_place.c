@@ -366,82 +366,65 @@ static bool find_word(struct adev_qp *qp, const struct roce_packet *packet,
 					       true;
 }
 
-static void end_word(struct adev_qp *qp, const struct roce_packet *packet)
+/* Carries it out, once and for all, and takes the resource of its answer. */
+static bool place_word(struct adev_qp *qp, const struct roce_packet *packet,
+		       uint32_t access, enum adev_atomic atomic,
+		       uint64_t operand, enum adev_resource_kind kind)
 {
-	adev_touch_end(adev_receiver_of(qp)->to->view, packet->rkey,
-		       adev_touch_message(qp->shared, packet->psn));
-}
-
-static bool place_atomic(struct adev_qp *qp, const struct roce_packet *packet)
-{
-	bool swap = adev_operation(packet) == ROCE_COMPARE_SWAP;
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	struct adev_resource *resource;
 	struct adev_gather memory;
 	enum adev_dma_result result;
 	uint64_t original = 0;
 
-	/* 9.4.5: an address that is not a multiple of eight. */
-	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_ATOMIC) ||
-	    packet->payload_bytes || packet->address & 7)
-		return refuse_invalid(qp, packet);
-	if (!find_word(qp, packet, ARNICA_HW_ACCESS_REMOTE_ATOMIC, &memory))
+	if (!find_word(qp, packet, access, &memory))
 		return false;
 	if (!adev_response_room(receiver))
 		return false; /* as good as lost */
 	if (!adev_resource_room(qp))
 		return refuse_invalid(qp, packet);
-	result = adev_receiver_atomic(qp, &memory,
-				      swap ? ADEV_ATOMIC_CAS :
-					     ADEV_ATOMIC_FETCH_ADD,
-				      packet->swap_or_add, packet->compare,
-				      &original);
+	result = adev_receiver_atomic(qp, &memory, atomic, operand,
+				      packet->compare, &original);
 	if (result == ADEV_DMA_LATER)
 		return false; /* as good as lost */
 	if (result != ADEV_DMA_DONE)
 		return refuse_fault(qp, packet);
-	end_word(qp, packet);
+	adev_touch_end(receiver->to->view, packet->rkey,
+		       adev_touch_message(qp->shared, packet->psn));
 	resource = adev_resource_take(qp, packet->psn, 1);
 	resource->original = original;
-	resource->kind = ADEV_RESOURCE_ATOMIC;
+	resource->kind = kind;
 	resource->msn = (qp->shared->msn + 1) & 0xffffff;
 	adev_response_due(receiver);
 	return true;
+}
+
+static bool place_atomic(struct adev_qp *qp, const struct roce_packet *packet)
+{
+	bool swap = adev_operation(packet) == ROCE_COMPARE_SWAP;
+
+	/* 9.4.5: an address that is not a multiple of eight. */
+	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_ATOMIC) ||
+	    packet->payload_bytes || packet->address & 7)
+		return refuse_invalid(qp, packet);
+	return place_word(qp, packet, ARNICA_HW_ACCESS_REMOTE_ATOMIC,
+			  swap ? ADEV_ATOMIC_CAS : ADEV_ATOMIC_FETCH_ADD,
+			  packet->swap_or_add, ADEV_RESOURCE_ATOMIC);
 }
 
 /* Eight bytes that are stored at once, by the right to write (IBTA A19.4). */
 static bool place_atomic_write(struct adev_qp *qp,
 			       const struct roce_packet *packet)
 {
-	struct adev_receiver *receiver = adev_receiver_of(qp);
-	struct adev_resource *resource;
-	struct adev_gather memory;
-	enum adev_dma_result result;
-	uint64_t value, original;
+	uint64_t value;
 
 	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_WRITE) ||
 	    packet->payload_bytes != sizeof(value) ||
 	    packet->dma_length != sizeof(value) || packet->address & 7)
 		return refuse_invalid(qp, packet);
-	if (!find_word(qp, packet, ARNICA_HW_ACCESS_REMOTE_WRITE, &memory))
-		return false;
-	if (!adev_response_room(receiver))
-		return false; /* as good as lost */
-	if (!adev_resource_room(qp))
-		return refuse_invalid(qp, packet);
 	memcpy(&value, packet->payload, sizeof(value));
-	result = adev_receiver_atomic(qp, &memory, ADEV_ATOMIC_WRITE, value, 0,
-				      &original);
-	if (result == ADEV_DMA_LATER)
-		return false; /* as good as lost */
-	if (result != ADEV_DMA_DONE)
-		return refuse_fault(qp, packet);
-	end_word(qp, packet);
-	resource = adev_resource_take(qp, packet->psn, 1);
-	resource->kind = ADEV_RESOURCE_WRITTEN;
-	resource->msn = (qp->shared->msn + 1) & 0xffffff;
-	adev_response_due(receiver);
-	return true;
+	return place_word(qp, packet, ARNICA_HW_ACCESS_REMOTE_WRITE,
+			  ADEV_ATOMIC_WRITE, value, ADEV_RESOURCE_WRITTEN);
 }
 
 /* Does the packet continue what is under way, or begin something when nothing

@@ -46,30 +46,20 @@ static void send_syndrome(struct adev_qp *qp, struct adev_batch *batch,
 	(void)adev_batch_add(batch, &qp->remote_kept->path, &packet);
 }
 
-static void send_atomic(struct adev_qp *qp, struct adev_batch *batch,
+/* The answer to an atomic operation, or to an atomic write: a read response
+ * without data (IBTA A19.4). */
+static void send_result(struct adev_qp *qp, struct adev_batch *batch,
 			const struct adev_resource *resource)
 {
-	struct roce_packet packet =
-		packet_to_peer(qp, transport_of(qp) | ROCE_ATOMIC_ACKNOWLEDGE);
+	struct roce_packet packet = packet_to_peer(
+		qp, transport_of(qp) | (resource->kind == ADEV_RESOURCE_ATOMIC ?
+						ROCE_ATOMIC_ACKNOWLEDGE :
+						ROCE_READ_RESPONSE_ONLY));
 
 	packet.psn = resource->first_psn;
 	packet.syndrome = ROCE_SYNDROME_ACK | ROCE_CREDITS_UNLIMITED;
 	packet.msn = resource->msn;
 	packet.original = resource->original;
-	(void)adev_batch_add(batch, &qp->remote_kept->path, &packet);
-	adev_response_done(adev_receiver_of(qp));
-}
-
-/* A read response without data (IBTA A19.4). */
-static void send_written(struct adev_qp *qp, struct adev_batch *batch,
-			 const struct adev_resource *resource)
-{
-	struct roce_packet packet =
-		packet_to_peer(qp, transport_of(qp) | ROCE_READ_RESPONSE_ONLY);
-
-	packet.psn = resource->first_psn;
-	packet.syndrome = ROCE_SYNDROME_ACK | ROCE_CREDITS_UNLIMITED;
-	packet.msn = resource->msn;
 	(void)adev_batch_add(batch, &qp->remote_kept->path, &packet);
 	adev_response_done(adev_receiver_of(qp));
 }
@@ -193,10 +183,9 @@ static bool send_responses(struct adev_qp *qp, struct adev_batch *batch)
 	while ((response = adev_response_first(qp, &resource))) {
 		if (packets++ == TURN_PACKETS)
 			return false;
-		if (resource->kind == ADEV_RESOURCE_ATOMIC)
-			send_atomic(qp, batch, resource);
-		else if (resource->kind == ADEV_RESOURCE_WRITTEN)
-			send_written(qp, batch, resource);
+		if (resource->kind == ADEV_RESOURCE_ATOMIC ||
+		    resource->kind == ADEV_RESOURCE_WRITTEN)
+			send_result(qp, batch, resource);
 		else if (!send_piece(qp, batch, response, resource))
 			return false;
 	}
