@@ -31,13 +31,11 @@ struct adev_mkey {
 	uint32_t max_items;
 	uint64_t items_offset; /* in the segment */
 	bool draining;
-	struct adev_mkey *next, **link; /* of all */
 };
 
 struct adev_mkeys {
 	pthread_mutex_t lock;
 	struct adev_mkey **by_index;
-	struct adev_mkey *first;
 };
 
 static uint64_t room_of(uint32_t max_items)
@@ -68,15 +66,13 @@ int adev_mkeys_init(struct adev_function *fn)
 void adev_mkeys_fini(struct adev_function *fn)
 {
 	struct adev_mkeys *mkeys = fn->mkeys;
+	uint32_t number;
 
 	if (!mkeys)
 		return;
-	while (mkeys->first) {
-		struct adev_mkey *mkey = mkeys->first;
-
-		mkeys->first = mkey->next;
-		free(mkey);
-	}
+	/* Entries are handed out in this order: the rest was never touched. */
+	for (number = 0; number < fn->next_mr; number++)
+		free(mkeys->by_index[number ^ fn->tpt_mask]);
 	free(mkeys->by_index);
 	pthread_mutex_destroy(&mkeys->lock);
 	free(mkeys);
@@ -131,11 +127,6 @@ int adev_mkey_create(struct adev_function *fn, uint32_t index, uint32_t key,
 	}
 	pthread_mutex_lock(&fn->mkeys->lock);
 	fn->mkeys->by_index[index] = mkey;
-	mkey->next = fn->mkeys->first;
-	mkey->link = &fn->mkeys->first;
-	if (mkey->next)
-		mkey->next->link = &mkey->next;
-	fn->mkeys->first = mkey;
 	pthread_mutex_unlock(&fn->mkeys->lock);
 	return 0;
 }
@@ -182,23 +173,16 @@ int adev_mkey_destroy(struct adev_function *fn, uint32_t index,
 		      uint32_t timeout_ms, uint32_t *pd)
 {
 	struct adev_mkey *mkey = withdraw(fn, index);
-	bool busy;
 
 	if (!mkey)
 		return ENOENT;
-	busy = is_in_use(fn, mkey, timeout_ms);
-	pthread_mutex_lock(&fn->mkeys->lock);
-	if (busy) {
+	if (is_in_use(fn, mkey, timeout_ms)) {
+		pthread_mutex_lock(&fn->mkeys->lock);
 		mkey->draining = true;
 		fn->mkeys->by_index[index] = mkey;
-	} else {
-		*mkey->link = mkey->next;
-		if (mkey->next)
-			mkey->next->link = mkey->link;
-	}
-	pthread_mutex_unlock(&fn->mkeys->lock);
-	if (busy)
+		pthread_mutex_unlock(&fn->mkeys->lock);
 		return EBUSY;
+	}
 	*pd = mkey->pd;
 	adev_heap_free(&fn->heap, mkey->items_offset,
 		       room_of(mkey->max_items));
