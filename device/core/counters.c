@@ -29,22 +29,14 @@ _Static_assert(sizeof(struct adev_counters) == 8 * NUM_COUNTERS,
 /* Where they are; a segment of another build has others. */
 static int locate(int device_fd, uint64_t *address)
 {
-	struct arnica_hw_segment_header header;
 	struct adev_shared shared;
+	int error = adev_shared_read(device_fd, &shared);
 
-	if (pread(device_fd, &header, sizeof(header), 0) != sizeof(header) ||
-	    arnica_from_le64(header.magic) != ARNICA_HW_SEGMENT_MAGIC)
-		return EBADF;
-	if (arnica_load32(&header.state, memory_order_relaxed) !=
-	    ARNICA_HW_SEGMENT_RUNNING)
-		return ESRCH;
-	if (arnica_from_le32(header.version) != ARNICA_HW_VERSION ||
-	    pread(device_fd, &shared, sizeof(shared),
-		  (off_t)ADEV_SHARED_OFFSET) != sizeof(shared) ||
-	    shared.counters_bytes != sizeof(struct adev_counters))
-		return EPROTO;
-	*address = shared.counters_address;
-	return 0;
+	if (!error && shared.counters_bytes != sizeof(struct adev_counters))
+		error = EPROTO;
+	if (!error)
+		*address = shared.counters_address;
+	return error;
 }
 
 EXPORT int arnica_bus_counters(int device_fd, pid_t pid,

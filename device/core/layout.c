@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static uint64_t align_up(uint64_t value)
 {
@@ -75,6 +76,23 @@ int adev_layout_check(const struct adev_layout *layout, uint64_t size_bytes)
 	adev_layout_compute(size_bytes, &expected);
 	if (memcmp(layout, &expected, sizeof(expected)) ||
 	    expected.heap_offset >= size_bytes)
+		return EPROTO;
+	return 0;
+}
+
+int adev_shared_read(int device_fd, struct adev_shared *shared)
+{
+	struct arnica_hw_segment_header header;
+
+	if (pread(device_fd, &header, sizeof(header), 0) != sizeof(header) ||
+	    arnica_from_le64(header.magic) != ARNICA_HW_SEGMENT_MAGIC)
+		return EBADF;
+	if (arnica_load32(&header.state, memory_order_relaxed) !=
+	    ARNICA_HW_SEGMENT_RUNNING)
+		return ESRCH;
+	if (arnica_from_le32(header.version) != ARNICA_HW_VERSION ||
+	    pread(device_fd, shared, sizeof(*shared),
+		  (off_t)ADEV_SHARED_OFFSET) != sizeof(*shared))
 		return EPROTO;
 	return 0;
 }

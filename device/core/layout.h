@@ -283,6 +283,13 @@ _Static_assert(sizeof(struct adev_inbox_slot) == 128, "two lines");
 /* Lays tables out for a segment of size_bytes. */
 void adev_layout_compute(uint64_t size_bytes, struct adev_layout *layout);
 
+/* For tools: copies the shared part of the segment of a running function, of
+ * this process or another: device_fd is its device file. EBADF: no device file;
+ * ESRCH: its function has ended; EPROTO: of another version. What it says is the
+ * caller's to check. */
+int adev_shared_read(int device_fd, struct adev_shared *shared)
+	ARNICA_MUST_CHECK;
+
 /* Checks a layout read from elsewhere: all tables inside, none overlapping
  * the BAR. EPROTO when not. */
 int adev_layout_check(const struct adev_layout *layout, uint64_t size_bytes)

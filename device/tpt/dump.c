@@ -29,21 +29,12 @@ struct dump {
 
 static int open_segment(struct dump *dump)
 {
-	struct arnica_hw_segment_header header;
+	int error = adev_shared_read(dump->fd, &dump->shared);
 
-	if (pread(dump->fd, &header, sizeof(header), 0) != sizeof(header) ||
-	    arnica_from_le64(header.magic) != ARNICA_HW_SEGMENT_MAGIC)
-		return EBADF;
-	if (arnica_load32(&header.state, memory_order_relaxed) !=
-	    ARNICA_HW_SEGMENT_RUNNING)
-		return ESRCH;
-	if (arnica_from_le32(header.version) != ARNICA_HW_VERSION ||
-	    pread(dump->fd, &dump->shared, sizeof(dump->shared),
-		  (off_t)ADEV_SHARED_OFFSET) != sizeof(dump->shared) ||
-	    adev_layout_check(&dump->shared.layout,
-			      dump->shared.layout.size_bytes))
-		return EPROTO;
-	return 0;
+	if (!error && adev_layout_check(&dump->shared.layout,
+					dump->shared.layout.size_bytes))
+		error = EPROTO;
+	return error;
 }
 
 /* The mirror of a page of entries; false: it cannot be read. */
