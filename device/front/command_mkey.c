@@ -44,18 +44,15 @@ ADEV_COMMAND_HANDLER(create_mkey)
 ADEV_COMMAND_HANDLER(destroy_mkey)
 {
 	uint32_t index = arnica_from_le32(command->object.handle), pd;
+	int error;
 
 	(void)completion;
 	if (arnica_from_le32(command->object.reserved0))
 		return ARNICA_HW_COMMAND_INVALID;
-	switch (adev_mkey_destroy(fn, index, DRAIN_MS, &pd)) {
-	case 0:
-		break;
-	case EBUSY:
-		return ARNICA_HW_COMMAND_BUSY;
-	default:
-		return ARNICA_HW_COMMAND_NO_OBJECT;
-	}
+	error = adev_mkey_destroy(fn, index, DRAIN_MS, &pd);
+	if (error)
+		return error == ENOENT ? ARNICA_HW_COMMAND_NO_OBJECT :
+					 adev_command_status(error);
 	/* Who saw the key valid may be about to look at the entry. */
 	adev_regions_wait_for_own_work(fn);
 	adev_pd_put(fn, pd);

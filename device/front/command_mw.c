@@ -39,18 +39,15 @@ ADEV_COMMAND_HANDLER(alloc_mw)
 ADEV_COMMAND_HANDLER(dealloc_mw)
 {
 	uint32_t index = arnica_from_le32(command->object.handle), pd;
+	int error;
 
 	(void)completion;
 	if (arnica_from_le32(command->object.reserved0))
 		return ARNICA_HW_COMMAND_INVALID;
-	switch (adev_window_destroy(fn, index, DRAIN_MS, &pd)) {
-	case 0:
-		break;
-	case EBUSY:
-		return ARNICA_HW_COMMAND_BUSY;
-	default:
-		return ARNICA_HW_COMMAND_NO_OBJECT;
-	}
+	error = adev_window_destroy(fn, index, DRAIN_MS, &pd);
+	if (error)
+		return error == ENOENT ? ARNICA_HW_COMMAND_NO_OBJECT :
+					 adev_command_status(error);
 	adev_pd_put(fn, pd);
 	fn->num_windows--;
 	adev_key_give(fn, index);
