@@ -35,17 +35,22 @@ struct kind {
 #define CONNECTED_RTR_OPTIONAL                                                 \
 	(IBV_QP_ALT_PATH | IBV_QP_ACCESS_FLAGS | IBV_QP_PKEY_INDEX)
 
+/* Of who sends reliably. */
+#define RELIABLE_RTS                                                           \
+	(IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |                \
+	 IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC)
+#define RELIABLE_DRAINED                                                       \
+	(IBV_QP_PORT | IBV_QP_AV | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT |         \
+	 IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC | IBV_QP_PKEY_INDEX)
+
 static const struct kind rc = {
 	.setup = CONNECTED_SETUP,
 	.rtr_required = CONNECTED_RTR | IBV_QP_MAX_DEST_RD_ATOMIC |
 			IBV_QP_MIN_RNR_TIMER,
 	.rtr_optional = CONNECTED_RTR_OPTIONAL,
-	.rts_required = IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
-			IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC,
+	.rts_required = RELIABLE_RTS,
 	.always = RC_ALWAYS,
-	.drained = IBV_QP_PORT | IBV_QP_AV | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT |
-		   IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC |
-		   IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_PKEY_INDEX,
+	.drained = RELIABLE_DRAINED | IBV_QP_MAX_DEST_RD_ATOMIC,
 	/* A reliable connection's send queue has no error state of its own:
 	 * SQE is for unreliable services, and only ends here. */
 };
@@ -74,12 +79,9 @@ static const struct kind xrc_send = {
 	.setup = CONNECTED_SETUP,
 	.rtr_required = CONNECTED_RTR,
 	.rtr_optional = CONNECTED_RTR_OPTIONAL,
-	.rts_required = IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
-			IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC,
+	.rts_required = RELIABLE_RTS,
 	.always = UC_ALWAYS,
-	.drained = IBV_QP_PORT | IBV_QP_AV | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT |
-		   IBV_QP_RNR_RETRY | IBV_QP_MAX_QP_RD_ATOMIC |
-		   IBV_QP_PKEY_INDEX,
+	.drained = RELIABLE_DRAINED,
 };
 
 static const struct kind xrc_recv = {
