@@ -7,106 +7,12 @@
  */
 #include <string.h>
 
-#include <infiniband/verbs.h>
-
 #include "dma/dma.h"
 #include "tpt/touch.h"
-#include "transport/receive_entry.h"
-#include "transport/receiver_state.h"
 #include "trace.h"
-
-void adev_receiver_forget(struct adev_receiver *receiver)
-{
-	receiver->receiving = ADEV_RECEIVING_NOTHING;
-	receiver->placed = 0;
-}
-
-void adev_receiver_fail(struct adev_qp *qp, uint32_t psn, enum roce_nak nak,
-			enum arnica_hw_status status, uint32_t event)
-{
-	struct adev_receiver *receiver = adev_receiver_of(qp);
-
-	adev_receiver_forget(receiver);
-	receiver->gap_due = false;
-	receiver->refusal = (struct adev_refusal){
-		.due = true,
-		.fatal = true,
-		.syndrome = (uint8_t)(ROCE_SYNDROME_NAK | nak),
-		.psn = psn,
-		.status = status,
-		.event = event,
-	};
-}
-
-/* UC: the message is dropped, and what comes up to the next one (9.8.2.2). */
-static bool drop_message(struct adev_qp *qp)
-{
-	struct adev_receiver *receiver = adev_receiver_of(qp);
-
-	adev_count(&qp->fn->counters, wire_uc_dropped);
-	adev_receiver_forget(receiver);
-	receiver->dropping = true;
-	return false;
-}
-
-static bool refuse_invalid(struct adev_qp *qp, const struct roce_packet *packet)
-{
-	adev_count(&qp->fn->counters, remote_invalid);
-	arnica_trace_remote_invalid(qp->qpn, packet->opcode);
-	if (!adev_type_is_reliable(qp->type))
-		return drop_message(qp);
-	adev_receiver_fail(qp, packet->psn, ROCE_NAK_INVALID_REQUEST,
-			   ARNICA_HW_STATUS_REM_INV_REQ_ERR,
-			   IBV_EVENT_QP_REQ_ERR);
-	return false;
-}
-
-static bool refuse_access(struct adev_qp *qp, const struct roce_packet *packet,
-			  uint32_t rkey)
-{
-	adev_count(&qp->fn->counters, remote_access);
-	arnica_trace_remote_access(qp->qpn, rkey);
-	if (!adev_type_is_reliable(qp->type))
-		return drop_message(qp);
-	adev_receiver_fail(qp, packet->psn, ROCE_NAK_REMOTE_ACCESS,
-			   ARNICA_HW_STATUS_REM_ACCESS_ERR,
-			   IBV_EVENT_QP_ACCESS_ERR);
-	return false;
-}
-
-/* The memory is not there, though the table says so. */
-static bool refuse_fault(struct adev_qp *qp, const struct roce_packet *packet)
-{
-	adev_count(&qp->fn->counters, remote_access);
-	arnica_trace_remote_access(qp->qpn, packet->rkey);
-	if (!adev_type_is_reliable(qp->type))
-		return drop_message(qp);
-	adev_receiver_fail(qp, packet->psn, ROCE_NAK_REMOTE_OPERATION,
-			   ARNICA_HW_STATUS_REM_OP_ERR, IBV_EVENT_QP_FATAL);
-	return false;
-}
-
-/* No receive is posted: the requester shall come again (9.7.5.2.8). */
-static bool not_ready(struct adev_qp *qp, const struct roce_packet *packet)
-{
-	struct adev_receiver *receiver = adev_receiver_of(qp);
-
-	if (!adev_type_is_reliable(qp->type))
-		return drop_message(qp);
-	adev_count(&qp->fn->counters, wire_rnr_naks);
-	receiver->refusal = (struct adev_refusal){
-		.due = true,
-		.syndrome = (uint8_t)(ROCE_SYNDROME_RNR_NAK |
-				      (qp->shared->min_rnr_timer & 31)),
-		.psn = packet->psn,
-	};
-	/* What follows is dropped without a further word. */
-	receiver->told = true;
-	receiver->gap_due = false;
-	receiver->gap_psn = packet->psn;
-	receiver->gap_newest = packet->psn;
-	return false;
-}
+#include "transport/receive_entry.h"
+#include "transport/receiver_refuse.h"
+#include "transport/receiver_state.h"
 
 static void complete_receive(struct adev_qp *qp,
 			     const struct roce_packet *packet,
@@ -125,8 +31,7 @@ static void complete_receive(struct adev_qp *qp,
 	completion->immediate = immediate ? packet->immediate : 0;
 	completion->flags = immediate ? ARNICA_HW_CQE_IMM : 0;
 	if (invalidated) {
-		completion->immediate =
-			arnica_to_be32(packet->invalidate).raw;
+		completion->immediate = arnica_to_be32(packet->invalidate).raw;
 		completion->flags = ARNICA_HW_CQE_INV;
 	}
 	completion->opcode = (uint8_t)opcode;
@@ -166,10 +71,10 @@ static bool place_send(struct adev_qp *qp, const struct roce_packet *packet,
 	enum arnica_hw_status status;
 
 	if (!length_fits(qp, packet, info))
-		return refuse_invalid(qp, packet);
+		return adev_refuse_invalid(qp, packet);
 	if (info & ROCE_IS_FIRST) {
 		if (!adev_receive_posted(receiver->to))
-			return not_ready(qp, packet);
+			return adev_refuse_not_ready(qp, packet);
 		status = adev_receive_gather(receiver->to, &receiver->into);
 		if (status)
 			return fail_receive(qp, packet, status,
@@ -180,7 +85,7 @@ static bool place_send(struct adev_qp *qp, const struct roce_packet *packet,
 	if (receiver->placed + packet->payload_bytes > receiver->into.bytes) {
 		/* UC: a class D error, the entry is for the next message. */
 		if (!adev_type_is_reliable(qp->type))
-			return refuse_invalid(qp, packet);
+			return adev_refuse_invalid(qp, packet);
 		return fail_receive(qp, packet, ARNICA_HW_STATUS_LOC_LEN_ERR,
 				    ROCE_NAK_INVALID_REQUEST, after);
 	}
@@ -229,8 +134,8 @@ static bool check_remote(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
 static bool claim(struct adev_qp *qp, uint32_t rkey, uint64_t bytes,
 		  uint64_t message)
 {
-	return !bytes || adev_touch_begin(adev_receiver_of(qp)->to->view, rkey,
-					  message);
+	return !bytes ||
+	       adev_touch_begin(adev_receiver_of(qp)->to->view, rkey, message);
 }
 
 /* The first packet of a write: what it announces, before it is believed. */
@@ -245,11 +150,10 @@ static bool begin_write(struct adev_qp *qp, const struct roce_packet *packet,
 	    packet->dma_length > ARNICA_HW_MAX_MESSAGE ||
 	    (only ? packet->dma_length != packet->payload_bytes :
 		    packet->dma_length <= packet->payload_bytes))
-		return refuse_invalid(qp, packet);
-	if (!check_remote(qp, packet->rkey, packet->address,
-			  packet->dma_length, ARNICA_HW_ACCESS_REMOTE_WRITE,
-			  &memory))
-		return refuse_access(qp, packet, packet->rkey);
+		return adev_refuse_invalid(qp, packet);
+	if (!check_remote(qp, packet->rkey, packet->address, packet->dma_length,
+			  ARNICA_HW_ACCESS_REMOTE_WRITE, &memory))
+		return adev_refuse_access(qp, packet, packet->rkey);
 	receiver->address = packet->address;
 	receiver->rkey = packet->rkey;
 	receiver->message = adev_touch_message(qp->shared, packet->psn);
@@ -268,21 +172,21 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 	uint64_t end;
 
 	if (!length_fits(qp, packet, info))
-		return refuse_invalid(qp, packet);
+		return adev_refuse_invalid(qp, packet);
 	if (info & ROCE_IS_FIRST && !begin_write(qp, packet, info))
 		return false;
 	end = receiver->placed + packet->payload_bytes;
 	if (last ? end != receiver->length : end >= receiver->length)
-		return refuse_invalid(qp, packet);
+		return adev_refuse_invalid(qp, packet);
 	if (info & ROCE_HAS_IMM && !adev_receive_posted(receiver->to))
-		return not_ready(qp, packet);
+		return adev_refuse_not_ready(qp, packet);
 	if (!check_remote(qp, receiver->rkey,
 			  receiver->address + receiver->placed,
-			  packet->payload_bytes,
-			  ARNICA_HW_ACCESS_REMOTE_WRITE, &memory) ||
+			  packet->payload_bytes, ARNICA_HW_ACCESS_REMOTE_WRITE,
+			  &memory) ||
 	    !claim(qp, receiver->rkey, packet->payload_bytes,
 		   receiver->message))
-		return refuse_access(qp, packet, receiver->rkey);
+		return adev_refuse_access(qp, packet, receiver->rkey);
 	/* With the last bytes stored last: an application may wait for them. */
 	if (packet->payload_bytes)
 		result = adev_receiver_store(qp, &memory, packet);
@@ -290,9 +194,9 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 		return false; /* as good as lost */
 	/* The list, or something behind it, has ended just now. */
 	if (__builtin_expect(result != ADEV_DMA_DONE, 0) && memory.num_lists)
-		return refuse_access(qp, packet, receiver->rkey);
+		return adev_refuse_access(qp, packet, receiver->rkey);
 	if (result != ADEV_DMA_DONE)
-		return refuse_fault(qp, packet);
+		return adev_refuse_fault(qp, packet);
 	receiver->receiving = ADEV_RECEIVING_WRITE;
 	receiver->placed = end;
 	if (!last)
@@ -302,8 +206,8 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 			       receiver->message);
 	if (info & ROCE_HAS_IMM)
 		complete_receive(qp, packet, ARNICA_HW_STATUS_SUCCESS,
-				 ARNICA_HW_RECV_RDMA_WITH_IMM,
-				 receiver->length, after);
+				 ARNICA_HW_RECV_RDMA_WITH_IMM, receiver->length,
+				 after);
 	adev_receiver_forget(receiver);
 	return true;
 }
@@ -317,28 +221,28 @@ static bool may_read(struct adev_qp *qp, const struct roce_packet *packet,
 	return !packet->dma_length ||
 	       (adev_receiver_find(qp, packet->rkey, packet->address,
 				   packet->dma_length, message, &memory) &&
-		adev_touch_begin(adev_receiver_of(qp)->to->view, packet->rkey, message));
+		adev_touch_begin(adev_receiver_of(qp)->to->view, packet->rkey,
+				 message));
 }
 
 static bool place_read(struct adev_qp *qp, const struct roce_packet *packet)
 {
-	uint32_t count = adev_psn_count(packet->dma_length,
-					qp->path_mtu_bytes);
+	uint32_t count = adev_psn_count(packet->dma_length, qp->path_mtu_bytes);
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	struct adev_resource *resource;
 	uint64_t message;
 
 	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_READ) ||
 	    packet->payload_bytes || packet->dma_length > ARNICA_HW_MAX_MESSAGE)
-		return refuse_invalid(qp, packet);
+		return adev_refuse_invalid(qp, packet);
 	message = adev_resource_message(qp, packet);
 	if (!may_read(qp, packet, message))
-		return refuse_access(qp, packet, packet->rkey);
+		return adev_refuse_access(qp, packet, packet->rkey);
 	if (!adev_response_room(receiver))
 		return false; /* as good as lost */
 	resource = adev_resource_take(qp, packet->psn, count);
 	if (!resource)
-		return refuse_invalid(qp, packet);
+		return adev_refuse_invalid(qp, packet);
 	resource->kind = ADEV_RESOURCE_READ;
 	resource->bytes = packet->dma_length;
 	resource->rkey = packet->rkey;
@@ -361,8 +265,8 @@ static bool find_word(struct adev_qp *qp, const struct roce_packet *packet,
 	    !claim(qp, packet->rkey, 8,
 		   adev_touch_message(qp->shared, packet->psn)) ||
 	    !adev_gather_word(memory))
-		return refuse_access(qp, packet, packet->rkey);
-	return memory->pieces[0].address & 7 ? refuse_invalid(qp, packet) :
+		return adev_refuse_access(qp, packet, packet->rkey);
+	return memory->pieces[0].address & 7 ? adev_refuse_invalid(qp, packet) :
 					       true;
 }
 
@@ -382,13 +286,13 @@ static bool place_word(struct adev_qp *qp, const struct roce_packet *packet,
 	if (!adev_response_room(receiver))
 		return false; /* as good as lost */
 	if (!adev_resource_room(qp))
-		return refuse_invalid(qp, packet);
+		return adev_refuse_invalid(qp, packet);
 	result = adev_receiver_atomic(qp, &memory, atomic, operand,
 				      packet->compare, &original);
 	if (result == ADEV_DMA_LATER)
 		return false; /* as good as lost */
 	if (result != ADEV_DMA_DONE)
-		return refuse_fault(qp, packet);
+		return adev_refuse_fault(qp, packet);
 	adev_touch_end(receiver->to->view, packet->rkey,
 		       adev_touch_message(qp->shared, packet->psn));
 	resource = adev_resource_take(qp, packet->psn, 1);
@@ -406,7 +310,7 @@ static bool place_atomic(struct adev_qp *qp, const struct roce_packet *packet)
 	/* 9.4.5: an address that is not a multiple of eight. */
 	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_ATOMIC) ||
 	    packet->payload_bytes || packet->address & 7)
-		return refuse_invalid(qp, packet);
+		return adev_refuse_invalid(qp, packet);
 	return place_word(qp, packet, ARNICA_HW_ACCESS_REMOTE_ATOMIC,
 			  swap ? ADEV_ATOMIC_CAS : ADEV_ATOMIC_FETCH_ADD,
 			  packet->swap_or_add, ADEV_RESOURCE_ATOMIC);
@@ -421,7 +325,7 @@ static bool place_atomic_write(struct adev_qp *qp,
 	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_WRITE) ||
 	    packet->payload_bytes != sizeof(value) ||
 	    packet->dma_length != sizeof(value) || packet->address & 7)
-		return refuse_invalid(qp, packet);
+		return adev_refuse_invalid(qp, packet);
 	memcpy(&value, packet->payload, sizeof(value));
 	return place_word(qp, packet, ARNICA_HW_ACCESS_REMOTE_WRITE,
 			  ADEV_ATOMIC_WRITE, value, ADEV_RESOURCE_WRITTEN);
@@ -438,7 +342,7 @@ static bool in_order(struct adev_qp *qp, enum adev_receiving kind,
 		return receiver->receiving == kind;
 	/* UC: the message that was under way lost its end (9.8.2.2). */
 	if (!adev_type_is_reliable(qp->type) && receiver->receiving) {
-		(void)drop_message(qp);
+		(void)adev_receiver_drop_message(qp);
 		receiver->dropping = false;
 	}
 	return receiver->receiving == ADEV_RECEIVING_NOTHING;
@@ -513,14 +417,14 @@ bool adev_receiver_place(struct adev_qp *qp, const struct roce_packet *packet,
 	if (!kind_of(packet, &kind) ||
 	    !in_order(qp, kind, roce_opcode_info(packet->opcode)) ||
 	    !same_srq(qp, packet))
-		return refuse_invalid(qp, packet);
+		return adev_refuse_invalid(qp, packet);
 	switch (adev_receiver_enter(qp, packet->xrc_srqn)) {
 	case ADEV_XRC_READY:
 		break;
 	case ADEV_XRC_BUSY:
 		return false; /* as good as lost */
 	case ADEV_XRC_NONE:
-		return refuse_invalid(qp, packet);
+		return adev_refuse_invalid(qp, packet);
 	}
 	placed = execute(qp, packet, kind, after);
 	adev_receiver_leave(qp, after);

@@ -178,7 +178,8 @@ enum adev_dma_result adev_receiver_atomic(struct adev_qp *qp,
 					  uint64_t swap_or_add,
 					  uint64_t compare, uint64_t *original);
 
-/* Ends the connection: the NAK goes out after the responses that are due. */
+/* receiver_refuse.c: ends the connection: the NAK goes out after the responses
+ * that are due. */
 void adev_receiver_fail(struct adev_qp *qp, uint32_t psn, enum roce_nak nak,
 			enum arnica_hw_status status, uint32_t event);
 
