@@ -159,21 +159,27 @@ void adev_doorbell_write(struct adev_function *fn, uint32_t page,
 	}
 }
 
-/* Copies a descriptor out of the area, and tells whether it is whole and the
- * one that is due. */
+/*
+ * Copies a descriptor out of the area, and tells whether it is whole. Another
+ * thread may be storing there at this moment: each word is loaded once, and
+ * what is checked is the copy. No order is needed: a mix of stores has no seal
+ * that fits.
+ */
 static bool take_area(struct adev_function *fn, uint32_t page, uint32_t offset,
 		      uint32_t length, uint64_t value, uint64_t *copy)
 {
-	const char *buffer = fn->view.base + ARNICA_HW_BAR_DOORBELLS +
-			     (size_t)page * ARNICA_HW_PAGE_BYTES + offset;
-	arnica_le64 first, seal;
+	const arnica_atomic_le64 *words =
+		(const void *)(fn->view.base + ARNICA_HW_BAR_DOORBELLS +
+			       (size_t)page * ARNICA_HW_PAGE_BYTES + offset);
+	uint32_t i, count = length / 8;
 
-	memcpy(&first, buffer, sizeof(first));
-	memcpy(copy, buffer + 8, length);
-	memcpy(&seal, buffer + 8 + length, sizeof(seal));
-	return arnica_from_le64(first) == value &&
-	       arnica_from_le64(seal) ==
-		       arnica_hw_area_seal(value, copy, length);
+	if (arnica_load64(&words[0], memory_order_relaxed) != value)
+		return false;
+	for (i = 0; i < count; i++)
+		copy[i] = atomic_load_explicit(&words[1 + i].raw,
+					       memory_order_relaxed);
+	return arnica_load64(&words[1 + count], memory_order_relaxed) ==
+	       arnica_hw_area_seal(value, copy, length);
 }
 
 /* Bytes that the descriptor says it has; more than were written is no
