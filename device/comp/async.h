@@ -18,8 +18,10 @@ bool adev_async_raise_locked(struct adev_function *fn, uint32_t type,
 /* Writes what waits; returns true when some did not fit. */
 bool adev_async_flush_locked(struct adev_function *fn);
 
-/* Something found no room: it is tried again after a pause. */
+/* Something found no room: it is tried again after a pause. Something else is
+ * due at that time. */
 void adev_channels_pause(struct adev_function *fn);
+void adev_channels_wait(struct adev_function *fn, uint64_t until_ns);
 
 void adev_async_fini(struct adev_function *fn);
 

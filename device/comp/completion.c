@@ -2,6 +2,7 @@
 /* Completion unit: entries, ready list, armed CQs. */
 #include "comp/completion.h"
 
+#include "comp/moderation.h"
 #include "core/clock.h"
 #include "core/fault_point.h"
 
@@ -110,12 +111,34 @@ static bool fires(uint32_t armed, const struct adev_completion *completion)
 		(completion->solicited || completion->status));
 }
 
+/*
+ * With moderation the owner fires the CQ, who has the clock. A writer counts,
+ * and tells the owner unless it looks at the clock already, and when there are
+ * enough (M3 in comp/moderation.c).
+ */
+static bool hold_back(const struct adev_ring *ring)
+{
+	struct adev_cq_shared *cq = ring->cq;
+	uint32_t terms = atomic_load_explicit(&cq->moderation,
+					      memory_order_relaxed);
+	uint32_t held;
+
+	if (!terms)
+		return false;
+	held = atomic_fetch_add(&cq->held, 1) + 1;
+	ADEV_POINT("event_held");
+	if (held >= adev_moderation_count(terms) ||
+	    !atomic_load(&cq->held_timed))
+		announce_event(ring);
+	return true;
+}
+
 static void fire(const struct adev_ring *ring,
 		 const struct adev_completion *completion, uint32_t armed)
 {
 	struct arnica_hw_cq_record *record = &ring->cq->record;
 
-	while (fires(armed, completion)) {
+	while (fires(armed, completion) && !hold_back(ring)) {
 		uint32_t fired = (armed & ~ARNICA_HW_ARMED_ARM_MASK) +
 				 ARNICA_HW_ARMED_FIRED_ONE;
 

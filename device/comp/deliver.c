@@ -4,7 +4,8 @@
  * segment to records in the pipes. The count of a CQ's undelivered events is
  * in its word `armed`; the marks only say where to look, so a mark too many
  * does no harm, and none is taken away before its count is. A CQ whose records
- * found no room is remembered aside, and marked again after a pause.
+ * found no room, or whose event is held back (comp/moderation.h), is remembered
+ * aside, and marked again after a pause.
  */
 #include <errno.h>
 
@@ -13,13 +14,14 @@
 #include "comp/async.h"
 #include "comp/channel.h"
 #include "comp/channel_table.h"
+#include "comp/moderation.h"
 #include "comp/pipe.h"
 #include "core/clock.h"
 
 #define NUM_SUMMARY_WORDS (ADEV_CQ_WORDS / 64)
 #define PAUSE_NS (5 * ADEV_MS_NS)
 
-static void mark(struct adev_function *fn, uint32_t cq)
+void adev_channels_mark(struct adev_function *fn, uint32_t cq)
 {
 	struct adev_shared *shared = fn->view.shared;
 	uint32_t word = cq / 64;
@@ -105,6 +107,8 @@ static bool deliver_cq(struct adev_function *fn, uint32_t index)
 	if (index >= fn->view.layout.max_cq || !cq->in_use)
 		return false;
 	waits = raise_overrun(fn, index);
+	if (adev_moderation_holds(fn, index))
+		fn->cq_deferred[index / 64] |= 1ull << index % 64;
 	left = write_records(fn, index, take_fired(&cq->record));
 	count_deferred(fn, cq, left);
 	if (!left)
@@ -143,7 +147,8 @@ static bool any_marked(struct adev_function *fn)
 	return false;
 }
 
-/* What waited for room is due again; with channel_lock held. */
+/* What waited, for room or for its time, is looked at again; with channel_lock
+ * held. */
 static void mark_deferred(struct adev_function *fn)
 {
 	uint32_t word;
@@ -153,14 +158,22 @@ static void mark_deferred(struct adev_function *fn)
 
 		fn->cq_deferred[word] = 0;
 		for (; cqs; cqs &= cqs - 1)
-			mark(fn, word * 64 + (uint32_t)__builtin_ctzll(cqs));
+			adev_channels_mark(
+				fn, word * 64 + (uint32_t)__builtin_ctzll(cqs));
 	}
+}
+
+void adev_channels_wait(struct adev_function *fn, uint64_t until_ns)
+{
+	uint64_t again_ns = atomic_load(&fn->deliver_again_ns);
+
+	if (!again_ns || until_ns < again_ns)
+		atomic_store(&fn->deliver_again_ns, until_ns);
 }
 
 void adev_channels_pause(struct adev_function *fn)
 {
-	if (!atomic_load(&fn->deliver_again_ns))
-		atomic_store(&fn->deliver_again_ns, adev_now_ns() + PAUSE_NS);
+	adev_channels_wait(fn, adev_now_ns() + PAUSE_NS);
 }
 
 bool adev_channels_deliver(struct adev_function *fn)
@@ -172,17 +185,17 @@ bool adev_channels_deliver(struct adev_function *fn)
 	if (!due && !any_marked(fn))
 		return again;
 	pthread_mutex_lock(&fn->channel_lock);
-	if (due)
+	if (due) {
 		mark_deferred(fn);
+		atomic_store(&fn->deliver_again_ns, 0);
+	}
 	for (group = 0; group < NUM_SUMMARY_WORDS; group++)
 		waits |= deliver_group(fn, group);
 	waits |= adev_async_flush_locked(fn);
-	if (due)
-		atomic_store(&fn->deliver_again_ns, 0);
 	if (waits)
 		adev_channels_pause(fn);
 	pthread_mutex_unlock(&fn->channel_lock);
-	return waits || (again && !due);
+	return atomic_load(&fn->deliver_again_ns);
 }
 
 static bool has_events(const struct adev_cq_shared *cq)
@@ -190,6 +203,7 @@ static bool has_events(const struct adev_cq_shared *cq)
 	return cq->in_use &&
 	       (arnica_load32(&cq->record.armed, memory_order_relaxed) &
 			ARNICA_HW_ARMED_FIRED_MASK ||
+		atomic_load_explicit(&cq->held, memory_order_relaxed) ||
 		arnica_load32(&cq->record.state, memory_order_relaxed));
 }
 
@@ -200,7 +214,7 @@ void adev_channels_rescan(struct adev_function *fn)
 	pthread_mutex_lock(&fn->channel_lock);
 	for (cq = 0; cq < fn->cq_scan_end; cq++) {
 		if (has_events(&fn->view.cqs[cq]))
-			mark(fn, cq);
+			adev_channels_mark(fn, cq);
 	}
 	pthread_mutex_unlock(&fn->channel_lock);
 }

@@ -3,7 +3,6 @@
 #include "core/agent.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -113,18 +112,19 @@ static bool answer_request(void)
 	return stop;
 }
 
-static int timeout_ms(uint64_t deadline)
+/* How long until then; NULL: for ever. */
+static const struct timespec *time_until(uint64_t deadline,
+					 struct timespec *time)
 {
-	uint64_t now;
+	uint64_t now, left;
 
 	if (deadline == ADEV_NEVER_NS)
-		return -1;
+		return NULL;
 	now = adev_now_ns();
-	if (deadline <= now)
-		return 0;
-	if ((deadline - now) / ADEV_MS_NS >= INT_MAX)
-		return INT_MAX;
-	return (int)((deadline - now + ADEV_MS_NS - 1) / ADEV_MS_NS);
+	left = deadline > now ? deadline - now : 0;
+	time->tv_sec = (time_t)(left / (1000 * ADEV_MS_NS));
+	time->tv_nsec = (long)(left % (1000 * ADEV_MS_NS));
+	return time;
 }
 
 /* Sleeps until there is a reason not to. */
@@ -137,6 +137,7 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 						      MAX_WATCHED - wires);
 	uint64_t port_by_ns = adev_port_deadline();
 	bool ended = false, port_changed = false;
+	struct timespec time;
 	uint32_t i;
 
 	fds[0].fd = agent.read_fd;
@@ -148,7 +149,8 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 	if (port_by_ns < deadline)
 		deadline = port_by_ns;
 	atomic_store(&agent.sleeps_until_ns, deadline);
-	if (poll(fds, OWN_FDS + count, timeout_ms(deadline)) > 0) {
+	if (ppoll(fds, OWN_FDS + count, time_until(deadline, &time), NULL) >
+	    0) {
 		if (fds[0].revents)
 			adev_wake_drain(agent.read_fd);
 		port_changed = fds[1].revents;

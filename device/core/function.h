@@ -43,6 +43,7 @@ struct adev_free_list {
 struct adev_event_count {
 	uint32_t completion;
 	uint32_t async;
+	uint64_t held_until_ns; /* moderation: then its event is due; or zero */
 };
 
 #define ADEV_MAX_LEASES 256u
@@ -109,7 +110,8 @@ struct adev_function {
 	struct adev_async_waiting *async_first; /* events that wait for room */
 	struct adev_async_waiting *async_last;
 	_Atomic uint32_t num_async_waiting;
-	/* Events that found no room are tried again then; zero: none wait. */
+	/* Events that wait for room, or whose time has not come, are looked at
+	 * again then; zero: there are none. */
 	_Atomic uint64_t deliver_again_ns;
 	uint64_t cq_deferred[ADEV_CQ_WORDS]; /* CQs that have such */
 	bool async_lost; /* an event went where nobody can read it any more */

@@ -194,7 +194,12 @@ struct adev_cq_shared {
 	uint32_t overrun_raised; /* IBV_EVENT_CQ_ERR has been sent */
 	uint64_t user_data;
 	uint32_t num_deferred; /* events that wait for room, and are counted */
-	uint32_t reserved0[9];
+	/* comp/moderation.h: the terms; completions that an event is held back
+	 * for; whether the owner looks at the clock for them. */
+	_Atomic uint32_t moderation;
+	_Atomic uint32_t held;
+	_Atomic uint32_t held_timed;
+	uint32_t reserved0[6];
 };
 _Static_assert(sizeof(struct adev_cq_shared) == 128, "two lines");
 

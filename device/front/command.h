@@ -53,6 +53,7 @@ ADEV_COMMAND_HANDLER(open_qp); /* command_open.c */
 ADEV_COMMAND_HANDLER(close_qp);
 ADEV_COMMAND_HANDLER(create_cq); /* command_cq.c */
 ADEV_COMMAND_HANDLER(resize_cq);
+ADEV_COMMAND_HANDLER(modify_cq);
 ADEV_COMMAND_HANDLER(destroy_cq);
 ADEV_COMMAND_HANDLER(create_qp); /* command_qp.c */
 ADEV_COMMAND_HANDLER(destroy_qp);

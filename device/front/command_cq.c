@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "comp/channel.h"
+#include "comp/moderation.h"
 #include "domain/segment.h"
 #include "front/command.h"
 #include "front/objects.h"
@@ -197,6 +198,25 @@ ADEV_COMMAND_HANDLER(resize_cq)
 	arnica_store32(&record->limit, cqe, memory_order_relaxed);
 	update_counted(fn, cq);
 	answer(fn, cq, cqe, completion);
+	return ARNICA_HW_COMMAND_OK;
+}
+
+/* What was held back under the earlier terms is looked at again. */
+ADEV_COMMAND_HANDLER(modify_cq)
+{
+	const struct arnica_hw_cmd_modify_cq *modify = &command->modify_cq;
+	uint32_t cq = arnica_from_le32(modify->handle);
+	uint32_t count = arnica_from_le32(modify->count);
+	uint32_t period_us = arnica_from_le32(modify->period_us);
+
+	(void)completion;
+	if (!adev_cq_valid(fn, cq))
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	if (count > ARNICA_HW_MAX_MODERATION_COUNT ||
+	    period_us > ARNICA_HW_MAX_MODERATION_US ||
+	    arnica_from_le32(modify->reserved0))
+		return ARNICA_HW_COMMAND_INVALID;
+	adev_moderation_set(fn, cq, count, period_us);
 	return ARNICA_HW_COMMAND_OK;
 }
 

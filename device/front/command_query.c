@@ -60,6 +60,9 @@ static void fill_limits(struct arnica_hw_device_caps *caps)
 	caps->num_ports = arnica_to_le32(ADEV_NUM_PORTS);
 	caps->max_pkeys = arnica_to_le32(1);
 	caps->local_ca_ack_delay = arnica_to_le32(LOCAL_CA_ACK_DELAY);
+	caps->max_moderation_count =
+		arnica_to_le32(ARNICA_HW_MAX_MODERATION_COUNT);
+	caps->max_moderation_us = arnica_to_le32(ARNICA_HW_MAX_MODERATION_US);
 	caps->num_comp_vectors = arnica_to_le32(ARNICA_HW_COMP_VECTORS);
 	caps->max_message_bytes = arnica_to_le32(ARNICA_HW_MAX_MESSAGE);
 }

@@ -22,6 +22,7 @@ static const adev_command_handler handlers[] = {
 	[ARNICA_HW_CMD_DEREG_MR] = adev_command_dereg_mr,
 	[ARNICA_HW_CMD_CREATE_CQ] = adev_command_create_cq,
 	[ARNICA_HW_CMD_RESIZE_CQ] = adev_command_resize_cq,
+	[ARNICA_HW_CMD_MODIFY_CQ] = adev_command_modify_cq,
 	[ARNICA_HW_CMD_DESTROY_CQ] = adev_command_destroy_cq,
 	[ARNICA_HW_CMD_CREATE_QP] = adev_command_create_qp,
 	[ARNICA_HW_CMD_MODIFY_QP] = adev_command_modify_qp,

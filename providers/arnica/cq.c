@@ -186,6 +186,25 @@ int arnica_cq_resize(struct ibv_cq *ibv_cq, int cqe)
 	return 0;
 }
 
+/* mlx5 has the same errors and maxima, and a zero ends moderation there, too. */
+int arnica_cq_modify(struct ibv_cq *ibv_cq, struct ibv_modify_cq_attr *attr)
+{
+	struct arnica_context *context = arnica_cq_of(ibv_cq)->context;
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_MODIFY_CQ),
+		.modify_cq = {
+			.handle = arnica_to_le32(ibv_cq->handle),
+			.count = arnica_to_le32(attr->moderate.cq_count),
+			.period_us = arnica_to_le32(attr->moderate.cq_period),
+		},
+	};
+	struct arnica_hw_completion answer;
+
+	if (!attr->attr_mask || attr->attr_mask >= IBV_CQ_ATTR_RESERVED)
+		return EINVAL;
+	return arnica_command_execute(&context->commands, &command, &answer);
+}
+
 int arnica_cq_destroy(struct ibv_cq *ibv_cq)
 {
 	struct arnica_cq *cq = arnica_cq_of(ibv_cq);

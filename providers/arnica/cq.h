@@ -75,6 +75,7 @@ struct ibv_cq *arnica_cq_create(struct ibv_context *context, int cqe,
 struct ibv_cq_ex *arnica_cq_create_ex(struct ibv_context *context,
 				      struct ibv_cq_init_attr_ex *attr);
 int arnica_cq_resize(struct ibv_cq *cq, int cqe);
+int arnica_cq_modify(struct ibv_cq *cq, struct ibv_modify_cq_attr *attr);
 int arnica_cq_destroy(struct ibv_cq *cq);
 
 /* cq_event.c */

@@ -145,6 +145,10 @@ int arnica_device_query_ex(struct ibv_context *ibv,
 	full.completion_timestamp_mask = UINT64_MAX;
 	full.hca_core_clock = NS_CLOCK_KHZ;
 	fill_odp(&full);
+	full.cq_mod_caps.max_cq_count = (uint16_t)arnica_from_le32(
+		context->caps.max_moderation_count);
+	full.cq_mod_caps.max_cq_period = (uint16_t)arnica_from_le32(
+		context->caps.max_moderation_us);
 	full.max_dm_size = arnica_from_le64(context->caps.max_dm_bytes);
 	full.device_cap_flags_ex = full.orig_attr.device_cap_flags |
 				   DEVICE_ATOMIC_WRITE;

@@ -94,6 +94,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(import_dm, arnica_dm_import);
 	SET(import_mr, arnica_mr_import);
 	SET(import_pd, arnica_pd_import);
+	SET(modify_cq, arnica_cq_modify);
 	SET(modify_qp, arnica_qp_modify);
 	SET(modify_srq, arnica_srq_modify);
 	SET(open_qp, arnica_qp_open);

@@ -46,6 +46,7 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_ADVISE_MR = 19,
 	ARNICA_HW_CMD_ATTACH_MCAST = 20,
 	ARNICA_HW_CMD_DETACH_MCAST = 21,
+	ARNICA_HW_CMD_MODIFY_CQ = 22,
 	ARNICA_HW_CMD_CREATE_SRQ = 24,
 	ARNICA_HW_CMD_MODIFY_SRQ = 25,
 	ARNICA_HW_CMD_QUERY_SRQ = 26,
@@ -199,6 +200,19 @@ struct arnica_hw_cmd_create_cq { /* CREATE_CQ, RESIZE_CQ */
 	arnica_le32 flags;     /* enum arnica_hw_cq_flags */
 	arnica_le32 reserved0; /* zero */
 };
+
+/*
+ * Moderation: an armed CQ has its event when so many completions have come, or
+ * so long after the first of them. Off when one of both is zero: then the first
+ * completion brings it.
+ */
+struct arnica_hw_cmd_modify_cq { /* MODIFY_CQ */
+	arnica_le32 handle;
+	arnica_le32 count;     /* at most MAX_MODERATION_COUNT */
+	arnica_le32 period_us; /* at most MAX_MODERATION_US */
+	arnica_le32 reserved0; /* zero */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_cmd_modify_cq, 16);
 
 enum arnica_hw_qp_type { /* numbers of enum ibv_qp_type */
 	ARNICA_HW_QP_RC = 2,
@@ -380,6 +394,7 @@ struct arnica_hw_command {
 		struct arnica_hw_cmd_set_mkey set_mkey;
 		struct arnica_hw_cmd_set_mirror set_mirror;
 		struct arnica_hw_cmd_create_cq create_cq;
+		struct arnica_hw_cmd_modify_cq modify_cq;
 		struct arnica_hw_cmd_create_qp create_qp;
 		struct arnica_hw_cmd_modify_qp modify_qp;
 		struct arnica_hw_cmd_create_ah create_ah;
@@ -441,6 +456,8 @@ struct arnica_hw_device_caps {
 	arnica_le32 max_mcast_grp;
 	arnica_le32 max_mcast_qp; /* attached to one group */
 	arnica_le32 max_mcast_attach; /* of all groups together */
+	arnica_le32 max_moderation_count; /* of MODIFY_CQ */
+	arnica_le32 max_moderation_us;
 };
 
 struct arnica_hw_port_attributes {

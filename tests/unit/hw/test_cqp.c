@@ -58,6 +58,9 @@ static void commands_that_create(void **state)
 	assert_le32_at(command, create_cq.vector, 20);
 	assert_le64_at(command, create_cq.user_data, 24);
 	assert_le32_at(command, create_cq.flags, 32);
+	assert_le32_at(command, modify_cq.handle, 8);
+	assert_le32_at(command, modify_cq.count, 12);
+	assert_le32_at(command, modify_cq.period_us, 16);
 	assert_le32_at(command, create_qp.type, 8);
 	assert_le32_at(command, create_qp.pd, 12);
 	assert_le32_at(command, create_qp.send_cq, 16);
@@ -153,6 +156,8 @@ static void answers(void **state)
 	assert_le32_at(answer, device.vendor_id, 92);
 	assert_le32_at(answer, device.vendor_part_id, 96);
 	assert_le32_at(answer, device.hw_version, 100);
+	assert_le32_at(answer, device.max_moderation_count, 176);
+	assert_le32_at(answer, device.max_moderation_us, 180);
 	assert_int_equal(answer.device.firmware_version[0], 105);
 	assert_le32_at(answer, port.state, 0);
 	assert_le32_at(answer, port.active_speed, 32);
