@@ -2,6 +2,7 @@
 /* Completion unit: entries, ready list, armed CQs. */
 #include "comp/completion.h"
 
+#include "comp/channel.h"
 #include "comp/moderation.h"
 #include "core/clock.h"
 #include "core/fault_point.h"
@@ -88,9 +89,11 @@ static void push_ready(const struct adev_ring *ring)
 	ADEV_POINT("ready_pushed");
 }
 
-/* Tells the owner's agent of an event. Each step may be done twice. */
+/* Tells the owner's agent of an event; within the owner's process the event is
+ * delivered at once, and nobody is woken for it. Each step may be done twice. */
 static void announce_event(const struct adev_ring *ring)
 {
+	struct adev_function *own = ring->view->own;
 	struct adev_shared *shared = ring->view->shared;
 	uint32_t word = ring->cq_index / 64;
 
@@ -99,7 +102,8 @@ static void announce_event(const struct adev_ring *ring)
 	atomic_fetch_or(&shared->cq_events_summary[word / 64],
 			1ull << word % 64);
 	ADEV_POINT("event_summarised");
-	adev_view_kick(ring->view);
+	if (!own || adev_channels_deliver(own))
+		adev_view_kick(ring->view);
 }
 
 static bool fires(uint32_t armed, const struct adev_completion *completion)

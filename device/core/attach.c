@@ -164,6 +164,7 @@ static int lay_out(struct adev_function *fn, void *base, uint64_t size)
 	if (error)
 		return error;
 	adev_view_init(view, base, size, &layout);
+	view->own = fn;
 	view->shared->layout = layout;
 	/* So that the first kick reaches an agent that sleeps already. */
 	atomic_init(&view->shared->agent_state, ADEV_AGENT_SLEEPING);

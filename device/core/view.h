@@ -20,7 +20,10 @@ enum adev_dma_method {
 	ADEV_DMA_BOUNCE,     /* through the inbox of the owner */
 };
 
+struct adev_function;
+
 struct adev_view {
+	struct adev_function *own; /* whose view this is; NULL: a peer's */
 	char *base;
 	uint64_t size;
 	uint32_t function; /* slot in the directory */

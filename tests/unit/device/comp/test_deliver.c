@@ -6,6 +6,7 @@
 #include "fake_function.h"
 
 #include "comp/channel.h"
+#include "comp/completion.h"
 #include "core/clock.h"
 #include "front/command.h"
 
@@ -258,6 +259,64 @@ static void a_rescan_finds_what_was_not_marked(void **state)
 	assert_int_equal(next_record(), 9);
 }
 
+static void notify(struct adev_function *fn, uint32_t cq)
+{
+	const struct adev_completion completion = { 0 };
+	const struct adev_ring ring = {
+		.view = &fn->view,
+		.record = &fn->view.records[0],
+		.cq = &fn->view.cqs[cq],
+		.cq_index = cq,
+	};
+
+	arnica_store32(&ring.cq->record.armed, ARNICA_HW_ARM_NEXT,
+		       memory_order_relaxed);
+	adev_completion_notify(&ring, &completion);
+}
+
+/* A completion of the function's own process: its record is there when the call
+ * returns, and the agent hears of it only where there is no room. */
+static void own_events_wake_nobody(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t cq = fake_create_cq(fn, 1, channel, 5), fired = 0;
+
+	fn->view.own = fn;
+	notify(fn, cq);
+	assert_int_equal(next_record(), 5);
+	assert_int_equal(arnica_load32(&fn->view.header->attention,
+				       memory_order_relaxed),
+			 0);
+	do {
+		notify(fn, cq);
+		fired++;
+	} while (!arnica_load32(&fn->view.header->attention,
+				memory_order_relaxed));
+	while (has_record(channel_fd)) {
+		assert_int_equal(next_record(), 5);
+		fired--;
+	}
+	due(fn);
+	assert_false(adev_channels_deliver(fn));
+	assert_int_equal(fired, 1);
+	assert_int_equal(next_record(), 5);
+}
+
+/* A peer's process leaves that to the owner's agent. */
+static void events_of_peers_are_left_to_the_agent(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t cq = fake_create_cq(fn, 1, channel, 5);
+
+	notify(fn, cq);
+	assert_false(has_record(channel_fd));
+	assert_int_equal(arnica_load32(&fn->view.header->attention,
+				       memory_order_relaxed),
+			 1);
+	assert_false(adev_channels_deliver(fn));
+	assert_int_equal(next_record(), 5);
+}
+
 #define deliver_test(function)                                                 \
 	cmocka_unit_test_setup_teardown(function, setup, teardown)
 
@@ -274,6 +333,8 @@ int main(void)
 		deliver_test(without_readers_events_are_dropped),
 		deliver_test(an_overrun_is_told_once),
 		deliver_test(a_rescan_finds_what_was_not_marked),
+		deliver_test(own_events_wake_nobody),
+		deliver_test(events_of_peers_are_left_to_the_agent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

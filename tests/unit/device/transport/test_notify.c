@@ -36,16 +36,23 @@ static bool fired(struct two_function *function, enum two_which which)
 	return armed_of(function, which) & ARNICA_HW_ARMED_FIRED_MASK;
 }
 
-/* Nobody delivers meanwhile, so that what was fired can be seen. */
+/* Nobody delivers meanwhile, neither the agent nor who completes, so that what
+ * was fired can be seen. */
 static void hold_deliveries(struct two_function *function)
 {
-	while (atomic_flag_test_and_set(&two_function_of(function)->serving))
+	struct adev_function *fn = two_function_of(function);
+
+	while (atomic_flag_test_and_set(&fn->serving))
 		;
+	fn->view.own = NULL;
 }
 
 static void let_deliveries(struct two_function *function)
 {
-	atomic_flag_clear(&two_function_of(function)->serving);
+	struct adev_function *fn = two_function_of(function);
+
+	fn->view.own = fn;
+	atomic_flag_clear(&fn->serving);
 }
 
 static void a_completion_puts_its_ring_on_the_list(void **state)
