@@ -14,6 +14,7 @@
 # Registers a command, by convention for tests/integration.
 
 set(ARNICA_TEST_ENVIRONMENT
+	ARNICA_CONFIG=none
 	ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
 	UBSAN_OPTIONS=print_stacktrace=1
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1)

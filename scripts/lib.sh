@@ -17,7 +17,7 @@ LOGS=$(mktemp -d "${TMPDIR:-/tmp}/arnica-${0##*/}.XXXXXX")
 CHILDREN=()
 
 BUILD_PACKAGES=(build-essential cmake ninja-build pkg-config libibverbs-dev
-	libnl-3-dev libnl-route-3-dev libisal-dev libcmocka-dev
+	libnl-3-dev libnl-route-3-dev libisal-dev libinih-dev libcmocka-dev
 	systemtap-sdt-dev)
 DEMO_PACKAGES=(ibverbs-utils perftest)
 TEST_PACKAGES=(python3 util-linux iproute2 tshark ucx-utils python3-pyverbs)

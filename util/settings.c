@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Settings: what values may be, and what is in force. */
+#include "settings.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "settings_file.h"
+
+const struct arnica_setting_row arnica_setting_rows[ARNICA_NUM_SETTINGS] = {
+#define SETTING_ROW(name, section, key, variable, kind, min, max, allowed)     \
+	{ section, key, variable, ARNICA_SETTING_##kind, min, max, allowed },
+	ARNICA_SETTING_LIST(SETTING_ROW)
+#undef SETTING_ROW
+};
+
+static bool parse_word(const char *allowed, const char *text, uint64_t *place)
+{
+	size_t length = strlen(text);
+
+	for (*place = 0; *allowed; (*place)++) {
+		size_t word = strcspn(allowed, "|");
+
+		if (word == length && !strncmp(allowed, text, length))
+			return true;
+		allowed += word;
+		allowed += strspn(allowed, "|");
+	}
+	return false;
+}
+
+/* Zero: this is no such letter. */
+static uint64_t factor_of(char letter, uint64_t step)
+{
+	switch (letter) {
+	case 'K':
+	case 'k':
+		return step;
+	case 'M':
+	case 'm':
+		return step * step;
+	case 'G':
+	case 'g':
+		return step * step * step;
+	default:
+		return 0;
+	}
+}
+
+/* `step` is that of its letters; zero: it may have none. */
+static bool parse_number(const struct arnica_setting_row *row, const char *text,
+			 uint64_t step, uint64_t *number)
+{
+	unsigned long long value;
+	uint64_t factor = 1;
+	char *end;
+
+	if (*text < '0' || *text > '9') /* no signs and spaces */
+		return false;
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	if (errno)
+		return false;
+	if (*end && step) {
+		factor = factor_of(*end, step);
+		if (!factor)
+			return false;
+		end++;
+	}
+	if (*end || value > row->max / factor || value * factor < row->min)
+		return false;
+	*number = value * factor;
+	return true;
+}
+
+bool arnica_setting_parse(enum arnica_setting setting, const char *text,
+			  uint64_t *number)
+{
+	const struct arnica_setting_row *row = &arnica_setting_rows[setting];
+
+	switch (row->kind) {
+	case ARNICA_SETTING_WORD:
+		return parse_word(row->allowed, text, number);
+	case ARNICA_SETTING_NUMBER:
+		return parse_number(row, text, 0, number);
+	case ARNICA_SETTING_SIZE:
+		return parse_number(row, text, 1024, number);
+	case ARNICA_SETTING_RATE:
+		*number = 0;
+		return !strcmp(text, "none") ||
+		       parse_number(row, text, 1000, number);
+	}
+	return false;
+}
+
+/* $variable of a directory, if it is an absolute path. */
+static const char *folder(const char *variable)
+{
+	const char *text = secure_getenv(variable);
+
+	return text && *text == '/' ? text : NULL;
+}
+
+/* False: there is no such folder, or its name is too long to be one. */
+static bool place(char path[PATH_MAX], const char *folder, const char *below)
+{
+	int bytes;
+
+	if (!folder)
+		return false;
+	bytes = snprintf(path, PATH_MAX, "%s%s/arnica/arnica.conf", folder,
+			 below);
+	return bytes > 0 && bytes < PATH_MAX;
+}
+
+int arnica_settings_read(struct arnica_settings *settings,
+			 char why[ARNICA_SETTINGS_WHY_BYTES])
+{
+	const char *wish = secure_getenv("ARNICA_CONFIG");
+	char path[PATH_MAX];
+	int error;
+
+	memset(settings, 0, sizeof(*settings));
+	if (wish && !strcmp(wish, "none"))
+		return 0;
+	if (wish && *wish)
+		return arnica_settings_read_file(settings, wish, why);
+	if (place(path, folder("XDG_CONFIG_HOME"), "") ||
+	    place(path, folder("HOME"), "/.config")) {
+		error = arnica_settings_read_file(settings, path, why);
+		if (error != ENOENT && error != ENOTDIR && error != EACCES)
+			return error;
+	}
+	error = arnica_settings_read_file(settings, ARNICA_SETTINGS_SYSTEM_FILE,
+					  why);
+	return error == ENOENT || error == ENOTDIR ? 0 : error;
+}
+
+const char *arnica_settings_text(const struct arnica_settings *settings,
+				 enum arnica_setting setting,
+				 enum arnica_setting_origin *origin)
+{
+	const char *text = secure_getenv(arnica_setting_rows[setting].variable);
+
+	*origin = ARNICA_SETTING_ENVIRONMENT;
+	if (text && *text)
+		return text;
+	*origin = ARNICA_SETTING_FILE;
+	if (settings->set[setting].line)
+		return settings->set[setting].text;
+	*origin = ARNICA_SETTING_DEFAULT;
+	return NULL;
+}
+
+static struct arnica_settings own;
+static char own_why[ARNICA_SETTINGS_WHY_BYTES];
+static int own_error;
+
+static void read_own(void)
+{
+	own_error = arnica_settings_read(&own, own_why);
+}
+
+int arnica_settings_error(const char **why)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, read_own);
+	*why = own_why;
+	return own_error;
+}
+
+const struct arnica_settings *arnica_settings_own(void)
+{
+	const char *why;
+
+	(void)arnica_settings_error(&why); /* its file says nothing then */
+	return &own;
+}
+
+const char *arnica_setting_text(enum arnica_setting setting)
+{
+	enum arnica_setting_origin origin;
+
+	return arnica_settings_text(arnica_settings_own(), setting, &origin);
+}
+
+int arnica_setting_number(enum arnica_setting setting, uint64_t otherwise,
+			  uint64_t *number, char why[ARNICA_SETTINGS_WHY_BYTES])
+{
+	const struct arnica_setting_row *row = &arnica_setting_rows[setting];
+	const char *text = arnica_setting_text(setting);
+
+	*number = otherwise;
+	if (!text || arnica_setting_parse(setting, text, number))
+		return 0;
+	snprintf(why, ARNICA_SETTINGS_WHY_BYTES,
+		 "%s=%.100s must be %s: correct or unset it", row->variable,
+		 text, row->allowed);
+	return EINVAL;
+}
