@@ -14,6 +14,7 @@
 #include "adopt/trap.h"
 #include "domain/log.h"
 #include "domain/proc.h"
+#include "settings.h"
 
 /* Each range costs the process up to three mappings of the 65530 that it may
  * have, and turning it in or back some ten system calls. */
@@ -25,7 +26,7 @@
 
 enum adev_adopt_mode adev_adopt_mode(void)
 {
-	const char *text = secure_getenv("ARNICA_ADOPT");
+	const char *text = arnica_setting_text(ARNICA_SETTING(ADOPT));
 
 	if (!text || !*text)
 		return ADEV_ADOPT_DEFAULT;

@@ -20,6 +20,7 @@
 #include "core/agent.h"
 #include "dma/guard.h"
 #include "domain/directory.h"
+#include "domain/identity.h"
 #include "domain/log.h"
 #include "domain/proc.h"
 #include "domain/segment.h"
@@ -285,7 +286,8 @@ static int attach_locked(int device_fd, struct adev_function *fn)
 
 	/* Used when the function goes on the wire; nonsense is refused now.
 	 * ENODEV: the reason was said. */
-	if (adev_fault_settings(&faults, &wanted) || adev_capture_open(fn))
+	if (adev_settings_check() || adev_fault_settings(&faults, &wanted) ||
+	    adev_capture_open(fn))
 		return ENODEV;
 	adev_guard_install();
 	error = inode_of(device_fd, &fn->segment_inode);

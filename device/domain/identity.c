@@ -10,31 +10,29 @@
 #include "domain/log.h"
 #include "domain/port.h"
 #include "domain/proc.h"
+#include "settings.h"
 
-#define VENDOR_ID_MAX 0xffffffu /* an OUI has 24 bits */
-#define PART_ID_MAX UINT32_MAX
-
-static int read_number(const char *name, uint32_t fallback, uint32_t max,
+static int read_number(enum arnica_setting setting, uint32_t fallback,
 		       uint32_t *number)
 {
-	const char *text = secure_getenv(name);
-	unsigned long long value;
-	char *end;
+	char why[ARNICA_SETTINGS_WHY_BYTES];
+	uint64_t value;
+	int error = arnica_setting_number(setting, fallback, &value, why);
 
-	*number = fallback;
-	if (!text || !*text)
-		return 0;
-	errno = 0;
-	value = strtoull(text, &end, 0);
-	if (errno || *end || end == text || strchr(text, '-') || !value ||
-	    value > max) {
-		adev_log_error("%s=%s must be a number from 1 to 0x%x: correct "
-			       "or unset it",
-			       name, text, max);
-		return EINVAL;
-	}
+	if (error)
+		adev_log_error("%s", why);
 	*number = (uint32_t)value;
-	return 0;
+	return error;
+}
+
+int adev_settings_check(void)
+{
+	const char *why;
+	int error = arnica_settings_error(&why);
+
+	if (error)
+		adev_log_error("%s", why);
+	return error;
 }
 
 /*
@@ -62,11 +60,15 @@ int adev_identity_read(struct arnica_bus_identity *identity)
 	memset(identity, 0, sizeof(*identity));
 	_Static_assert(sizeof(identity->domain_path) == ADEV_FOLDER_PATH_BYTES,
 		       "a folder's path fits");
-	error = read_number("ARNICA_VENDOR_ID", ADEV_IDENTITY_VENDOR_ID,
-			    VENDOR_ID_MAX, &identity->vendor_id);
+	error = adev_settings_check();
 	if (!error)
-		error = read_number("ARNICA_PART_ID", ADEV_IDENTITY_PART_ID,
-				    PART_ID_MAX, &identity->vendor_part_id);
+		error = read_number(ARNICA_SETTING(VENDOR_ID),
+				    ADEV_IDENTITY_VENDOR_ID,
+				    &identity->vendor_id);
+	if (!error)
+		error = read_number(ARNICA_SETTING(PART_ID),
+				    ADEV_IDENTITY_PART_ID,
+				    &identity->vendor_part_id);
 	if (!error)
 		error = adev_folder_open(identity->domain_path, &folder_fd);
 	if (error)

@@ -9,16 +9,19 @@
 
 #include "arnica/hw/bus.h"
 
-/* Locally administered, hence no vendor's. ARNICA_VENDOR_ID and ARNICA_PART_ID
- * in the environment replace them. */
+/* Locally administered, hence no vendor's. Settings replace them. */
 #define ADEV_IDENTITY_VENDOR_ID 0x02a12cu
 #define ADEV_IDENTITY_PART_ID 1u
 
 /*
  * Creates the domain's folder when it is not there yet. EPERM: the folder is
- * not ours alone; EINVAL: a number in the environment is wrong; ENOSPC, EACCES,
+ * not ours alone; EINVAL: a setting is wrong; ENOSPC, EACCES,
  * ENAMETOOLONG: from the folder. Each has written a line.
  */
 int adev_identity_read(struct arnica_bus_identity *identity) ARNICA_MUST_CHECK;
+
+/* Was the configuration file understood, if there is one? Else a line was written:
+ * the device is not there before that is put right. */
+int adev_settings_check(void) ARNICA_MUST_CHECK;
 
 #endif

@@ -12,6 +12,7 @@
 #include "domain/log.h"
 #include "domain/mapping.h"
 #include "domain/proc.h"
+#include "settings.h"
 
 #define SIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 /* A long fallocate() that a signal interrupts undoes its work and would never
@@ -42,7 +43,7 @@ static bool parse_size(const char *text, uint64_t *bytes)
 
 uint64_t adev_segment_max_bytes(void)
 {
-	const char *text = secure_getenv("ARNICA_SEGMENT_MAX");
+	const char *text = arnica_setting_text(ARNICA_SETTING(SEGMENT_MAX));
 	uint64_t bytes;
 
 	if (!text || !*text)

@@ -10,6 +10,7 @@
 #include "core/function.h"
 #include "core/qp_lock.h"
 #include "domain/log.h"
+#include "settings.h"
 
 /* How long one try waits for an access: most are over in a microsecond. */
 #define DRAIN_MS 1u
@@ -43,7 +44,7 @@ struct adev_windows {
 
 static int read_kind(enum adev_tpt_type *kind)
 {
-	const char *text = secure_getenv("ARNICA_WINDOW_TYPE");
+	const char *text = arnica_setting_text(ARNICA_SETTING(WINDOW_TYPE));
 
 	*kind = ADEV_TPT_WINDOW_2B;
 	if (!text || !*text || !strcmp(text, "2B"))

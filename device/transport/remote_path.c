@@ -7,11 +7,12 @@
 
 #include "domain/gid.h"
 #include "domain/port.h"
+#include "settings.h"
 #include "transport/remote.h"
 
-static bool switched_off(const char *name)
+static bool switched_off(enum arnica_setting setting)
 {
-	const char *text = secure_getenv(name);
+	const char *text = arnica_setting_text(setting);
 
 	return text && !strcmp(text, "off");
 }
@@ -20,7 +21,7 @@ static bool ecn;
 
 static void read_ecn(void)
 {
-	ecn = !switched_off("ARNICA_ECN");
+	ecn = !switched_off(ARNICA_SETTING(ECN));
 }
 
 bool adev_remote_ecn(void)
@@ -33,7 +34,7 @@ bool adev_remote_ecn(void)
 
 bool adev_remote_is_forced(void)
 {
-	return switched_off("ARNICA_LOOPBACK");
+	return switched_off(ARNICA_SETTING(LOOPBACK));
 }
 
 bool adev_remote_multicasts(const struct adev_path *path)

@@ -99,6 +99,7 @@ class Environment:
             result["HOME"] = "/nonexistent"
             result["USER"] = result["LOGNAME"] = self.as_user
             result.pop("XDG_RUNTIME_DIR", None)
+        result.setdefault("ARNICA_CONFIG", "none")
         result.update(self.variables)
         return result
 

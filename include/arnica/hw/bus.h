@@ -154,6 +154,30 @@ int arnica_bus_channel_index(struct arnica_bus *bus, int fd, uint32_t *index)
 /* Creates the descriptor of the function's asynchronous events, likewise. */
 int arnica_bus_async_open(int device_fd, int *fd) ARNICA_MUST_CHECK;
 
+/* Something that users set, and what it is in this process; the texts stay
+ * valid. */
+struct arnica_bus_setting {
+	const char *section, *key; /* in the configuration file */
+	const char *variable;      /* of the environment, which wins */
+	const char *allowed;       /* what it may be */
+	const char *text;          /* in force; NULL: it is not set */
+	bool is_allowed;           /* what the environment says may not be */
+	uint32_t line; /* of the file that sets it, in force or not; or zero */
+	bool by_environment;
+};
+
+typedef void arnica_bus_setting_fn(const struct arnica_bus_setting *setting,
+				   void *argument);
+
+/*
+ * Calls `found` for each setting. *file is the configuration file that was read,
+ * "" without one. Not zero: it is refused, and *why is a line for the user that
+ * ends with a colon and what to do.
+ */
+int arnica_bus_settings(const char **file, const char **why,
+			arnica_bus_setting_fn *found, void *argument)
+	ARNICA_MUST_CHECK;
+
 /* One of the adapter's counters; the texts stay valid. */
 struct arnica_bus_counter {
 	const char *name;

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The bus: what users set, for tools; see arnica/hw/bus.h. */
+#include <arnica/hw/bus.h>
+
+#include "settings.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+static struct arnica_bus_setting describe(const struct arnica_settings *own,
+					  enum arnica_setting setting)
+{
+	const struct arnica_setting_row *row = &arnica_setting_rows[setting];
+	enum arnica_setting_origin origin;
+	struct arnica_bus_setting described = {
+		.section = row->section,
+		.key = row->key,
+		.variable = row->variable,
+		.allowed = row->allowed,
+		.text = arnica_settings_text(own, setting, &origin),
+		.line = own->set[setting].line,
+	};
+	uint64_t number;
+
+	described.by_environment = origin == ARNICA_SETTING_ENVIRONMENT;
+	described.is_allowed = !described.text ||
+			       arnica_setting_parse(setting, described.text,
+						    &number);
+	return described;
+}
+
+EXPORT int arnica_bus_settings(const char **file, const char **why,
+			       arnica_bus_setting_fn *found, void *argument)
+{
+	const struct arnica_settings *own = arnica_settings_own();
+	int i;
+
+	*file = own->path;
+	for (i = 0; i < ARNICA_NUM_SETTINGS; i++) {
+		struct arnica_bus_setting setting = describe(
+			own, (enum arnica_setting)i);
+
+		found(&setting, argument);
+	}
+	return arnica_settings_error(why);
+}
