@@ -54,3 +54,13 @@ tool_table_fn *tool_adapter_table(const char *command,
 	*(void **)&table = find_symbol(command, layout, "arnica_bus_table");
 	return table;
 }
+
+tool_settings_fn *tool_adapter_settings(const char *command,
+					const struct tool_layout *layout)
+{
+	tool_settings_fn *settings;
+
+	*(void **)&settings = find_symbol(command, layout,
+					  "arnica_bus_settings");
+	return settings;
+}

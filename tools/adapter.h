@@ -28,4 +28,10 @@ typedef int tool_table_fn(int device_fd, pid_t pid, arnica_bus_stag_fn *found,
 tool_table_fn *tool_adapter_table(const char *command,
 				  const struct tool_layout *layout);
 
+/* arnica_bus_settings(), likewise. */
+typedef int tool_settings_fn(const char **file, const char **why,
+			     arnica_bus_setting_fn *found, void *argument);
+tool_settings_fn *tool_adapter_settings(const char *command,
+					const struct tool_layout *layout);
+
 #endif

@@ -13,6 +13,7 @@
 
 static const struct doctor_check checks[] = {
 	{ "libraries", doctor_check_libraries },
+	{ "configuration", doctor_check_settings },
 	{ "domain folder", doctor_check_domain },
 	{ "memfd", doctor_check_memfd },
 	{ "peer segments", doctor_check_segments },
@@ -89,6 +90,8 @@ int tool_command_doctor(int argc, char **argv)
 		memset(&finding, 0, sizeof(finding));
 		checks[i].run(&finding);
 		print_finding(checks[i].name, &finding);
+		if (checks[i].run == doctor_check_settings)
+			doctor_list_settings(print_finding);
 	}
 	return finding.status == DOCTOR_FAIL ? TOOL_EXIT_FAILED : TOOL_EXIT_OK;
 }

@@ -50,6 +50,11 @@ void doctor_check_memlock(struct doctor_finding *finding);
 void doctor_check_port(struct doctor_finding *finding);
 void doctor_check_kernel_rdma(struct doctor_finding *finding);
 
+/* doctor_settings.c: the configuration file, and what is set by whom */
+void doctor_check_settings(struct doctor_finding *finding);
+void doctor_list_settings(void (*found)(const char *name,
+					const struct doctor_finding *finding));
+
 /* doctor_device.c: the libraries, and the device itself */
 void doctor_check_libraries(struct doctor_finding *finding);
 void doctor_check_domain(struct doctor_finding *finding);
