@@ -31,6 +31,7 @@
 #include "link/capture.h"
 #include "link/fault.h"
 #include "link/wire.h"
+#include "tpt/list.h"
 #include "transport/datagram.h"
 #include "transport/xrc.h"
 #include "transport/remote.h"
@@ -116,6 +117,7 @@ static void after_fork_child(void)
 	adev_adapter.functions = NULL;
 	adev_adapter.peers = NULL;
 	adev_agent_forget();
+	adev_tpt_list_forget();
 	pthread_mutex_unlock(&adev_adapter.lock);
 	pthread_mutex_unlock(&attach_lock);
 }

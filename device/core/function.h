@@ -137,8 +137,9 @@ struct adev_function {
 
 	/* One thread at a time serves what peers left here. */
 	atomic_flag serving;
-	/* The region or window that it reaches for a peer; zero: none. */
-	_Atomic uint32_t inbox_stag;
+	/* The region or window that it reaches for a peer; zero: none. Above it
+	 * the number of requests that are over. */
+	_Atomic uint64_t inbox_uses;
 
 	struct adev_fault *fault;     /* of the wire; NULL: none wanted */
 	struct adev_capture *capture; /* NULL: off */

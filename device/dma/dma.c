@@ -324,11 +324,10 @@ static enum adev_dma_result transfer(struct adev_transfer *transfer, bool write)
 /* Lists of our own are not changed while the transfer goes through them. */
 static enum adev_dma_result transfer_lists(struct adev_transfer *t, bool write)
 {
-	enum adev_dma_result result;
+	uint32_t entered = adev_tpt_list_enter();
+	enum adev_dma_result result = transfer(t, write);
 
-	adev_tpt_list_enter();
-	result = transfer(t, write);
-	adev_tpt_list_leave();
+	adev_tpt_list_leave(entered);
 	return result;
 }
 

@@ -285,12 +285,31 @@ static int move_pieces(struct adev_function *fn,
 	return error;
 }
 
+/* What the request under way uses. There is one at a time (lock role
+ * `serving`). */
+static void announce(struct adev_function *fn, uint32_t stag)
+{
+	uint64_t word = atomic_load_explicit(&fn->inbox_uses,
+					     memory_order_relaxed);
+
+	atomic_store(&fn->inbox_uses, (word & ~0xffffffffull) | stag);
+}
+
+/* The count tells who waits for it that the next one is another. */
+static void announce_end(struct adev_function *fn)
+{
+	uint64_t word = atomic_load_explicit(&fn->inbox_uses,
+					     memory_order_relaxed);
+
+	atomic_store(&fn->inbox_uses, ((word >> 32) + 1) << 32);
+}
+
 /* What is behind a list is nobody's whose key we could say. */
 static enum adev_tpt_verdict open_list(struct adev_function *fn, uint32_t pd,
 				       uint32_t access,
 				       struct adev_gather *memory)
 {
-	atomic_store(&fn->inbox_stag, ADEV_USES_ANY);
+	announce(fn, ADEV_USES_ANY);
 	return adev_gather_list(&fn->view, pd, access, memory);
 }
 
@@ -306,7 +325,7 @@ static bool may_access(struct adev_function *fn,
 
 	/* H3: said before the key is looked at; who invalidates it looks here
 	 * afterwards (tpt/window.c). */
-	atomic_store(&fn->inbox_stag, stag);
+	announce(fn, stag);
 	if (access == ARNICA_HW_ACCESS_LOCAL_WRITE) {
 		struct adev_piece *piece = &memory->pieces[0];
 
@@ -383,7 +402,7 @@ static void serve_slot(struct adev_function *fn, int number)
 		    slot_word(ADEV_INBOX_RUNNING, function)))
 		return;
 	slot->result = (uint32_t)execute(fn, number, slot);
-	atomic_store(&fn->inbox_stag, 0);
+	announce_end(fn);
 	/* From DONE on the slot may be somebody else's. */
 	generation = slot->generation;
 	word = slot_word(ADEV_INBOX_RUNNING, function);

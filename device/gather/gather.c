@@ -9,12 +9,11 @@
 static bool list_holds(const struct adev_view *view, uint32_t pd,
 		       const struct adev_piece *piece, uint32_t access)
 {
-	enum adev_tpt_verdict verdict;
+	uint32_t entered = adev_tpt_list_enter();
+	enum adev_tpt_verdict verdict = adev_tpt_list_check(
+		view, piece->stag, pd, piece->iova, piece->bytes, access);
 
-	adev_tpt_list_enter();
-	verdict = adev_tpt_list_check(view, piece->stag, pd, piece->iova,
-				      piece->bytes, access);
-	adev_tpt_list_leave();
+	adev_tpt_list_leave(entered);
 	return verdict == ADEV_TPT_OK;
 }
 
@@ -260,13 +259,14 @@ static inline bool copy_slices(const struct adev_gather *gather,
 static inline bool copy_all(const struct adev_gather *gather, uint64_t offset,
 			    void *buffer, uint64_t bytes, bool read)
 {
+	uint32_t entered;
 	bool done;
 
 	if (__builtin_expect(!gather->num_lists, 1))
 		return copy_slices(gather, offset, buffer, bytes, read);
-	adev_tpt_list_enter();
+	entered = adev_tpt_list_enter();
 	done = copy_slices(gather, offset, buffer, bytes, read);
-	adev_tpt_list_leave();
+	adev_tpt_list_leave(entered);
 	return done;
 }
 

@@ -21,6 +21,7 @@ struct adev_fast {
 	bool used;     /* it was valid, and may have users still */
 	bool draining; /* LOCAL_INV waits for them */
 	bool filling;  /* between begin and commit */
+	uint64_t asked; /* what it waits for (tpt/list.h); zero: not yet */
 };
 
 struct adev_fasts {
@@ -160,11 +161,14 @@ uint32_t adev_fast_destroy(struct adev_function *fn, struct adev_fast *fast)
 static bool drain(struct adev_function *fn, struct adev_fast *fast)
 {
 	close_entry(fn, fast);
+	if (fast->used && !fast->asked)
+		fast->asked = adev_tpt_list_ask();
 	/* Own threads go through lists, which may name this region, too (H4). */
 	if (fast->used && (adev_tpt_in_use(fn, fast->index, DRAIN_MS) ||
-			   atomic_load(&adev_tpt_list_users)))
+			   !adev_tpt_list_is_over(fast->asked)))
 		return false;
 	fast->used = false;
+	fast->asked = 0;
 	fast->draining = false;
 	return true;
 }

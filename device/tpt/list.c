@@ -12,7 +12,40 @@
 	((uint32_t)ARNICA_HW_ACCESS_LOCAL_WRITE |                              \
 	 ARNICA_HW_ACCESS_REMOTE_WRITE | ARNICA_HW_ACCESS_REMOTE_ATOMIC)
 
-_Atomic uint32_t adev_tpt_list_users;
+struct adev_tpt_list_state adev_tpt_list_state;
+
+#define ASKED (1ull << 32)
+
+uint64_t adev_tpt_list_ask(void)
+{
+	uint64_t word = atomic_fetch_add(&adev_tpt_list_state.turns, ASKED);
+
+	return ASKED | (uint32_t)(word + 2);
+}
+
+bool adev_tpt_list_is_over(uint64_t asked)
+{
+	struct adev_tpt_list_state *state = &adev_tpt_list_state;
+	uint64_t word = atomic_load(&state->turns);
+
+	while ((int32_t)((uint32_t)word - (uint32_t)asked) < 0) {
+		/* Of the turn before; who comes late to it finds the tag
+		 * cleared. */
+		if (atomic_load(&state->users[(word & 1) ^ 1]))
+			return false;
+		/* Failing, it loads what another thread made of it. */
+		if (atomic_compare_exchange_strong(&state->turns, &word,
+						   word + 1))
+			word++;
+	}
+	return true;
+}
+
+void adev_tpt_list_forget(void)
+{
+	atomic_store(&adev_tpt_list_state.users[0], 0);
+	atomic_store(&adev_tpt_list_state.users[1], 0);
+}
 
 /* A list's entry, copied and checked. */
 struct list {

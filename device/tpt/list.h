@@ -85,20 +85,49 @@ void adev_tpt_list_store(struct adev_tpt_entry *entry, uint64_t items_offset,
 
 /*
  * Threads of this process that use lists for its own messages. Who makes a list
- * other than it was clears its tag first and then waits until there is none; who
- * uses one enters before it looks at the tag (H4: both sequentially consistent).
+ * other than it was clears its tag first and then waits for those who had entered
+ * before; who uses one enters before it looks at the tag (H4: both sequentially
+ * consistent).
+ *
+ * Users count themselves in one of two counters, by the turn that they find. A
+ * turn ends when the counter of the one before it is zero; so nobody who comes
+ * in a later turn is waited for, however many they are. What a thread waits for
+ * is over when two turns have ended that it saw begin or go on: each counter has
+ * been at zero once.
+ *
+ * Word `turns`: low 32 the turn, whose parity says which counter newcomers take;
+ * high 32 how many have asked what to wait for: who is about to end a turn for
+ * what he saw before that has to look again.
  */
-extern _Atomic uint32_t adev_tpt_list_users;
+struct adev_tpt_list_state {
+	_Atomic uint64_t turns;
+	_Atomic uint32_t users[2];
+};
+extern struct adev_tpt_list_state adev_tpt_list_state;
 
-static inline void adev_tpt_list_enter(void)
+/* Returns what adev_tpt_list_leave() is to be given. A thread may enter again
+ * while it is inside. */
+static inline uint32_t adev_tpt_list_enter(void)
 {
-	atomic_fetch_add(&adev_tpt_list_users, 1);
+	uint32_t which = atomic_load_explicit(&adev_tpt_list_state.turns,
+					      memory_order_relaxed) &
+			 1;
+
+	atomic_fetch_add(&adev_tpt_list_state.users[which], 1);
 	arnica_fence_after_rmw();
+	return which;
 }
 
-static inline void adev_tpt_list_leave(void)
+static inline void adev_tpt_list_leave(uint32_t which)
 {
-	atomic_fetch_sub(&adev_tpt_list_users, 1);
+	atomic_fetch_sub(&adev_tpt_list_state.users[which], 1);
 }
+
+/* For who has cleared a tag: what to wait for; never zero. */
+uint64_t adev_tpt_list_ask(void);
+/* Has everybody left who had entered before that was asked? Does not wait. */
+bool adev_tpt_list_is_over(uint64_t asked) ARNICA_MUST_CHECK;
+/* In the child of a fork: the threads that were inside are not here. */
+void adev_tpt_list_forget(void);
 
 #endif

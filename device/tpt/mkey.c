@@ -31,6 +31,7 @@ struct adev_mkey {
 	uint32_t max_items;
 	uint64_t items_offset; /* in the segment */
 	bool draining;
+	uint64_t asked; /* what draining waits for (tpt/list.h); zero: not yet */
 };
 
 struct adev_mkeys {
@@ -131,27 +132,23 @@ int adev_mkey_create(struct adev_function *fn, uint32_t index, uint32_t key,
 	return 0;
 }
 
-/* Nobody is in a list of this process any more: of its own messages (H4), and
- * of peers that it serves. */
-static bool is_used_here(struct adev_function *fn)
-{
-	return atomic_load(&adev_tpt_list_users) ||
-	       atomic_load(&fn->inbox_stag) == ADEV_USES_ANY;
-}
-
-/* May somebody still be at the memory behind a key that was made invalid? */
-static bool is_in_use(struct adev_function *fn, const struct adev_mkey *mkey,
+/* May somebody still be at the memory behind a key that was made invalid? Peers,
+ * requests of theirs that this process serves, and its own messages (H4). */
+static bool is_in_use(struct adev_function *fn, struct adev_mkey *mkey,
 		      uint32_t timeout_ms)
 {
 	uint64_t until = adev_now_ns() + timeout_ms * ADEV_MS_NS;
 
-	if (adev_qp_lock_quiesce(fn, mkey->index, timeout_ms))
+	if (!mkey->asked)
+		mkey->asked = adev_tpt_list_ask();
+	if (adev_tpt_in_use(fn, mkey->index, timeout_ms))
 		return true;
-	while (is_used_here(fn)) {
+	while (!adev_tpt_list_is_over(mkey->asked)) {
 		if (adev_now_ns() > until)
 			return true;
 		sched_yield();
 	}
+	mkey->asked = 0;
 	return false;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/function.h"
 #include "core/qp_lock.h"
 #include "domain/log.h"
@@ -172,18 +173,36 @@ static void free_window(struct adev_window *window)
 	unlink_binder(window);
 }
 
-static bool is_served(struct adev_function *fn, uint32_t index)
+static bool is_served(uint64_t word, uint32_t index)
 {
-	uint32_t stag = atomic_load(&fn->inbox_stag);
+	uint32_t stag = (uint32_t)word;
 
 	return stag == ADEV_USES_ANY || adev_tpt_index(stag) == index;
+}
+
+/* Requests that come after the one that is under way find the key invalid,
+ * whatever they are for. */
+static bool stays_served(struct adev_function *fn, uint32_t index,
+			 uint32_t timeout_ms)
+{
+	uint64_t first = atomic_load(&fn->inbox_uses), until = 0, word = first;
+
+	while (is_served(word, index) && word >> 32 == first >> 32) {
+		if (!until)
+			until = adev_now_ns() + timeout_ms * ADEV_MS_NS;
+		else if (adev_now_ns() > until)
+			return true;
+		sched_yield();
+		word = atomic_load(&fn->inbox_uses);
+	}
+	return false;
 }
 
 bool adev_tpt_in_use(struct adev_function *fn, uint32_t index,
 		     uint32_t timeout_ms)
 {
 	return adev_qp_lock_quiesce(fn, index, timeout_ms) ||
-	       is_served(fn, index);
+	       stays_served(fn, index, timeout_ms);
 }
 
 /* The key is invalid: what it was for is not even repeated (tpt/touch.h). */
@@ -251,11 +270,8 @@ int adev_window_destroy(struct adev_function *fn, uint32_t index,
 	if (!window)
 		return ENOENT;
 	*pd = window->pd;
-	if (window->draining) {
-		error = adev_qp_lock_quiesce(fn, index, timeout_ms);
-		while (!error && is_served(fn, index))
-			sched_yield();
-	}
+	if (window->draining && adev_tpt_in_use(fn, index, timeout_ms))
+		error = EBUSY;
 	pthread_mutex_lock(&fn->windows->lock);
 	if (error) {
 		fn->windows->windows[index] = window;

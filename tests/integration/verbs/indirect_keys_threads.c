@@ -9,7 +9,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "vt.h"
+#include "fast_vt.h"
 
 #define ROUNDS 400u
 #define BYTES 2048u
@@ -17,7 +17,6 @@
 	(IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE |                    \
 	 IBV_ACCESS_REMOTE_READ)
 
-static struct vt_end a, b;
 static struct arnicadv_mkey *mkey;
 static atomic_bool over;
 
@@ -113,11 +112,89 @@ static void a_remote_key_is_set_while_it_is_used(void)
 	use_meanwhile(false);
 }
 
+#define SENDERS 4u
+#define CHANGES 25u
+
+static struct sender {
+	struct vt_end from, to;
+	struct arnicadv_mkey *mkey;
+	pthread_t thread;
+} senders[SENDERS];
+
+static void *send_without_pause(void *argument)
+{
+	struct sender *sender = argument;
+	struct ibv_sge sge = { 0, 64 * 2048, sender->mkey->lkey };
+
+	while (!atomic_load(&over)) {
+		struct ibv_send_wr wr = vt_send_wr(1, IBV_WR_RDMA_WRITE, &sge);
+
+		wr.wr.rdma.remote_addr = (uintptr_t)sender->to.buffer;
+		wr.wr.rdma.rkey = sender->to.mr->rkey;
+		VT_EQUAL(vt_post_send(&sender->from, &wr), 0);
+		vt_expect(sender->from.send_cq, 1, IBV_WC_SUCCESS);
+	}
+	return NULL;
+}
+
+static void start_sender(struct sender *sender)
+{
+	struct arnicadv_mkey_init_attr attr = { .max_entries = 64 };
+	struct vt_wish wish = vt_defaults();
+	struct ibv_sge sge[64];
+
+	vt_pair_open(&sender->from, &sender->to, &wish, true);
+	attr.pd = sender->from.pd;
+	sender->mkey = arnicadv_create_mkey(&attr);
+	VT_CHECK(sender->mkey);
+	for (uint32_t i = 0; i < 64; i++)
+		sge[i] = vt_sge(&sender->from, 4096 * i, 2048);
+	VT_EQUAL(arnicadv_set_mkey_list(sender->mkey, 0, 64, sge), 0);
+	VT_EQUAL(pthread_create(&sender->thread, NULL, send_without_pause,
+				sender),
+		 0);
+}
+
+static void stop_sender(struct sender *sender)
+{
+	VT_EQUAL(pthread_join(sender->thread, NULL), 0);
+	VT_EQUAL(arnicadv_destroy_mkey(sender->mkey), 0);
+	vt_pair_close(&sender->from, &sender->to);
+}
+
+/* Threads go through their own lists all the time: regions and keys that have
+ * nothing to do with them change all the same. */
+static void others_in_lists_hold_up_nobody(void)
+{
+	struct arnicadv_mkey_init_attr attr = { .max_entries = 4 };
+	struct ibv_sge sge;
+
+	atomic_store(&over, false);
+	open_pair();
+	attr.pd = b.pd;
+	mkey = arnicadv_create_mkey(&attr);
+	VT_CHECK(mkey);
+	for (uint32_t i = 0; i < SENDERS; i++)
+		start_sender(&senders[i]);
+	for (uint32_t i = 0; i < CHANGES; i++) {
+		register_whole(WRITE);
+		end_region(region->rkey, IBV_WC_SUCCESS);
+		sge = vt_sge(&b, 64 * i, 64);
+		VT_EQUAL(arnicadv_set_mkey_list(mkey, ALL, 1, &sge), 0);
+	}
+	atomic_store(&over, true);
+	for (uint32_t i = 0; i < SENDERS; i++)
+		stop_sender(&senders[i]);
+	VT_EQUAL(arnicadv_destroy_mkey(mkey), 0);
+	close_pair();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct vt_case cases[] = {
 		VT_CASE(a_local_key_is_set_while_it_is_used),
 		VT_CASE(a_remote_key_is_set_while_it_is_used),
+		VT_CASE(others_in_lists_hold_up_nobody),
 		{ NULL, NULL, 0 },
 	};
 

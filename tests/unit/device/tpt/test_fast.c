@@ -281,21 +281,56 @@ static void what_is_in_use_stays_until_it_is_not(void **state)
 	uint32_t cause;
 
 	give_memory(fn, key, WRITE);
-	atomic_store(&fn->inbox_stag, key);
+	atomic_store(&fn->inbox_uses, key);
 	assert_int_equal(adev_fast_invalidate(fn, f.pd, key),
 			 ADEV_WINDOW_BUSY);
 	assert_int_equal(check(fn, key), ADEV_TPT_BAD_KEY);
 	refused(fn, f.pd, key, ARNICA_HW_REFUSAL_IN_USE);
-	atomic_store(&fn->inbox_stag, 0);
+	atomic_store(&fn->inbox_uses, 0);
 	assert_int_equal(adev_fast_invalidate(fn, f.pd, key),
 			 ADEV_WINDOW_DONE);
 	give_memory(fn, key, WRITE);
 	assert_true(adev_tpt_take_back(&fn->view, key, f.user));
-	atomic_store(&fn->inbox_stag, key);
+	atomic_store(&fn->inbox_uses, key);
 	assert_int_equal(adev_fast_begin(fn, f.pd, key, &fast, &cause),
 			 ADEV_WINDOW_BUSY);
-	atomic_store(&fn->inbox_stag, 0);
+	atomic_store(&fn->inbox_uses, 0);
 	give_memory(fn, key, WRITE);
+}
+
+/* Who goes through a list may be at any region; but not who came later. */
+static void those_who_come_later_are_not_waited_for(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t key = alloc(fn), before, newcomer;
+	struct adev_fast *fast;
+	uint32_t cause;
+
+	give_memory(fn, key, WRITE);
+	before = adev_tpt_list_enter();
+	assert_int_equal(adev_fast_invalidate(fn, f.pd, key),
+			 ADEV_WINDOW_BUSY);
+	newcomer = adev_tpt_list_enter();
+	assert_int_equal(adev_fast_invalidate(fn, f.pd, key),
+			 ADEV_WINDOW_BUSY);
+	adev_tpt_list_leave(before);
+	assert_int_equal(adev_fast_invalidate(fn, f.pd, key),
+			 ADEV_WINDOW_DONE);
+	give_memory(fn, key, WRITE);
+	assert_true(adev_tpt_take_back(&fn->view, key, f.user));
+	assert_int_equal(adev_fast_begin(fn, f.pd, key, &fast, &cause),
+			 ADEV_WINDOW_BUSY);
+	/* In a chain without end, at the latest after one link. */
+	before = newcomer;
+	newcomer = adev_tpt_list_enter();
+	adev_tpt_list_leave(before);
+	assert_int_equal(adev_fast_begin(fn, f.pd, key, &fast, &cause),
+			 ADEV_WINDOW_BUSY);
+	before = newcomer;
+	newcomer = adev_tpt_list_enter();
+	adev_tpt_list_leave(before);
+	give_memory(fn, key, WRITE);
+	adev_tpt_list_leave(newcomer);
 }
 
 #define TEST(name)                                                             \
@@ -312,6 +347,7 @@ int main(void)
 		TEST(its_answer_may_be_repeated_until_the_owner_goes_on),
 		TEST(other_keys_are_touched_as_often_as_one_likes),
 		TEST(what_is_in_use_stays_until_it_is_not),
+		TEST(those_who_come_later_are_not_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,18 +147,22 @@ static void users_are_waited_for(void **state)
 {
 	const struct arnica_hw_mkey_entry entries = entry(0, 10);
 	struct adev_function *fn = *state;
+	uint32_t before, newcomer;
 
 	assert_ok(set(fn, WRITE, &entries, 1));
 	fake_quiesce_error = EBUSY; /* a peer */
 	assert_int_equal(set_other(fn), ADEV_WINDOW_BUSY);
 	assert_int_equal(check(fn, 0, 1), ADEV_TPT_BAD_KEY);
 	fake_quiesce_error = 0;
-	adev_tpt_list_enter(); /* a message of our own */
+	before = adev_tpt_list_enter(); /* a message of our own */
 	assert_int_equal(set_other(fn), ADEV_WINDOW_BUSY);
-	adev_tpt_list_leave();
-	atomic_store(&fn->inbox_stag, ADEV_USES_ANY); /* a peer is served */
+	newcomer = adev_tpt_list_enter(); /* he is not waited for */
+	adev_tpt_list_leave(before);
+	assert_int_equal(set_other(fn), ADEV_WINDOW_DONE);
+	adev_tpt_list_leave(newcomer);
+	atomic_store(&fn->inbox_uses, ADEV_USES_ANY); /* a peer is served */
 	assert_int_equal(set_other(fn), ADEV_WINDOW_BUSY);
-	atomic_store(&fn->inbox_stag, 0);
+	atomic_store(&fn->inbox_uses, 0);
 	assert_int_equal(set_other(fn), ADEV_WINDOW_DONE);
 	assert_int_equal(check(fn, 0, 64), ADEV_TPT_OK);
 }

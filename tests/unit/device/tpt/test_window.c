@@ -410,9 +410,9 @@ static void an_access_under_way_is_waited_for(void **state)
 	assert_int_equal(bind(fn, key ^ 1), ADEV_WINDOW_REFUSED);
 	assert_int_equal(invalidate(fn, key), ADEV_WINDOW_BUSY);
 	fake_quiesce_error = 0;
-	atomic_store(&fn->inbox_stag, key);
+	atomic_store(&fn->inbox_uses, key);
 	assert_int_equal(invalidate(fn, key), ADEV_WINDOW_BUSY);
-	atomic_store(&fn->inbox_stag, f.lkey);
+	atomic_store(&fn->inbox_uses, f.lkey);
 	assert_int_equal(invalidate(fn, key), ADEV_WINDOW_DONE);
 	assert_ok(dereg(fn));
 }
