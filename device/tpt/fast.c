@@ -26,6 +26,7 @@ struct adev_fast {
 
 struct adev_fasts {
 	pthread_mutex_t lock;
+	pthread_cond_t filled;	    /* somebody committed or aborted */
 	struct adev_fast **regions; /* by index */
 };
 
@@ -42,6 +43,7 @@ int adev_fasts_init(struct adev_function *fn)
 		return ENOMEM;
 	}
 	pthread_mutex_init(&fasts->lock, NULL);
+	pthread_cond_init(&fasts->filled, NULL);
 	fn->fasts = fasts;
 	return 0;
 }
@@ -57,6 +59,7 @@ void adev_fasts_fini(struct adev_function *fn)
 	for (number = 0; number < fn->next_mr; number++)
 		free(fasts->regions[number ^ fn->tpt_mask]);
 	free(fasts->regions);
+	pthread_cond_destroy(&fasts->filled);
 	pthread_mutex_destroy(&fasts->lock);
 	free(fasts);
 	fn->fasts = NULL;
@@ -123,9 +126,8 @@ struct adev_fast *adev_fast_withdraw(struct adev_function *fn, uint32_t index,
 	struct adev_fast *fast;
 
 	pthread_mutex_lock(&fn->fasts->lock);
-	fast = find(fn, index);
-	if (fast && fast->filling)
-		fast = NULL;
+	while ((fast = find(fn, index)) && fast->filling)
+		pthread_cond_wait(&fn->fasts->filled, &fn->fasts->lock);
 	if (fast) {
 		fn->fasts->regions[index] = NULL;
 		*tag = atomic_exchange(&entry_of(fn, fast)->tag, 0);
@@ -217,6 +219,13 @@ struct adev_tpt_item *adev_fast_items(struct adev_function *fn,
 	return fast->items ? (void *)(fn->view.base + fast->items) : NULL;
 }
 
+/* With the lock held. */
+static void end_filling(struct adev_function *fn, struct adev_fast *fast)
+{
+	fast->filling = false;
+	pthread_cond_broadcast(&fn->fasts->filled);
+}
+
 void adev_fast_commit(struct adev_function *fn, struct adev_fast *fast,
 		      const struct adev_fast_memory *memory, uint32_t key)
 {
@@ -238,15 +247,15 @@ void adev_fast_commit(struct adev_function *fn, struct adev_fast *fast,
 	}
 	fast->key = key;
 	fast->used = true;
-	fast->filling = false;
 	adev_tpt_publish(entry, key);
+	end_filling(fn, fast);
 	pthread_mutex_unlock(&fn->fasts->lock);
 }
 
 void adev_fast_abort(struct adev_function *fn, struct adev_fast *fast)
 {
 	pthread_mutex_lock(&fn->fasts->lock);
-	fast->filling = false;
+	end_filling(fn, fast);
 	pthread_mutex_unlock(&fn->fasts->lock);
 }
 

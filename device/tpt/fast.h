@@ -42,7 +42,8 @@ int adev_fast_create(struct adev_function *fn, uint32_t index, uint32_t pd,
 
 /*
  * Takes the region away from work requests, and makes its entry invalid. NULL:
- * there is none, or a request is at it. *tag is the key that was valid, or zero.
+ * there is none. Waits for a request that is filling it: the order of the two is
+ * ours to choose, and he ends by himself. *tag is the key that was valid, or zero.
  * What follows is to wait for its users, and then adev_fast_destroy(), or
  * adev_fast_restore(), which undoes it.
  */

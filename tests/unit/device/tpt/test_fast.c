@@ -5,6 +5,9 @@
  */
 #include "tpt/fast.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include <arnica/hw/wqe.h>
@@ -181,11 +184,60 @@ static void only_what_is_free_gets_memory(void **state)
 	assert_int_equal(adev_fast_begin(fn, f.pd, key, &fast, &cause),
 			 ADEV_WINDOW_DONE);
 	refused(fn, f.pd, key, ARNICA_HW_REFUSAL_IN_USE);
-	assert_int_equal(dereg(fn, key), ARNICA_HW_COMMAND_BUSY);
 	adev_fast_abort(fn, fast);
 	give_memory(fn, key, WRITE);
 	refused(fn, f.pd, key ^ 1, ARNICA_HW_REFUSAL_IN_USE);
 	assert_ok(dereg(fn, key));
+}
+
+static struct {
+	struct adev_function *fn;
+	uint32_t key;
+	atomic_bool over;
+	uint32_t status;
+} ending;
+
+static void *end_it(void *argument)
+{
+	(void)argument;
+	ending.status = dereg(ending.fn, ending.key);
+	atomic_store(&ending.over, true);
+	return NULL;
+}
+
+/* `fill`: it is given memory in the end; else that fails. */
+static void end_while_filling(struct adev_function *fn, bool fill)
+{
+	const struct adev_fast_memory wish = {
+		.iova = IOVA, .length = BYTES, .address = (uintptr_t)memory,
+	};
+	struct adev_fast *fast;
+	pthread_t thread;
+	uint32_t cause, i;
+
+	ending.fn = fn;
+	ending.key = alloc(fn);
+	atomic_store(&ending.over, false);
+	assert_int_equal(adev_fast_begin(fn, f.pd, ending.key, &fast, &cause),
+			 ADEV_WINDOW_DONE);
+	assert_int_equal(pthread_create(&thread, NULL, end_it, NULL), 0);
+	for (i = 0; i < 100; i++)
+		sched_yield();
+	assert_false(atomic_load(&ending.over));
+	if (fill)
+		adev_fast_commit(fn, fast, &wish, ending.key);
+	else
+		adev_fast_abort(fn, fast);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_ok(ending.status);
+	assert_int_equal(check(fn, ending.key), ADEV_TPT_BAD_KEY);
+	assert_false(adev_fast_exists(fn, adev_tpt_index(ending.key)));
+}
+
+static void its_end_waits_for_who_fills_it(void **state)
+{
+	end_while_filling(*state, true);
+	end_while_filling(*state, false);
 }
 
 static void a_peer_of_the_domain_takes_it_back(void **state)
@@ -342,6 +394,7 @@ int main(void)
 		TEST(a_region_comes_without_memory_and_goes),
 		TEST(it_is_used_by_its_domain_until_it_is_ended),
 		TEST(only_what_is_free_gets_memory),
+		TEST(its_end_waits_for_who_fills_it),
 		TEST(a_peer_of_the_domain_takes_it_back),
 		TEST(one_message_has_the_one_touch),
 		TEST(its_answer_may_be_repeated_until_the_owner_goes_on),
