@@ -21,6 +21,8 @@
 #include "trace.h"
 
 #define LOOKS_BEFORE_TRY 32u
+#define POLL_BYTES (1u << 20)
+#define AGENT_POLLS 16u
 /* Who polls looks at the timers; the agent, whom it costs a system call to
  * wake, only when nobody does. */
 #define TIMER_SLACK_NS (8 * ADEV_MS_NS)
@@ -331,16 +333,44 @@ static void serve_qps(struct adev_function *fn)
 	}
 }
 
-bool adev_function_serve(struct adev_function *fn)
+/* Did anybody poll since the agent was here last? */
+static bool is_polled(struct adev_function *fn)
 {
-	uint32_t none = ARNICA_HW_ATTENTION_NONE;
+	uint32_t polls = atomic_load_explicit(&fn->polls, memory_order_relaxed);
+	bool polled = polls != fn->polls_seen;
+
+	fn->polls_seen = polls;
+	return polled;
+}
+
+/* What this thread does of the backlog. The agent leaves it to who polls, and
+ * looks again in a while whether he still does. */
+static enum adev_turn serve_backlog(struct adev_function *fn)
+{
+	enum adev_turn turn = ADEV_TURN_MORE;
+	uint32_t i;
+
+	if (!adev_agent_is_self()) {
+		atomic_store_explicit(
+			&fn->polls,
+			atomic_load_explicit(&fn->polls,
+					     memory_order_relaxed) + 1,
+			memory_order_relaxed);
+		return adev_exec_turn(fn, POLL_BYTES);
+	}
+	for (i = 0; i < AGENT_POLLS && turn == ADEV_TURN_MORE; i++) {
+		if (is_polled(fn))
+			return ADEV_TURN_MORE;
+		turn = adev_exec_turn(fn, POLL_BYTES);
+	}
+	return turn;
+}
+
+/* With the flag `serving`. True when work is left. */
+static bool serve(struct adev_function *fn)
+{
 	bool left = false;
 
-	if (atomic_flag_test_and_set(&fn->serving))
-		return true;
-	/* C4: who leaves work after this look for it sets the word again. */
-	arnica_store32(&fn->view.header->attention, 0, memory_order_seq_cst);
-	arnica_fence_after_rmw();
 	adev_inbox_serve(fn);
 	serve_qps(fn);
 	adev_srq_serve(fn);
@@ -349,21 +379,37 @@ bool adev_function_serve(struct adev_function *fn)
 		left = adev_wire_serve(fn);
 	serve_waiting(fn);
 	serve_timers(fn);
-	if (!adev_sched_idle(&fn->scheduler))
-		left |= adev_exec_scheduled(fn);
 	if (adev_channels_deliver(fn))
 		adev_agent_expect(atomic_load(&fn->deliver_again_ns));
+	return left;
+}
+
+bool adev_function_serve(struct adev_function *fn)
+{
+	uint32_t none = ARNICA_HW_ATTENTION_NONE;
+	enum adev_turn turn;
+	bool left;
+
+	if (atomic_flag_test_and_set(&fn->serving)) {
+		(void)serve_backlog(fn);
+		return true;
+	}
+	/* C4: who leaves work after this look for it sets the word again. */
+	arnica_store32(&fn->view.header->attention, 0, memory_order_seq_cst);
+	arnica_fence_after_rmw();
+	left = serve(fn);
+	atomic_flag_clear(&fn->serving);
+	turn = serve_backlog(fn);
 	/* On the wire something may always have come; what a peer left
 	 * meanwhile says more. */
-	if (left || atomic_load(&fn->num_waiting))
+	if (left || turn != ADEV_TURN_NOTHING || atomic_load(&fn->num_waiting))
 		arnica_store32(&fn->view.header->attention,
 			       ARNICA_HW_ATTENTION_WORK, memory_order_seq_cst);
 	else if (adev_wire_is_open(fn))
 		(void)arnica_compare_exchange32(&fn->view.header->attention,
 						&none, ARNICA_HW_ATTENTION_WIRE,
 						memory_order_seq_cst);
-	atomic_flag_clear(&fn->serving);
-	return left;
+	return left || turn != ADEV_TURN_NOTHING;
 }
 
 static bool leads_to(struct adev_qp *qp, uint32_t function, uint64_t generation)

@@ -63,6 +63,7 @@ struct adev_function {
 	uint32_t cqp_index; /* commands executed */
 
 	struct adev_qp **qps; /* by index; NULL: free */
+	struct adev_scheduler scheduler; /* doorbells look at its first word */
 	uint32_t num_qps;
 	uint32_t qp_scan_end;             /* one past the highest used index */
 	uint32_t leases[ADEV_MAX_LEASES]; /* QP number >> 8; zero: none */
@@ -116,8 +117,6 @@ struct adev_function {
 	uint64_t cq_deferred[ADEV_CQ_WORDS]; /* CQs that have such */
 	bool async_lost; /* an event went where nobody can read it any more */
 
-	struct adev_scheduler scheduler;
-
 	/* Lock role `waiting`: QPs that cannot go on now. */
 	pthread_mutex_t waiting_lock;
 	struct adev_qp *waiting; /* oldest first */
@@ -135,6 +134,9 @@ struct adev_function {
 	_Atomic(struct adev_wire *) wire;
 	pthread_mutex_t wire_lock;
 
+	/* Times that somebody polled and the adapter was entered; a hint. */
+	_Atomic uint32_t polls;
+	uint32_t polls_seen; /* by the agent */
 	/* One thread at a time serves what peers left here. */
 	atomic_flag serving;
 	/* The region or window that it reaches for a peer; zero: none. Above it

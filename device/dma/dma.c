@@ -12,8 +12,7 @@
 #include "tpt/list.h"
 #include "tpt/shared.h"
 
-#define CHUNK_BYTES (1u << 20) /* of one call */
-#define LIST_CHUNK_BYTES (1u << 16) /* ... through lists */
+#define LIST_CHUNK_BYTES (1u << 16) /* of one call, through lists */
 #define LIST_PLACES 1024u /* of a list, of one call */
 #define TAIL_BYTES 8u
 
@@ -124,7 +123,7 @@ static enum adev_dma_result transfer_vm(struct adev_transfer *transfer,
 	struct iovec local[ARNICA_HW_MAX_SGE + 1];
 	struct iovec remote[ARNICA_HW_MAX_SGE + 1];
 	uint64_t left = transfer->bytes - transfer->done;
-	uint64_t part = left < CHUNK_BYTES ? left : CHUNK_BYTES;
+	uint64_t part = left < transfer->allowance ? left : transfer->allowance;
 	uint64_t covered;
 	uint32_t num_local, num_remote;
 	ssize_t moved;
@@ -190,19 +189,11 @@ static char *mapped_piece(const struct adev_view *view,
 					 piece->bytes);
 }
 
-static enum adev_dma_result transfer_here(struct adev_transfer *transfer,
-					  const struct adev_gather *remote,
-					  bool write)
+/* One gather entry of `part` bytes. */
+static enum adev_dma_result entry_here(struct adev_transfer *transfer,
+				       const struct adev_gather *remote,
+				       bool write, uint64_t part)
 {
-	uint64_t part = transfer->bytes - transfer->done;
-
-	if (part > CHUNK_BYTES)
-		part = CHUNK_BYTES;
-	/* One turn must not take too long where each byte is elsewhere. */
-	if (__builtin_expect(remote->num_lists || transfer->local->num_lists,
-			     0) &&
-	    part > LIST_CHUNK_BYTES)
-		part = LIST_CHUNK_BYTES;
 	switch (copy_local(write ? remote : transfer->local,
 			   write ? transfer->local : remote, transfer->done,
 			   part)) {
@@ -218,6 +209,32 @@ static enum adev_dma_result transfer_here(struct adev_transfer *transfer,
 	transfer->done += part;
 	return transfer->done == transfer->bytes ? ADEV_DMA_DONE :
 						   ADEV_DMA_MORE;
+}
+
+/* As many gather entries as are allowed, as long as nobody else wants to get at
+ * the memory. */
+static enum adev_dma_result transfer_here(struct adev_transfer *transfer,
+					  const struct adev_gather *remote,
+					  bool write)
+{
+	uint64_t left = transfer->bytes - transfer->done, part;
+	enum adev_dma_result result;
+
+	if (left > transfer->allowance)
+		left = transfer->allowance;
+	/* One turn must not take too long where each byte is elsewhere. */
+	if (__builtin_expect(remote->num_lists || transfer->local->num_lists,
+			     0) &&
+	    left > LIST_CHUNK_BYTES)
+		left = LIST_CHUNK_BYTES;
+	do {
+		part = left < ADEV_GATHER_ENTRY_BYTES ? left :
+							ADEV_GATHER_ENTRY_BYTES;
+		result = entry_here(transfer, remote, write, part);
+		left -= part;
+	} while (left && result == ADEV_DMA_MORE &&
+		 !adev_sched_waits(&transfer->fn->scheduler));
+	return result;
 }
 
 /* The next place of a list, in our own mapping: as a gather list in which it is

@@ -13,10 +13,12 @@
 #include "transport/sender.h"
 #include "trace.h"
 
-/* What one turn of a QP may take before others get theirs. */
-#define TURN_BYTES (4u << 20)
-#define TURN_MESSAGES 1024u
-#define TURN_QPS 16u
+/* What a doorbell moves, so that posting takes no long time. */
+#define DOORBELL_BYTES (2u * ADEV_GATHER_ENTRY_BYTES)
+/* What goes ahead of others through the priority area. */
+#define EXPRESS_BYTES 8192u
+/* What a message costs in a turn beside its bytes. */
+#define MESSAGE_COST 64u
 
 enum turn {
 	TURN_IDLE,    /* everything announced was executed */
@@ -132,12 +134,18 @@ static enum adev_progress carry_out(struct adev_qp *qp)
 	return qp->remote ? adev_sender_run(qp) : adev_requester_run(qp);
 }
 
-/* With sq_lock held. */
-static enum turn run(struct adev_qp *qp, const void *area)
+/* Is there anything to do at once? */
+static bool has_more(const struct adev_qp *qp)
 {
-	uint64_t bytes = 0;
-	uint32_t messages = 0;
+	return qp->active || qp->head != atomic_load_explicit(
+						 &qp->producer,
+						 memory_order_relaxed);
+}
 
+/* Executes the QP until it has used `*left` up, of which what it used is taken
+ * away. With sq_lock held. */
+static enum turn run(struct adev_qp *qp, const void *area, uint64_t *left)
+{
 	if (end_dead_connection(qp))
 		return TURN_IDLE;
 	if (qp->flush_pending)
@@ -145,28 +153,29 @@ static enum turn run(struct adev_qp *qp, const void *area)
 	if (qp->remote)
 		adev_sender_service(qp);
 	for (;;) {
-		uint64_t before;
+		enum adev_progress progress;
+		uint64_t before, cost;
 
 		if (!qp->active && !begin(qp, &area)) {
 			adev_qp_check_drained(qp);
 			return qp->flush_pending ? TURN_WAITING : TURN_IDLE;
 		}
+		qp->allowance = *left > ADEV_GATHER_ENTRY_BYTES ?
+					(uint32_t)*left :
+					ADEV_GATHER_ENTRY_BYTES;
 		before = qp->message->done;
 		ADEV_POINT("message_begun");
-		switch (carry_out(qp)) {
-		case ADEV_PROGRESS_DONE:
-		case ADEV_PROGRESS_ERROR:
-			bytes += qp->message->bytes - before;
-			messages++;
-			break;
-		case ADEV_PROGRESS_MORE:
-			bytes += qp->message->done - before;
-			break;
-		case ADEV_PROGRESS_WAIT:
+		progress = carry_out(qp);
+		if (progress == ADEV_PROGRESS_MORE ||
+		    progress == ADEV_PROGRESS_WAIT)
+			cost = qp->message->done - before;
+		else
+			cost = qp->message->bytes - before + MESSAGE_COST;
+		*left = *left > cost ? *left - cost : 0;
+		if (progress == ADEV_PROGRESS_WAIT)
 			return TURN_WAITING;
-		}
-		if (bytes >= TURN_BYTES || messages >= TURN_MESSAGES)
-			return TURN_USED_UP;
+		if (!*left)
+			return has_more(qp) ? TURN_USED_UP : TURN_IDLE;
 	}
 }
 
@@ -182,7 +191,33 @@ static bool take(struct adev_qp *qp)
 	return adev_qp_try_lock_send(qp);
 }
 
-void adev_exec_submit(struct adev_qp *qp, const void *area)
+/* Somebody has to go on with a backlog that begins. */
+static void leave(struct adev_qp *qp)
+{
+	if (adev_sched_enqueue(&qp->fn->scheduler, qp))
+		adev_function_left_work(qp->fn, 0);
+}
+
+/* With sq_lock held, which is given back. An engine may have tried to take the
+ * QP before that, and left it at a word in `again`. */
+static void leave_locked(struct adev_qp *qp)
+{
+	bool begins = false;
+
+	do {
+		if (atomic_load_explicit(&qp->again, memory_order_relaxed))
+			(void)atomic_exchange(&qp->again, false);
+		begins |= adev_sched_enqueue(&qp->fn->scheduler, qp);
+		adev_qp_unlock_send(qp);
+	} while (atomic_load(&qp->again) && take(qp)); /* C6 */
+	if (begins)
+		adev_function_left_work(qp->fn, 0);
+}
+
+/* Executes the QP, if nobody does. Returns whether an engine's turn (`engine`)
+ * left some; otherwise that goes to the scheduler. */
+static bool execute(struct adev_qp *qp, const void *area, uint64_t *left,
+		    bool engine)
 {
 	struct adev_function *fn = qp->fn;
 
@@ -190,10 +225,10 @@ void adev_exec_submit(struct adev_qp *qp, const void *area)
 		enum turn turn;
 
 		if (!take(qp))
-			return;
+			return false;
 		if (atomic_load_explicit(&qp->again, memory_order_relaxed))
 			(void)atomic_exchange(&qp->again, false);
-		turn = run(qp, area);
+		turn = run(qp, area, left);
 		area = NULL;
 		adev_datagram_rest(qp);
 		/* A QP on the wire waits for an answer or its timer. */
@@ -201,14 +236,80 @@ void adev_exec_submit(struct adev_qp *qp, const void *area)
 			adev_sender_rest(qp);
 		else if (turn == TURN_WAITING)
 			adev_function_wait(fn, qp);
-		if (turn == TURN_USED_UP)
-			adev_sched_enqueue(&fn->scheduler, qp);
-		adev_qp_unlock_send(qp);
-		if (turn == TURN_USED_UP) {
-			adev_function_left_work(fn, 0);
-			return;
+		if (turn == TURN_USED_UP && !engine) {
+			leave_locked(qp);
+			return false;
 		}
+		adev_qp_unlock_send(qp);
+		if (turn == TURN_USED_UP)
+			return true;
 	} while (atomic_load(&qp->again)); /* C6 */
+	return false;
+}
+
+/*
+ * Others have a backlog. What is to be done for a QP that ends, or that answers
+ * of the wire drive, does not wait for them.
+ */
+static bool must_wait(struct adev_qp *qp)
+{
+	if (atomic_load_explicit(&qp->shared->state, memory_order_relaxed) !=
+		    ARNICA_HW_QPS_RTS ||
+	    atomic_load_explicit(&qp->peer_died, memory_order_relaxed) ||
+	    atomic_load_explicit(&qp->remote, memory_order_relaxed) ||
+	    !adev_sched_must_wait(&qp->fn->scheduler, qp))
+		return false;
+	leave(qp);
+	return true;
+}
+
+/*
+ * Is the QP in a queue, or with an engine? Then that is enough. P6: the wish is
+ * stored before that is looked at; who takes it out of the scheduler (C6 in
+ * sched.c) looks for the wish after that.
+ */
+static bool is_scheduled(struct adev_qp *qp)
+{
+	if (!atomic_load_explicit(&qp->scheduled, memory_order_relaxed))
+		return false;
+	atomic_store(&qp->again, true);
+	arnica_fence_after_rmw();
+	return atomic_load(&qp->scheduled);
+}
+
+/* From the priority area, and short: it goes before all that waits. */
+static bool is_express(const void *area)
+{
+	const struct arnica_hw_wqe_control *control = area;
+	const struct arnica_hw_data_segment *segments;
+	uint32_t operation, count, i;
+	uint64_t bytes = 0;
+
+	if (!area)
+		return false;
+	operation = arnica_from_le32(control->operation);
+	if (arnica_field_get(operation, ARNICA_HW_WQE_FLAGS_MASK) &
+	    ARNICA_HW_WQE_INLINE)
+		return true;
+	segments = (const void *)((const char *)area +
+				  arnica_hw_wqe_data_offset(
+					  operation &
+					  ARNICA_HW_WQE_OPCODE_MASK));
+	/* The doorbell handler has seen that they are in the area. */
+	count = (uint32_t)arnica_field_get(operation,
+					   ARNICA_HW_WQE_NUM_SGE_MASK);
+	for (i = 0; i < count; i++)
+		bytes += arnica_from_le32(segments[i].length);
+	return bytes <= EXPRESS_BYTES;
+}
+
+void adev_exec_submit(struct adev_qp *qp, const void *area)
+{
+	uint64_t left = DOORBELL_BYTES;
+
+	if (__builtin_expect(adev_sched_idle(&qp->fn->scheduler), 1) ||
+	    (!is_scheduled(qp) && (is_express(area) || !must_wait(qp))))
+		(void)execute(qp, area, &left, false);
 }
 
 void adev_exec_release(struct adev_qp *qp)
@@ -218,18 +319,34 @@ void adev_exec_release(struct adev_qp *qp)
 		adev_exec_submit(qp, NULL);
 }
 
-bool adev_exec_scheduled(struct adev_function *fn)
+/* What an engine may move at once: no more than an entry, when others wait. */
+static uint64_t allow(struct adev_function *fn, uint64_t bytes)
 {
-	uint32_t turns;
+	if (adev_sched_waits(&fn->scheduler) || bytes < ADEV_GATHER_ENTRY_BYTES)
+		return ADEV_GATHER_ENTRY_BYTES;
+	return bytes < ADEV_TURN_MOST ? bytes : ADEV_TURN_MOST;
+}
 
-	for (turns = 0; turns < TURN_QPS; turns++) {
-		struct adev_qp *qp;
+enum adev_turn adev_exec_turn(struct adev_function *fn, uint64_t bytes)
+{
+	struct adev_scheduler *scheduler = &fn->scheduler;
 
-		if (adev_sched_idle(&fn->scheduler))
-			return false;
-		qp = adev_sched_next(&fn->scheduler);
-		if (qp)
-			adev_exec_submit(qp, NULL);
+	while (bytes && !adev_sched_idle(scheduler)) {
+		struct adev_engine *engine = adev_sched_take(scheduler);
+		uint64_t allowed, left;
+		bool more;
+
+		if (!engine)
+			return ADEV_TURN_BUSY;
+		left = allowed = allow(fn, bytes);
+		more = execute(engine->qp, NULL, &left, true);
+		adev_sched_give(scheduler, engine, more);
+		/* As if it were an entry, when another thread had the QP. */
+		allowed = left < allowed ? allowed - left :
+					   ADEV_GATHER_ENTRY_BYTES;
+		bytes -= allowed < bytes ? allowed : bytes;
 	}
-	return !adev_sched_idle(&fn->scheduler);
+	if (adev_sched_idle(scheduler))
+		return ADEV_TURN_NOTHING;
+	return adev_sched_waits(scheduler) ? ADEV_TURN_MORE : ADEV_TURN_BUSY;
 }

@@ -11,19 +11,33 @@
 #include "transport/qp.h"
 
 /*
- * Executes what is announced, until nothing is left, the QP has to wait, or
- * the turn is used up (the rest goes to the scheduler). When another thread is
- * executing the QP, that one does it. `area` is the descriptor at the head, from
- * the priority area, or NULL.
+ * Executes what is announced, until nothing is left, the QP has to wait, or it
+ * has moved two gather entries (the rest goes to the scheduler). When others
+ * have a backlog and the QP must wait for its turn, the scheduler gets it at once.
+ * When another thread is executing the QP, that one does it. `area` is the
+ * descriptor at the head, from the priority area, or NULL; a short one does not
+ * wait.
  */
 void adev_exec_submit(struct adev_qp *qp, const void *area);
 
 /* Lets go of a QP's send queue, and executes what was wanted meanwhile. For
- * everybody but adev_exec_submit() itself. */
+ * everybody but this module itself. */
 void adev_exec_release(struct adev_qp *qp);
 
-/* Runs the scheduling queues for a turn; true when QPs are left on them. */
-bool adev_exec_scheduled(struct adev_function *fn);
+/* What a turn of an engine left. */
+enum adev_turn {
+	ADEV_TURN_NOTHING, /* no backlog */
+	ADEV_TURN_BUSY,    /* other threads have all of it in hands */
+	ADEV_TURN_MORE,
+};
+
+/* What an engine moves at most before it looks who is next; an entry, when
+ * somebody waits. */
+#define ADEV_TURN_MOST (1u << 20)
+
+/* Lends the thread to the engines, for about so many bytes. Any number of
+ * threads may do so at the same time. */
+enum adev_turn adev_exec_turn(struct adev_function *fn, uint64_t bytes);
 
 /* The entry of the send queue at a free-running index. */
 static inline const void *adev_exec_descriptor(const struct adev_qp *qp,

@@ -166,7 +166,9 @@ static void apply(struct adev_qp *qp, uint32_t mask, uint32_t from, uint32_t to)
 		shared->path_mtu_bytes = qp->path_mtu_bytes;
 	}
 	if (mask & IBV_QP_AV)
-		qp->service_level = arnica_from_le32(own->sl);
+		atomic_store_explicit(&qp->service_level,
+				      arnica_from_le32(own->sl),
+				      memory_order_relaxed);
 	if (from == ARNICA_HW_QPS_RTR && to == ARNICA_HW_QPS_RTS && qp->remote)
 		adev_sender_start(qp);
 	if (from == ARNICA_HW_QPS_INIT && to == ARNICA_HW_QPS_RTR) {

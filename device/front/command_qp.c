@@ -131,6 +131,7 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 	qp->sq_mask = sizes->send_slots ? sizes->send_slots - 1 : 0;
 	qp->sq_depth = arnica_from_le32(cmd->send_depth);
 	qp->rq_depth = arnica_from_le32(cmd->recv_depth);
+	qp->allowance = ADEV_GATHER_ENTRY_BYTES;
 	/* It was checked to be an SRQ of this function. */
 	if (cmd->srq.raw)
 		(void)!adev_srq_open(&fn->view, adev_qp_plan_srq(cmd), qp->index,
@@ -352,7 +353,7 @@ static void withdraw(struct adev_function *fn, struct adev_qp *qp)
 	adev_wire_quiesce(fn);
 	adev_qp_lock_send(qp);
 	adev_function_unwait(fn, qp);
-	adev_sched_remove(&fn->scheduler, qp);
+	adev_sched_withdraw(&fn->scheduler, qp);
 	adev_link_drop(qp);
 	if (qp->remote_kept)
 		adev_receiver_abandon(qp);

@@ -15,6 +15,12 @@
 #include "core/view.h"
 #include "tpt/tpt.h"
 
+/*
+ * A gather entry, in bytes: what is moved of a message at a time, so that others
+ * get in between. On the wire an entry is a packet.
+ */
+#define ADEV_GATHER_ENTRY_BYTES 65536u
+
 struct adev_piece {
 	uint64_t address; /* in its address space */
 	uint64_t iova;    /* as named by the request */

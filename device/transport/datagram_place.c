@@ -52,6 +52,7 @@ static enum adev_dma_result place_directly(struct adev_function *fn,
 		.bytes = bytes,
 		.user = { .pd = link->rq_pd },
 		.access = ARNICA_HW_ACCESS_LOCAL_WRITE,
+		.allowance = ADEV_GATHER_ENTRY_BYTES,
 		.inbox_slot = -1,
 	};
 	enum adev_dma_result result;

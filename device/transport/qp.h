@@ -86,6 +86,9 @@ struct adev_qp {
 	uint32_t head;             /* next entry to execute */
 	_Atomic bool again; /* somebody wanted to execute it meanwhile */
 	bool active;               /* `message` is under way */
+	/* Bytes that the next access to memory may move; more than a gather
+	 * entry only in the turn of an engine. */
+	uint32_t allowance;
 	char *sq;
 	uint32_t sq_stride;
 	uint32_t sq_mask;
@@ -98,7 +101,7 @@ struct adev_qp {
 	uint32_t send_ring_head;
 	uint32_t send_psn; /* 24 bits */
 	uint32_t path_mtu_bytes;
-	uint32_t service_level;
+	_Atomic uint32_t service_level;
 	struct adev_link link;
 	/* Changes in INIT only, with sq_lock held. */
 	_Atomic(struct adev_remote *) remote; /* NULL: peer in this domain */
@@ -124,9 +127,10 @@ struct adev_qp {
 	bool timed;	 /* is on that list */
 	bool on_waiting; /* ... on the list of those that wait */
 
-	/* scheduling queue of the service level */
-	bool scheduled;
-	uint32_t scheduled_class;
+	/* sched/sched.h; lock role `scheduler` */
+	_Atomic bool scheduled; /* in a queue, or with an engine */
+	bool withdrawn; /* ... and never again */
+	uint8_t scheduled_class; /* the queue that it is in */
 	struct adev_qp *next_scheduled;
 
 	uint32_t async_written; /* its asynchronous events; channel_lock */

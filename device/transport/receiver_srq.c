@@ -99,6 +99,7 @@ static void begin(struct adev_qp *qp, const struct adev_gather *local,
 		.bytes = remote->bytes,
 		.user = { .pd = pd, .qpn = to->ring.qpn },
 		.access = access,
+		.allowance = ADEV_GATHER_ENTRY_BYTES,
 		.inbox_slot = -1,
 	};
 }

@@ -8,8 +8,6 @@
 #include "transport/responder.h"
 #include "transport/sender_state.h"
 
-/* What one call may send of a UC message, which no window holds back. */
-#define UC_PACKETS 64u
 #define READ_PACKETS 32u
 
 /* Packets of 4 KiB that leave together: the first of a message, and as many as
@@ -408,13 +406,14 @@ enum adev_progress adev_sender_run_uc(struct adev_qp *qp)
 	struct adev_message *message = qp->message;
 	uint64_t count = adev_psn_count(message->bytes, qp->path_mtu_bytes);
 	uint64_t done = message->done / qp->path_mtu_bytes;
-	uint64_t first = qp->send_psn, packets;
+	uint64_t first = qp->send_psn, begin = message->done;
 
 	if (message->done && !adev_requester_regions_hold(qp, message)) {
 		adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
 		return ADEV_PROGRESS_ERROR;
 	}
-	for (packets = 0; done < count && packets < UC_PACKETS; packets++) {
+	/* No window holds it back. */
+	while (done < count && message->done - begin < qp->allowance) {
 		struct roce_packet packet;
 
 		if (adev_rate_ready(&sender->rate, sender->now_ns) >

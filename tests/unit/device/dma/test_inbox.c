@@ -77,6 +77,7 @@ static struct adev_transfer transfer_of(struct two *two)
 		.bytes = remote.bytes,
 		.user = { .pd = two->b.pd },
 		.access = ARNICA_HW_ACCESS_REMOTE_WRITE,
+		.allowance = ADEV_GATHER_ENTRY_BYTES,
 		.inbox_slot = -1,
 	};
 }

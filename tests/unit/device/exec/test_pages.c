@@ -223,8 +223,9 @@ static void pile_up(struct two *two, uint32_t count)
 	for (i = 0; i < count; i++)
 		(void)two_post(&two->qp_a, &bulk);
 	two_ring(&two->qp_a);
-	adev_sched_enqueue(&two_function_of(&two->a)->scheduler,
-			   two_qp_of(&two->qp_a));
+	(void)adev_sched_enqueue(&two_function_of(&two->a)->scheduler,
+				 two_qp_of(&two->qp_a));
+	adev_function_left_work(two_function_of(&two->a), 0);
 }
 
 static void expect_bulk(struct two *two)

@@ -33,15 +33,26 @@ static void enqueue(unsigned int number, uint32_t class)
 	adev_sched_enqueue(&scheduler, &qps[number]);
 }
 
+static struct adev_engine *take(unsigned int number)
+{
+	struct adev_engine *engine = adev_sched_take(&scheduler);
+
+	assert_non_null(engine);
+	assert_ptr_equal(engine->qp, &qps[number]);
+	return engine;
+}
+
+/* ... and it is done with its first turn. */
 static void expect_next(unsigned int number)
 {
-	assert_ptr_equal(adev_sched_next(&scheduler), &qps[number]);
+	adev_sched_give(&scheduler, take(number), false);
 }
 
 static void expect_idle(void)
 {
 	assert_true(adev_sched_idle(&scheduler));
-	assert_null(adev_sched_next(&scheduler));
+	assert_false(adev_sched_waits(&scheduler));
+	assert_null(adev_sched_take(&scheduler));
 }
 
 static void an_empty_scheduler_is_idle(void **state)
