@@ -5,8 +5,10 @@
  * is attached is looked up in the functions' tables, and remembered as long as
  * the directory's epoch stays.
  *
- * A message that has to wait for a member goes on where it stopped, with the
- * members that it began with.
+ * A member that is locked keeps the message from nobody else: the others and the
+ * network get it at once, and then those that are left are tried again, of the
+ * members that it began with. Each has the whole patience for itself, for all
+ * are tried before the first wait.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +38,6 @@ struct adev_group_senders {
 	uint32_t next; /* that gives way */
 	/* The message under way. */
 	struct group *group;
-	uint32_t member; /* that is next */
 };
 
 static void forget_members(struct group *group)
@@ -154,6 +155,14 @@ static struct group *find(struct adev_group_senders *senders,
 	return group;
 }
 
+static void all_are_due(struct group *group)
+{
+	uint32_t i;
+
+	for (i = 0; i < group->count; i++)
+		group->members[i].due = group->members[i].qpn != 0;
+}
+
 /* A new message: to whom? False: out of memory. */
 static bool begin(struct adev_qp *qp)
 {
@@ -167,41 +176,52 @@ static bool begin(struct adev_qp *qp)
 	if (!senders)
 		return false;
 	senders->group = find(senders, qp->message->ah->way.path.destination);
-	senders->member = 0;
-	return (senders->group->known && senders->group->epoch == epoch) ||
-	       look_up(qp, senders->group, epoch);
+	if ((!senders->group->known || senders->group->epoch != epoch) &&
+	    !look_up(qp, senders->group, epoch))
+		return false;
+	all_are_due(senders->group);
+	return true;
 }
 
-/* To the members that have not got it yet. DONE: they have, or never will. */
+/* To one that has not got it yet. DONE: it has, or never will. */
+static enum adev_attempt deliver_to(struct adev_qp *qp,
+				    struct adev_destination *to,
+				    const struct adev_delivery *delivery)
+{
+	enum adev_loss why = ADEV_LOSS_BUSY;
+	enum adev_attempt attempt =
+		adev_datagram_attempt(qp, to, delivery, &why);
+
+	if (attempt == ADEV_ATTEMPT_BUSY && adev_datagram_gives_up(qp, to)) {
+		why = ADEV_LOSS_BUSY;
+		attempt = ADEV_ATTEMPT_LOST;
+	}
+	if (attempt != ADEV_ATTEMPT_LOST)
+		return attempt;
+	adev_count_loss(qp->fn, qp->qpn, why);
+	return ADEV_ATTEMPT_DONE;
+}
+
+/* To all of those. BUSY: some are left. */
 static enum adev_attempt deliver(struct adev_qp *qp)
 {
-	struct adev_group_senders *senders = qp->destinations->groups;
-	struct group *group = senders->group;
+	struct group *group = qp->destinations->groups->group;
+	enum adev_attempt result = ADEV_ATTEMPT_DONE, attempt;
 	struct adev_delivery delivery;
-	enum adev_loss why = ADEV_LOSS_BUSY;
+	uint32_t i;
 
 	adev_datagram_describe(qp, &delivery);
-	for (; senders->member < group->count; senders->member++) {
-		struct adev_destination *to = &group->members[senders->member];
-
-		if (!to->qpn)
+	for (i = 0; i < group->count; i++) {
+		if (!group->members[i].due)
 			continue;
-		switch (adev_datagram_attempt(qp, to, &delivery, &why)) {
-		case ADEV_ATTEMPT_DONE:
-			break;
-		case ADEV_ATTEMPT_LOST:
-			adev_count_loss(qp->fn, qp->qpn, why);
-			break;
-		case ADEV_ATTEMPT_BUSY:
-			if (!adev_datagram_gives_up(qp, to))
-				return ADEV_ATTEMPT_BUSY;
-			adev_count_loss(qp->fn, qp->qpn, ADEV_LOSS_BUSY);
-			break;
-		case ADEV_ATTEMPT_FAULT:
-			return ADEV_ATTEMPT_FAULT;
-		}
+		attempt = deliver_to(qp, &group->members[i], &delivery);
+		if (attempt == ADEV_ATTEMPT_FAULT)
+			return attempt;
+		group->members[i].due = attempt == ADEV_ATTEMPT_BUSY;
+		if (attempt == ADEV_ATTEMPT_BUSY)
+			result = attempt;
 	}
-	return ADEV_ATTEMPT_DONE;
+	return result;
 }
 
 static enum adev_progress lose(struct adev_qp *qp, enum adev_loss why)
@@ -210,27 +230,31 @@ static enum adev_progress lose(struct adev_qp *qp, enum adev_loss why)
 	return adev_requester_finish(qp);
 }
 
+/* The first attempt is also that of the network. */
 enum adev_progress adev_datagram_to_group(struct adev_qp *qp)
 {
 	const struct adev_way *way = &qp->message->ah->way;
 	enum adev_attempt attempt = ADEV_ATTEMPT_DONE;
+	enum adev_attempt packed = ADEV_ATTEMPT_DONE;
 	enum adev_loss why = ADEV_LOSS_NO_PATH;
+	bool first = !qp->wait;
 
 	/* No other number goes with a group (IBTA 9.6.1.1.1, C9-6). */
 	if (qp->message->dest_qpn != ARNICA_HW_QPN_MCAST)
 		return lose(qp, ADEV_LOSS_REFUSED);
-	if (way->here && !qp->wait && !begin(qp))
+	if (way->here && first && !begin(qp))
 		return lose(qp, ADEV_LOSS_NO_ROOM);
 	if (way->here)
 		attempt = deliver(qp);
+	if (first && way->wire && attempt != ADEV_ATTEMPT_FAULT)
+		packed = adev_datagram_pack(qp, &why);
+	if (attempt == ADEV_ATTEMPT_FAULT || packed == ADEV_ATTEMPT_FAULT) {
+		adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
+		return ADEV_PROGRESS_ERROR;
+	}
 	if (attempt == ADEV_ATTEMPT_BUSY)
 		return adev_datagram_wait(qp);
-	if (attempt == ADEV_ATTEMPT_DONE && way->wire)
-		attempt = adev_datagram_pack(qp, &why);
-	if (attempt == ADEV_ATTEMPT_LOST && !way->here)
+	if (packed == ADEV_ATTEMPT_LOST && !way->here)
 		return lose(qp, why);
-	if (attempt != ADEV_ATTEMPT_FAULT)
-		return adev_requester_succeed(qp);
-	adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
-	return ADEV_PROGRESS_ERROR;
+	return adev_requester_succeed(qp);
 }

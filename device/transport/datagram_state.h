@@ -20,6 +20,7 @@ struct adev_destination {
 	/* The word of a lock that somebody kept for too long; as long as it
 	 * stands, nobody waits for it again. */
 	uint64_t stuck;
+	bool due; /* of a group: has the message under way still to get */
 };
 
 struct adev_destination_set {

@@ -142,16 +142,58 @@ static void a_member_that_is_held_up_gets_it_later(void **state)
 		shared, two_function_of(&two->b)->view.function));
 	send_to_group(two, ARNICA_HW_QPN_MCAST);
 	two_expect_none(&two->qp_a, TWO_SEND);
+	/* The others have it at once. */
+	(void)two_expect(&third, TWO_RECEIVE, ARNICA_HW_STATUS_SUCCESS);
+	(void)two_expect(&two->qp_a, TWO_RECEIVE, ARNICA_HW_STATUS_SUCCESS);
 	/* Who comes meanwhile is not of this message. */
 	assert_ok(change(ARNICA_HW_CMD_DETACH_MCAST, &third, group));
 	adev_qp_unlock(shared);
 	(void)two_expect(&two->qp_a, TWO_SEND, ARNICA_HW_STATUS_SUCCESS);
 	(void)two_expect(&two->qp_b, TWO_RECEIVE, ARNICA_HW_STATUS_SUCCESS);
-	(void)two_expect(&third, TWO_RECEIVE, ARNICA_HW_STATUS_SUCCESS);
-	(void)two_expect(&two->qp_a, TWO_RECEIVE, ARNICA_HW_STATUS_SUCCESS);
 	two_expect_none(&third, TWO_RECEIVE);
 	two_expect_none(&two->qp_a, TWO_RECEIVE);
 	assert_int_equal(counters(two)->lost_busy, 0);
+}
+
+/* Its loss is its own, and counted once for each message. */
+static void a_member_that_is_held_up_for_good_loses_alone(void **state)
+{
+	struct two *two = *state;
+	struct adev_qp_shared *shared = two_shared_of(&two->qp_b);
+	struct adev_qp *sender =
+		two_function_of(&two->a)->qps[two->qp_a.handle];
+	uint32_t i;
+
+	assert_ok(attach(&two->qp_b));
+	assert_ok(attach(&third));
+	(void)two_receive(&two->qp_b, 0, 4096);
+	for (i = 0; i < 3; i++)
+		(void)two_receive(&third, 8192, 4096);
+	assert_true(adev_qp_try_lock(
+		shared, two_function_of(&two->b)->view.function));
+	send_to_group(two, ARNICA_HW_QPN_MCAST);
+	(void)two_expect(&third, TWO_RECEIVE, ARNICA_HW_STATUS_SUCCESS);
+	two_expect_none(&two->qp_a, TWO_SEND);
+	/* The time of the one that is held up is over. */
+	sender->deadline_ns = adev_now_ns();
+	(void)two_expect(&two->qp_a, TWO_SEND, ARNICA_HW_STATUS_SUCCESS);
+	assert_int_equal(counters(two)->lost_busy, 1);
+	/* From now on nobody waits for it. */
+	for (i = 2; i < 4; i++) {
+		send_to_group(two, ARNICA_HW_QPN_MCAST);
+		(void)two_expect(&two->qp_a, TWO_SEND,
+				 ARNICA_HW_STATUS_SUCCESS);
+		(void)two_expect(&third, TWO_RECEIVE, ARNICA_HW_STATUS_SUCCESS);
+		assert_int_equal(counters(two)->lost_busy, i);
+	}
+	adev_qp_unlock(shared);
+	two_expect_none(&two->qp_b, TWO_RECEIVE);
+	two_expect_none(&third, TWO_RECEIVE);
+	(void)two_receive(&third, 8192, 4096);
+	send_to_group(two, ARNICA_HW_QPN_MCAST);
+	(void)two_expect(&two->qp_b, TWO_RECEIVE, ARNICA_HW_STATUS_SUCCESS);
+	(void)two_expect(&third, TWO_RECEIVE, ARNICA_HW_STATUS_SUCCESS);
+	assert_int_equal(counters(two)->lost_busy, 3);
 }
 
 static void a_lock_of_the_dead_is_taken_back(void **state)
@@ -315,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		memory_test(each_member_gets_it_once),
 		memory_test(a_member_that_is_held_up_gets_it_later),
+		memory_test(a_member_that_is_held_up_for_good_loses_alone),
 		memory_test(a_lock_of_the_dead_is_taken_back),
 		memory_test(what_a_message_to_a_group_cannot_be),
 		memory_test(a_table_may_say_anything),
