@@ -146,6 +146,7 @@ static void answer_again(struct adev_qp *qp, const struct roce_packet *packet)
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 
+	receiver->withheld = false;
 	adev_count(&qp->fn->counters, wire_duplicates);
 	arnica_trace_wire_duplicate(qp->qpn, packet->psn);
 	if (!adev_operation_responds(adev_operation(packet))) {

@@ -95,8 +95,11 @@ static bool place_send(struct adev_qp *qp, const struct roce_packet *packet,
 				   ARNICA_HW_ACCESS_LOCAL_WRITE))
 		result = adev_receiver_scatter(qp, &receiver->into,
 					       receiver->placed, packet);
-	if (result == ADEV_DMA_LATER)
-		return false; /* as good as lost */
+	if (result == ADEV_DMA_LATER) { /* as good as lost */
+		if (info & ROCE_IS_FIRST)
+			adev_receiver_forget(receiver);
+		return false;
+	}
 	if (result != ADEV_DMA_DONE)
 		return fail_receive(qp, packet, ARNICA_HW_STATUS_LOC_PROT_ERR,
 				    ROCE_NAK_REMOTE_OPERATION, after);

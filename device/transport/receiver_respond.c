@@ -133,8 +133,22 @@ static void drop_repetition(struct adev_qp *qp, uint32_t psn)
 	adev_response_done(adev_receiver_of(qp));
 }
 
-/* One packet of a read's responses; done with the last one. False: not now. */
-static bool send_piece(struct adev_qp *qp, struct adev_batch *batch,
+/*
+ * The SRQ's process does not let its memory be read in time. The response is as
+ * good as lost, and with it those behind it: the requester asks again when its
+ * timer says so, and until then others have this thread.
+ */
+static void lose_responses(struct adev_qp *qp,
+			   const struct adev_resource *resource)
+{
+	struct adev_receiver *receiver = adev_receiver_of(qp);
+
+	adev_response_drop(receiver);
+	receiver->withheld |= !resource->answered;
+}
+
+/* One packet of a read's responses; done with the last one. */
+static void send_piece(struct adev_qp *qp, struct adev_batch *batch,
 		       struct adev_response *response,
 		       const struct adev_resource *resource)
 {
@@ -156,21 +170,19 @@ static bool send_piece(struct adev_qp *qp, struct adev_batch *batch,
 	payload = adev_batch_add(batch, &qp->remote_kept->path, &packet);
 	result = read_piece(qp, resource, offset, payload,
 			    packet.payload_bytes);
-	if (result != ADEV_DMA_DONE)
-		adev_batch_cancel(batch);
-	if (result == ADEV_DMA_LATER)
-		return false;
 	if (result != ADEV_DMA_DONE) {
-		if (resource->answered)
+		adev_batch_cancel(batch);
+		if (result == ADEV_DMA_LATER)
+			lose_responses(qp, resource);
+		else if (resource->answered)
 			drop_repetition(qp, packet.psn);
 		else
 			fail_read(qp, packet.psn, resource->rkey);
-		return true;
+		return;
 	}
 	response->next++;
 	if (last)
 		adev_response_done(adev_receiver_of(qp));
-	return true;
 }
 
 /* False when responses are left. */
@@ -186,8 +198,8 @@ static bool send_responses(struct adev_qp *qp, struct adev_batch *batch)
 		if (resource->kind == ADEV_RESOURCE_ATOMIC ||
 		    resource->kind == ADEV_RESOURCE_WRITTEN)
 			send_result(qp, batch, resource);
-		else if (!send_piece(qp, batch, response, resource))
-			return false;
+		else
+			send_piece(qp, batch, response, resource);
 	}
 	return true;
 }
@@ -233,8 +245,11 @@ static bool respond(struct adev_qp *qp, struct adev_batch *batch,
 		return true;
 	gap = receiver->gap_due &&
 	      roce_psn_distance(receiver->gap_newest, expected) >= 0;
-	if (receiver->refusal.due) {
+	if (receiver->refusal.due &&
+	    (receiver->refusal.fatal || !receiver->withheld)) {
 		send_refusal(qp, batch, after);
+	} else if (receiver->withheld) {
+		receiver->refusal.due = false;
 	} else if (gap) {
 		adev_count(&qp->fn->counters, wire_naks);
 		arnica_trace_wire_nak(qp->qpn, ROCE_NAK_SEQUENCE);
@@ -270,7 +285,7 @@ bool adev_receiver_settle(struct adev_qp *qp)
 
 static bool owes_acknowledgement_only(const struct adev_receiver *receiver)
 {
-	return receiver->ack_due && !receiver->gap_due &&
+	return receiver->ack_due && !receiver->gap_due && !receiver->withheld &&
 	       !receiver->refusal.due &&
 	       receiver->first_response == receiver->end_response;
 }

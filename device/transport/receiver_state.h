@@ -97,6 +97,9 @@ struct adev_receiver {
 	uint32_t gap_newest; /* the newest of them */
 
 	bool ack_due;
+	/* A response could not be had in time, and counts as lost: nothing is
+	 * acknowledged beyond it before the requester comes again. */
+	bool withheld;
 	struct adev_refusal refusal;
 	uint64_t next_cnp_ns;
 

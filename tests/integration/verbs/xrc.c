@@ -4,6 +4,7 @@
  * The case itself is the sender; each keeper is a process of its own that does
  * what it is told: it has an XRC SRQ, and XRC_RECV queue pairs.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -480,6 +481,79 @@ static void the_death_of_an_srq_is_that_of_its_messages(void)
 	end_keeper(&receiver);
 }
 
+/* How often the threads of a process have gone to sleep. */
+static long sleeps_of(pid_t pid)
+{
+	static const char label[] = "voluntary_ctxt_switches:";
+	char name[64], line[256];
+	const struct dirent *entry;
+	long sleeps = 0;
+	DIR *tasks;
+
+	snprintf(name, sizeof(name), "/proc/%d/task", (int)pid);
+	tasks = opendir(name);
+	VT_CHECK(tasks);
+	while ((entry = readdir(tasks))) {
+		FILE *status;
+
+		snprintf(name, sizeof(name), "/proc/%d/task/%.16s/status",
+			 (int)pid, entry->d_name);
+		status = fopen(name, "r");
+		while (status && fgets(line, sizeof(line), status))
+			if (!strncmp(line, label, sizeof(label) - 1))
+				sleeps += strtol(line + sizeof(label) - 1,
+						 NULL, 10);
+		if (status)
+			(void)fclose(status);
+	}
+	(void)closedir(tasks);
+	return sleeps;
+}
+
+/* What its process alone can do waits for it; what others can do does not. */
+static void a_stopped_srq_keeps_others_from_nothing(void)
+{
+	struct keeper receiver, owner;
+	struct vt_wish wish = vt_defaults();
+	struct vt_end sender, other;
+	uint32_t sender_qpn, qpn;
+	long sleeps;
+
+	make_file();
+	start_keeper(&receiver);
+	start_keeper(&owner);
+	meet_keeper(&receiver);
+	meet_keeper(&owner);
+	wish.type = IBV_QPT_XRC_SEND;
+	wish.buffer_bytes = BUFFER_BYTES;
+	wish.timeout = 18; /* about eight seconds of patience */
+	vt_end_open(&sender, &wish);
+	vt_end_open(&other, &wish);
+	sender_qpn = connect_to(&sender, &receiver);
+	pass(&sender, &owner, sender_qpn, 1, LONG_BYTES);
+	send_to(&sender, &owner, 2, IBV_WR_RDMA_WRITE, LONG_BYTES);
+	vt_expect(sender.send_cq, 2, IBV_WC_SUCCESS);
+	qpn = connect_to(&other, &receiver);
+	VT_EQUAL(kill(owner.peer.pid, SIGSTOP), 0);
+	memset(sender.buffer, 0, LONG_BYTES);
+	send_to(&sender, &owner, 3, IBV_WR_RDMA_READ, LONG_BYTES);
+	for (uint64_t id = 10; id < 30; id++)
+		pass(&other, &receiver, qpn, id, 3000);
+	/* It is waited for when it is asked, some milliseconds, and not in
+	 * between. */
+	sleeps = sleeps_of(receiver.peer.pid);
+	usleep(300000);
+	VT_CHECK(sleeps_of(receiver.peer.pid) - sleeps < 1000);
+	VT_EQUAL(kill(owner.peer.pid, SIGCONT), 0);
+	vt_expect(sender.send_cq, 3, IBV_WC_SUCCESS);
+	vt_check_fill(sender.buffer, LONG_BYTES, 2, "what was read");
+	pass(&sender, &owner, sender_qpn, 4, 100);
+	vt_end_close(&other);
+	vt_end_close(&sender);
+	end_keeper(&owner);
+	end_keeper(&receiver);
+}
+
 /* Sends until it is killed. */
 static void pour(int fd, void *argument)
 {
@@ -696,6 +770,7 @@ int main(int argc, char **argv)
 		VT_CASE(no_srq_of_the_domain_is_refused),
 		VT_CASE(a_message_that_is_too_long_ends_its_connection),
 		VT_CASE(the_death_of_an_srq_is_that_of_its_messages),
+		VT_CASE(a_stopped_srq_keeps_others_from_nothing),
 		VT_CASE(a_sender_that_is_killed_harms_nobody_else),
 		{ 0 },
 	};
