@@ -76,6 +76,8 @@ bool adev_async_raise_locked(struct adev_function *fn, uint32_t type,
 	bool waits = false, raised;
 	int error = EAGAIN;
 
+	if (written && *written == ADEV_ASYNC_ENDED)
+		return false;
 	if (!fn->async_first && fn->async_fd >= 0) {
 		error = adev_pipe_write(fn->async_fd, &event, sizeof(event));
 		if (error == EAGAIN)
@@ -153,26 +155,47 @@ static uint32_t purge_waiting(struct adev_function *fn, uint64_t user_data)
 	return removed;
 }
 
-uint32_t adev_async_settle(struct adev_function *fn, uint64_t user_data,
-			   uint32_t written)
+static uint32_t settle_locked(struct adev_function *fn, uint64_t user_data,
+			      uint32_t written)
 {
 	uint32_t waited, removed = 0;
 	bool lost;
 
-	if (!written)
+	if (!written || written == ADEV_ASYNC_ENDED)
 		return 0;
-	pthread_mutex_lock(&fn->channel_lock);
 	waited = purge_waiting(fn, user_data);
 	if (fn->async_fd >= 0)
 		removed = adev_pipe_purge(fn->async_fd,
 					  sizeof(struct arnica_hw_async_event),
 					  user_data);
 	lost = fn->async_lost || removed == ADEV_PURGE_UNKNOWN;
-	pthread_mutex_unlock(&fn->channel_lock);
 	if (lost)
 		return ARNICA_HW_EVENTS_UNKNOWN;
 	removed += waited;
 	return removed < written ? written - removed : 0;
+}
+
+uint32_t adev_async_settle(struct adev_function *fn, uint64_t user_data,
+			   uint32_t written)
+{
+	uint32_t events;
+
+	pthread_mutex_lock(&fn->channel_lock);
+	events = settle_locked(fn, user_data, written);
+	pthread_mutex_unlock(&fn->channel_lock);
+	return events;
+}
+
+uint32_t adev_async_end(struct adev_function *fn, uint64_t user_data,
+			uint32_t *written)
+{
+	uint32_t events;
+
+	pthread_mutex_lock(&fn->channel_lock);
+	events = settle_locked(fn, user_data, *written);
+	*written = ADEV_ASYNC_ENDED;
+	pthread_mutex_unlock(&fn->channel_lock);
+	return events;
 }
 
 void adev_async_fini(struct adev_function *fn)

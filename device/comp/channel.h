@@ -35,6 +35,13 @@ uint32_t adev_channel_settle(struct adev_function *fn, uint32_t index,
 uint32_t adev_async_settle(struct adev_function *fn, uint64_t user_data,
 			   uint32_t written);
 
+/* The same for what may be raised by any thread until the very last: from the
+ * moment that it looks at *written, nothing is raised with that any more. A
+ * second time returns 0. */
+#define ADEV_ASYNC_ENDED UINT32_MAX
+uint32_t adev_async_end(struct adev_function *fn, uint64_t user_data,
+			uint32_t *written);
+
 /* Queues an asynchronous event (enum ibv_event_type) of an object; it is
  * written at once when there is room and delivered later otherwise. With
  * `written` it is counted there, under channel_lock. */

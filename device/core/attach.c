@@ -384,6 +384,7 @@ static void forget(struct adev_function *fn)
 {
 	uint32_t index;
 
+	adev_opened_forget_all(fn);
 	for (index = 0; index < fn->qp_scan_end; index++) {
 		struct adev_qp *qp = fn->qps[index];
 

@@ -120,8 +120,8 @@ struct adev_qp_shared {
 	uint32_t srq;           /* index + 1: receives are of it; else zero */
 	uint32_t reserved0;
 	uint64_t xrcd; /* XRC_RECV, XRC_SRQ: identity of the domain; else zero */
-	_Atomic uint32_t openers; /* XRC_RECV: who opened it, beside the owner */
-	uint32_t reserved1;
+	/* XRC_RECV: who opened it, beside the owner; see front/opened.h */
+	_Atomic uint64_t openers;
 	/* line 2: the responder's sequence, written under `lock` */
 	ADEV_LINE _Atomic uint64_t lock; /* see core/qp_lock.h */
 	_Atomic uint32_t expected_psn;   /* 24 bits; read by queries too */

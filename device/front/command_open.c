@@ -9,8 +9,8 @@
  */
 #include <stdlib.h>
 
+#include "comp/channel.h"
 #include "core/qp_lock.h"
-#include "domain/directory.h"
 #include "front/command.h"
 #include "front/objects.h"
 #include "front/opened.h"
@@ -22,28 +22,63 @@
 
 struct adev_opened {
 	struct adev_link link;
-	uint32_t qpn;
+	uint32_t life; /* of the queue pair among those of its place */
 	uint32_t xrcd;
 };
 
-/* Its lock may be held for the moment of a message. */
-static bool find(struct adev_function *fn, uint32_t qpn, struct adev_link *link)
+enum found {
+	FOUND,
+	FOUND_NONE,
+	FOUND_BUSY, /* somebody has its lock */
+};
+
+/* With the lock of the queue pair: its fields are those of the life that is
+ * counted. */
+static bool join(struct adev_opened *opened, uint32_t qpn, uint64_t domain)
 {
-	enum adev_link_state state;
+	struct adev_qp_shared *qp = opened->link.qp;
+	uint64_t word = atomic_load(&qp->openers);
+
+	opened->life = (uint32_t)(word >> 32);
+	return qp->qpn == qpn && qp->type == ARNICA_HW_QP_XRC_RECV &&
+	       qp->xrcd == domain && adev_openers_get(qp, word);
+}
+
+static enum found try_find(struct adev_function *fn, struct adev_opened *opened,
+			   uint32_t qpn, uint64_t domain)
+{
+	struct adev_link *link = &opened->link;
+	bool joined;
+
+	switch (adev_link_open(fn, qpn, link)) {
+	case ADEV_LINK_UP:
+		break;
+	case ADEV_LINK_BUSY:
+		return FOUND_BUSY;
+	case ADEV_LINK_ABSENT:
+	case ADEV_LINK_DEAD:
+		return FOUND_NONE;
+	}
+	if (!adev_qp_try_lock(link->qp, fn->view.function))
+		return FOUND_BUSY;
+	joined = join(opened, qpn, domain);
+	adev_qp_unlock(link->qp);
+	return joined ? FOUND : FOUND_NONE;
+}
+
+/* Its lock may be held for the moment of a message. */
+static bool find(struct adev_function *fn, struct adev_opened *opened,
+		 uint32_t qpn, uint64_t domain)
+{
+	enum found found;
 	uint32_t rests = 0;
 
 	do {
-		state = adev_link_open(fn, qpn, link);
-		if (state == ADEV_LINK_BUSY)
+		found = try_find(fn, opened, qpn, domain);
+		if (found == FOUND_BUSY)
 			adev_rest();
-	} while (state == ADEV_LINK_BUSY && ++rests < LOCK_RESTS);
-	return state == ADEV_LINK_UP;
-}
-
-static bool belongs(const struct adev_link *link, uint64_t domain)
-{
-	return link->qp->type == ARNICA_HW_QP_XRC_RECV &&
-	       link->qp->xrcd == domain;
+	} while (found == FOUND_BUSY && ++rests < LOCK_RESTS);
+	return found == FOUND;
 }
 
 ADEV_COMMAND_HANDLER(open_qp)
@@ -63,16 +98,13 @@ ADEV_COMMAND_HANDLER(open_qp)
 		adev_index_give(&fn->free_opened, handle);
 		return ARNICA_HW_COMMAND_NO_MEMORY;
 	}
-	opened->qpn = arnica_from_le32(cmd->qpn);
 	opened->xrcd = xrcd;
-	if (!find(fn, opened->qpn, &opened->link) ||
-	    !belongs(&opened->link, domain)) {
+	if (!find(fn, opened, arnica_from_le32(cmd->qpn), domain)) {
 		adev_link_close(&opened->link);
 		free(opened);
 		adev_index_give(&fn->free_opened, handle);
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	}
-	atomic_fetch_add(&opened->link.qp->openers, 1);
 	fn->opened[handle] = opened;
 	adev_xrcd_get(fn, xrcd);
 	completion->object.handle = arnica_to_le32(handle);
@@ -82,13 +114,9 @@ ADEV_COMMAND_HANDLER(open_qp)
 static void close_opened(struct adev_function *fn, uint32_t handle)
 {
 	struct adev_opened *opened = fn->opened[handle];
-	struct adev_view *view = opened->link.view;
 
-	if (adev_directory_alive(fn->directory, view->function,
-				 view->generation) &&
-	    opened->link.qp->qpn == opened->qpn &&
-	    atomic_load(&opened->link.qp->openers))
-		atomic_fetch_sub(&opened->link.qp->openers, 1);
+	/* Its segment stays mapped, even when its function is gone. */
+	adev_openers_put(opened->link.qp, opened->life);
 	adev_link_close(&opened->link);
 	adev_xrcd_put(fn, opened->xrcd);
 	free(opened);
@@ -118,12 +146,28 @@ void adev_opened_close_all(struct adev_function *fn)
 			close_opened(fn, handle);
 }
 
-bool adev_qp_orphan(struct adev_function *fn, struct adev_qp *qp)
+void adev_opened_forget_all(struct adev_function *fn)
+{
+	uint32_t handle;
+
+	for (handle = 0; handle < fn->next_opened; handle++) {
+		if (!fn->opened[handle])
+			continue;
+		adev_link_close(&fn->opened[handle]->link);
+		free(fn->opened[handle]);
+		fn->opened[handle] = NULL;
+	}
+}
+
+bool adev_qp_orphan(struct adev_function *fn, struct adev_qp *qp,
+		    uint32_t *events)
 {
 	if (qp->type != ARNICA_HW_QP_XRC_RECV ||
-	    !atomic_load(&qp->shared->openers))
+	    adev_openers_try_end(qp->shared))
 		return false;
 	qp->orphaned = true;
+	*events = adev_async_end(fn, qp->shared->user_data,
+				 &qp->async_written);
 	adev_xrcd_put(fn, qp->xrcd);
 	qp->xrcd = ADEV_NO_XRCD;
 	fn->num_orphans++;
@@ -137,7 +181,8 @@ void adev_orphans_reap(struct adev_function *fn)
 	for (index = 0; fn->num_orphans && index < fn->qp_scan_end; index++) {
 		struct adev_qp *qp = fn->qps[index];
 
-		if (!qp || !qp->orphaned || atomic_load(&qp->shared->openers))
+		if (!qp || !qp->orphaned ||
+		    !adev_openers_try_end(qp->shared))
 			continue;
 		fn->num_orphans--;
 		(void)adev_qp_destroy(fn, qp);

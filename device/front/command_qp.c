@@ -146,7 +146,26 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 		  sizes->recv_slots);
 }
 
-/* The number is published last: from then on peers can find the QP. */
+/* Of one that is not used again until the function ends. */
+static void quarantine(struct adev_function *fn, uint32_t index)
+{
+	fn->quarantined[index] = 1;
+	fn->qps_quarantined++;
+}
+
+/* Strangers who looked for the last queue pair of this place may still be here
+ * for a moment; one that was stopped there keeps the place. */
+static bool lock_place(struct adev_function *fn, uint32_t index)
+{
+	if (!adev_qp_lock_owner(fn, &fn->view.qps[index], DESTROY_LOCK_MS))
+		return true;
+	fn->lease_used[index / ADEV_LEASE_QPNS]++;
+	quarantine(fn, index);
+	return false;
+}
+
+/* The number is published last: from then on peers can find the QP. With the
+ * responder lock. */
 static void init_shared(struct adev_qp *qp,
 			const struct arnica_hw_cmd_create_qp *cmd,
 			const struct adev_qp_sizes *sizes, uint64_t base)
@@ -170,7 +189,6 @@ static void init_shared(struct adev_qp *qp,
 	shared->rq_slots = sizes->recv_slots;
 	shared->srq = arnica_from_le32(cmd->srq);
 	shared->xrcd = adev_xrcd_id(qp->fn, qp->xrcd);
-	atomic_store(&shared->openers, 0);
 	atomic_store(&shared->srq_number, 0);
 	atomic_store(&shared->srq_taken, 0);
 	shared->rq_max_sge = sizes->recv_stride / 16;
@@ -193,12 +211,12 @@ static void init_shared(struct adev_qp *qp,
 	shared->established = 0;
 	atomic_store(&shared->needs, 0);
 	atomic_store(&shared->waiter, 0);
-	atomic_store(&shared->lock, atomic_load(&shared->lock) &
-					    ~0xffffffffull);
 	/* It is no queue pair to anybody, and has no states. */
 	if (qp->type == ARNICA_HW_QP_XRC_SRQ)
 		atomic_store(&shared->state, ARNICA_HW_QPS_RTS);
 	shared->qpn = qp->qpn;
+	if (qp->type == ARNICA_HW_QP_XRC_RECV)
+		adev_openers_begin(shared);
 }
 
 static void fill_queue(struct arnica_hw_res_queue *queue,
@@ -310,11 +328,14 @@ ADEV_COMMAND_HANDLER(create_qp)
 		goto err_links;
 	if (adev_heap_alloc(&fn->heap, sizes.total, &base))
 		goto err_srq;
+	if (!lock_place(fn, qp->index))
+		goto err_heap;
 	init_private(qp, fn, cmd, &sizes, base);
 	/* Peers can find it from its first moment. */
 	if (qp->type == ARNICA_HW_QP_XRC_SRQ)
 		adev_regions_meet_peers(fn);
 	init_shared(qp, cmd, &sizes, base);
+	adev_qp_unlock(qp->shared);
 	register_qp(fn, qp);
 	memset(answer, 0, sizeof(*answer));
 	answer->handle = arnica_to_le32(qp->index);
@@ -324,6 +345,8 @@ ADEV_COMMAND_HANDLER(create_qp)
 	fill_queue(&answer->receive, qp, true, cmd, &sizes, base);
 	return ARNICA_HW_COMMAND_OK;
 
+err_heap:
+	adev_heap_free(&fn->heap, base, sizes.total);
 err_srq:
 	(void)adev_srq_put(fn, srq, recv_cq);
 err_links:
@@ -391,8 +414,10 @@ static void uncount(const struct adev_ring *ring, uint32_t written)
 static bool make_unreachable(struct adev_function *fn, struct adev_qp *qp)
 {
 	struct adev_qp_shared *shared = qp->shared;
-	bool locked = !adev_qp_lock_owner(fn, shared, DESTROY_LOCK_MS);
+	bool locked;
 
+	adev_openers_end(shared);
+	locked = !adev_qp_lock_owner(fn, shared, DESTROY_LOCK_MS);
 	atomic_store(&shared->state, ARNICA_HW_QPS_RESET);
 	shared->qpn = 0;
 	shared->incarnation++;
@@ -417,6 +442,7 @@ uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 		adev_srq_quarantine(fn, srq_handle(qp));
 	}
 	adev_windows_end_binder(fn, &qp->binder);
+	events = adev_async_end(fn, user_data, &qp->async_written);
 	uncount(&qp->send_ring, qp->send_ring_head);
 	uncount(&qp->recv_ring, qp->shared->rq_head);
 	release_objects(fn, qp);
@@ -425,13 +451,11 @@ uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 	if (reachable) {
 		/* Number, index and memory stay used: lease_used is not given
 		 * back either. */
-		fn->quarantined[qp->index] = 1;
-		fn->qps_quarantined++;
+		quarantine(fn, qp->index);
 	} else {
 		fn->lease_used[qp->index / ADEV_LEASE_QPNS]--;
 		adev_heap_free(&fn->heap, qp->memory_offset, qp->memory_bytes);
 	}
-	events = adev_async_settle(fn, user_data, qp->async_written);
 	adev_remote_destroy(qp);
 	free(qp->message);
 	free(qp);
@@ -450,10 +474,7 @@ ADEV_COMMAND_HANDLER(destroy_qp)
 	qp = fn->qps[handle];
 	if (qp->num_groups)
 		return ARNICA_HW_COMMAND_BUSY;
-	if (adev_qp_orphan(fn, qp))
-		events = adev_async_settle(fn, qp->shared->user_data,
-					   qp->async_written);
-	else
+	if (!adev_qp_orphan(fn, qp, &events))
 		events = adev_qp_destroy(fn, qp);
 	completion->events.async_events = arnica_to_le32(events);
 	return ARNICA_HW_COMMAND_OK;

@@ -182,10 +182,10 @@ static inline bool adev_type_is_reliable(uint32_t type)
 }
 
 /* Raises an asynchronous event (enum ibv_event_type) of the QP. What an XRC SRQ
- * has of a queue pair has none, and nobody reads those of an orphan. */
+ * has of a queue pair has none, and those of an orphan have ended. */
 static inline void adev_qp_raise(struct adev_qp *qp, uint32_t type)
 {
-	if (qp->type == ARNICA_HW_QP_XRC_SRQ || qp->orphaned)
+	if (qp->type == ARNICA_HW_QP_XRC_SRQ)
 		return;
 	adev_async_raise_for(qp->fn, type, qp->shared->user_data,
 			     &qp->async_written);

@@ -242,7 +242,7 @@ int vt_to_rts(struct vt_end *end)
 
 	int mask = IBV_QP_STATE | IBV_QP_SQ_PSN;
 
-	if (end->wish.type == IBV_QPT_RC)
+	if (end->wish.type == IBV_QPT_RC || end->wish.type == IBV_QPT_XRC_SEND)
 		mask |= IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
 			IBV_QP_MAX_QP_RD_ATOMIC;
 	return ibv_modify_qp(end->qp, &attr, mask);

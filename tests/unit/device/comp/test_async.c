@@ -117,6 +117,28 @@ static void purge_before_the_descriptor_is_open(void **state)
 	close(fd);
 }
 
+/* Whoever comes late raises nothing, and takes back nothing of another object
+ * that has the same place by now. */
+static void nothing_is_raised_after_the_end(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t written = 0, other = 0;
+	int fd;
+
+	assert_ok(adev_async_open(fn, &fd));
+	adev_async_raise_for(fn, 1, 7, &written);
+	expect(fd, 1, 7);
+	adev_async_raise_for(fn, 2, 7, &written);
+	assert_int_equal(adev_async_end(fn, 7, &written), 1);
+	adev_async_raise_for(fn, 3, 7, &written);
+	assert_false(has_record(fd));
+	adev_async_raise_for(fn, 4, 7, &other);
+	assert_int_equal(adev_async_end(fn, 7, &written), 0);
+	expect(fd, 4, 7);
+	assert_int_equal(other, 1);
+	close(fd);
+}
+
 static void a_closed_reader_stops_nothing(void **state)
 {
 	struct adev_function *fn = *state;
@@ -175,6 +197,7 @@ int main(void)
 		function_test(a_full_pipe_keeps_the_order),
 		function_test(unread_events_are_found_wherever_they_are),
 		function_test(purge_before_the_descriptor_is_open),
+		function_test(nothing_is_raised_after_the_end),
 		function_test(a_closed_reader_stops_nothing),
 		function_test(what_nobody_can_read_is_not_waited_for),
 		function_test(two_readers_share_the_stream),
