@@ -6,7 +6,9 @@
  * batch is posted.
  */
 #include <errno.h>
+#include <stddef.h>
 
+#include "calibrate.h"
 #include "context.h"
 #include "mw.h"
 #include "send.h"
@@ -389,6 +391,14 @@ static void wr_abort(struct ibv_qp_ex *ex)
 	arnica_spinlock_unlock(&queue->lock);
 }
 
+/* The loaded library may be older than the header, and have other things where
+ * the header has this call. */
+static bool has_atomic_write(void)
+{
+	return arnica_calibration.qp_mask_offset >=
+	       offsetof(struct ibv_qp_ex, wr_atomic_write) + sizeof(void *);
+}
+
 bool arnica_send_wr_supported(enum ibv_qp_type type, uint64_t ops)
 {
 	uint64_t supported = type == IBV_QPT_UD	      ? UD_OPS :
@@ -396,6 +406,8 @@ bool arnica_send_wr_supported(enum ibv_qp_type type, uint64_t ops)
 			     type == IBV_QPT_XRC_RECV ? 0 :
 							RC_OPS;
 
+	if (!has_atomic_write())
+		supported &= ~(uint64_t)IBV_QP_EX_WITH_ATOMIC_WRITE;
 	return (ops & ~supported) == 0;
 }
 
@@ -410,7 +422,8 @@ void arnica_send_wr_init(struct arnica_qp *qp)
 	ex->wr_rdma_read = wr_rdma_read;
 	ex->wr_atomic_cmp_swp = wr_atomic_cmp_swp;
 	ex->wr_atomic_fetch_add = wr_atomic_fetch_add;
-	ex->wr_atomic_write = wr_atomic_write;
+	if (has_atomic_write())
+		ex->wr_atomic_write = wr_atomic_write;
 	ex->wr_send_inv = wr_send_inv;
 	ex->wr_local_inv = wr_local_inv;
 	ex->wr_bind_mw = wr_bind_mw;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arnica/hw/doorbell.h"
+#include "calibrate.h"
 #include "fixture.h"
 #include "send.h"
 
@@ -382,6 +383,28 @@ static void wr_batch_posts_all_or_nothing(void **state)
 	assert_producer(fixture, FIXTURE_DEPTH);
 }
 
+/* A library from before that call has the word with the mark there. */
+static void a_call_that_the_library_has_no_place_for_is_not_offered(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ibv_qp_ex *ex = &fixture->qp->verbs.ex;
+	size_t offset = arnica_calibration.qp_mask_offset;
+	const uint64_t ops = IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_ATOMIC_WRITE;
+
+	arnica_calibration.qp_mask_offset = 344;
+	ex->wr_atomic_write = NULL;
+	arnica_send_wr_init(fixture->qp);
+	assert_null(ex->wr_atomic_write);
+	assert_false(arnica_send_wr_supported(IBV_QPT_RC, ops));
+	assert_true(arnica_send_wr_supported(IBV_QPT_RC, IBV_QP_EX_WITH_SEND));
+	arnica_calibration.qp_mask_offset = 352;
+	arnica_send_wr_init(fixture->qp);
+	assert_non_null(ex->wr_atomic_write);
+	assert_true(arnica_send_wr_supported(IBV_QPT_RC, ops));
+	assert_false(arnica_send_wr_supported(IBV_QPT_UC, ops));
+	arnica_calibration.qp_mask_offset = offset;
+}
+
 int main(void)
 {
 #define WITH_RTS(test)                                                         \
@@ -398,6 +421,7 @@ int main(void)
 		WITH_RTS(state_decides_who_may_post),
 		WITH_RTS(wr_functions_write_the_same_bytes),
 		WITH_RTS(wr_batch_posts_all_or_nothing),
+		WITH_RTS(a_call_that_the_library_has_no_place_for_is_not_offered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
