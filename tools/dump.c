@@ -95,6 +95,8 @@ static const char *kind_name(uint32_t kind)
 		return "window-2";
 	case ARNICA_HW_STAG_FAST:
 		return "fast";
+	case ARNICA_HW_STAG_IMPORTED:
+		return "imported";
 	case ARNICA_HW_STAG_MKEY:
 		return "indirect";
 	case ARNICA_HW_STAG_NONE:

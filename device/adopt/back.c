@@ -9,6 +9,7 @@
 #include "adopt/table.h"
 #include "core/cancel.h"
 #include "core/attach.h"
+#include "core/agent.h"
 #include "core/clock.h"
 #include "front/command.h"
 #include "tpt/shared.h"
@@ -148,7 +149,9 @@ struct adev_adopt_question adev_adopted_question(
 		.bytes = move->bytes,
 		.file_end = range->fn ? range->fn->view.size :
 					move->offset + move->bytes,
-		.own_threads = adev_adopted.own_threads,
+		/* The agent itself is no thread that leaves the range alone. */
+		.own_threads = adev_adopted.own_threads -
+			       (adev_agent_is_self() ? 1 : 0),
 	};
 }
 

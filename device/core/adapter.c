@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/call.h"
 #include "core/cancel.h"
 #include "core/clock.h"
 #include "dma/dma.h"
@@ -187,6 +188,7 @@ bool adev_adapter_serve(void)
 	for (fn = adev_adapter_first(); fn; fn = adev_adapter_next(fn)) {
 		adev_wire_maintain(fn);
 		left |= adev_function_serve(fn);
+		left |= adev_calls_serve(fn);
 	}
 	return left;
 }

@@ -26,6 +26,8 @@
 #include "domain/segment.h"
 #include "domain/wake.h"
 #include "front/command.h"
+#include "front/exports.h"
+#include "front/imports.h"
 #include "front/objects.h"
 #include "front/opened.h"
 #include "link/capture.h"
@@ -219,6 +221,7 @@ static int init_tables(struct adev_function *fn)
 	error = adev_channels_init(fn);
 	if (error)
 		goto err_heap;
+	fn->view.shared->tpt_half = fn->tpt_mask & layout->max_mr / 2;
 	return 0;
 
 err_heap:
@@ -398,6 +401,8 @@ static void forget(struct adev_function *fn)
 		}
 		free(qp);
 	}
+	adev_exports_forget(fn);
+	adev_import_unlink(fn);
 	fini_tables(fn);
 	adev_directory_put(fn->directory);
 	close(fn->segment_fd);
@@ -414,10 +419,15 @@ void adev_function_detach(struct adev_function *fn)
 		forget(fn);
 		return;
 	}
+	/* Importers are asked, and may ask in turn: without locks of ours that
+	 * others wait for. */
+	adev_exports_close(fn);
 	pthread_mutex_lock(&attach_lock);
 	go_offline(fn);
 	adev_agent_leave(fn);
+	adev_exports_close(fn); /* who came meanwhile */
 	destroy_all_qps(fn);
+	adev_import_unlink(fn);
 	adev_wire_close(fn);
 	adev_adopt_close(fn);
 	adev_agent_stop();
@@ -439,7 +449,7 @@ struct adev_function *adev_function_of_fd(int device_fd)
 		return NULL;
 	pthread_mutex_lock(&adev_adapter.lock);
 	for (fn = adev_adapter.functions; fn; fn = fn->next)
-		if (fn->segment_inode == inode)
+		if (fn->segment_inode == inode || adev_import_is_of(fn, inode))
 			break;
 	pthread_mutex_unlock(&adev_adapter.lock);
 	return fn;

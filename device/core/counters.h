@@ -73,6 +73,9 @@
 	X(wire_lost_unreachable, "packets lost: no way to the destination")    \
 	X(wire_lost_other, "packets lost: refused for another reason")         \
 	X(commands_refused, "commands that were refused")                      \
+	X(exports, "regions and device memory that others imported")           \
+	X(calls_refused, "questions of importers that were refused")           \
+	X(imports_revoked, "imported regions that their owner ended")          \
 	X(events_deferred, "events that waited for room in a channel")         \
 	X(fault_dropped, "packets dropped on purpose")                         \
 	X(fault_duplicated, "packets doubled on purpose")                      \

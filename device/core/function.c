@@ -14,6 +14,8 @@
 #include "dma/dma.h"
 #include "domain/directory.h"
 #include "exec/exec.h"
+#include "front/exports.h"
+#include "front/imports.h"
 #include "transport/datagram.h"
 #include "transport/receive_entry.h"
 #include "transport/xrc.h"
@@ -457,6 +459,8 @@ void adev_function_peer_died(struct adev_function *fn, uint32_t function,
 	adev_channels_rescan(fn);
 	adev_srq_rescan(fn);
 	forget(fn, function, generation);
+	adev_exports_ended(fn, function, generation);
+	adev_import_ended(fn, function, generation);
 	/* An orderly exit makes no error. */
 	if (adev_directory_life(fn->directory, function, generation) ==
 	    ADEV_LIFE_CLOSED)

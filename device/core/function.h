@@ -31,6 +31,8 @@ struct adev_fasts;
 struct adev_mkeys;
 struct adev_xrcd;
 struct adev_opened;
+struct adev_import;
+struct adev_importer;
 
 /* Indexes that were used before and are free again; see front/objects.h. */
 struct adev_free_list {
@@ -99,7 +101,10 @@ struct adev_function {
 	struct adev_opened **opened; /* by handle; front/opened.h */
 	uint32_t next_opened, num_orphans;
 	struct adev_free_list free_opened;
-	struct adev_dm *dms; /* ranges of device memory, by handle */
+	struct adev_import *import; /* NULL: it imports from nobody; import.h */
+	struct adev_importer *importers; /* list, front/exports.h */
+	uint32_t *pd_births; /* by PD: how many there were of this number */
+	struct adev_dm *dms; /* ranges of device memory, by number */
 	uint32_t dm_room, next_dm;
 
 	/* Lock role `channels`. */

@@ -52,6 +52,32 @@ enum adev_agent_state {
 
 #define ADEV_CQ_WORDS (ARNICA_HW_MAX_CQ / 64)
 
+/*
+ * Calls: what the control path of another function asks of this one, whose agent
+ * answers (core/call.h).
+ */
+#define ADEV_CALL_SLOTS 16u
+
+enum adev_call_state {
+	ADEV_CALL_FREE = 0,
+	ADEV_CALL_CLAIMED = 1, /* the caller fills it */
+	ADEV_CALL_POSTED = 2,
+	ADEV_CALL_RUNNING = 3,   /* a thread of the owner answers */
+	ADEV_CALL_DONE = 4,      /* the caller takes the answer and frees it */
+	ADEV_CALL_ABANDONED = 5, /* running, but nobody waits: owner frees */
+};
+
+struct adev_call_slot {
+	_Atomic uint64_t word; /* low 32: state; high 32: caller + 1 */
+	uint64_t generation;   /* of the caller */
+	uint32_t operation;    /* enum adev_call_operation */
+	uint32_t status;       /* enum arnica_hw_command_status */
+	uint32_t arguments[4];
+	uint64_t answers[4];
+	uint32_t reserved0[14];
+};
+_Static_assert(sizeof(struct adev_call_slot) == 128, "two lines");
+
 /* One for each function: what peers need beside the tables. */
 struct adev_shared {
 	struct adev_layout layout; /* constant */
@@ -62,7 +88,7 @@ struct adev_shared {
 	uint64_t base_address;     /* of the segment in the owner's process */
 	uint64_t mirror_address;   /* the host's, in the owner; zero: none */
 	uint32_t mirror_entries;
-	uint32_t reserved0;
+	uint32_t tpt_half; /* of the table, that entries are taken from first */
 	ADEV_LINE _Atomic uint32_t agent_state; /* enum adev_agent_state */
 	_Atomic uint32_t inbox_wanted; /* a peer needs the bounce buffers */
 	_Atomic uint32_t inbox_ready;  /* the owner has populated them */
@@ -77,6 +103,8 @@ struct adev_shared {
 	_Atomic uint32_t srq_attention; /* some SRQ fell below its limit */
 	_Atomic uint64_t srq_events[ARNICA_HW_MAX_SRQ / 64];
 	_Atomic uint32_t attach_end; /* one past the last one that was used */
+	_Atomic uint32_t calls_posted; /* core/call.h */
+	struct adev_call_slot calls[ADEV_CALL_SLOTS];
 };
 
 /* What a QP needs of its owner's process; bits of adev_qp_shared.needs. */
@@ -214,6 +242,7 @@ enum adev_tpt_type {
 	ADEV_TPT_WINDOW_2A = 4, /* ... through one queue pair */
 	ADEV_TPT_WINDOW_2B = 5, /* ... that has the same PD still */
 	ADEV_TPT_FAST = 6,      /* a region, registered by a work request */
+	ADEV_TPT_IMPORTED = 7,  /* a region of `address_space`, mapped here */
 	ADEV_TPT_LIST = 8,      /* its memory is in many places: tpt/list.h */
 };
 

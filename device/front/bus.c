@@ -11,6 +11,7 @@
 #include "domain/identity.h"
 #include "domain/port.h"
 #include "front/doorbell.h"
+#include "front/imports.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -46,6 +47,32 @@ EXPORT int arnica_bus_attach(int device_fd, struct arnica_bus **bus)
 	if (!error)
 		*bus = (struct arnica_bus *)fn;
 	return error;
+}
+
+EXPORT int arnica_bus_import(int device_fd, int exported_fd,
+			     struct arnica_bus **bus)
+{
+	int cancel = adev_cancel_off();
+	struct adev_function *fn;
+	int error = adev_function_attach(device_fd, &fn);
+
+	if (!error) {
+		error = adev_import_link(fn, exported_fd);
+		if (error)
+			adev_function_detach(fn);
+	}
+	adev_cancel_restore(cancel);
+	if (!error)
+		*bus = (struct arnica_bus *)fn;
+	return error;
+}
+
+EXPORT void *arnica_bus_map_imported(struct arnica_bus *bus, uint64_t offset,
+				     uint64_t length)
+{
+	const struct adev_view *view = adev_import_view(function_of(bus));
+
+	return view ? adev_view_at(view, offset, length) : NULL;
 }
 
 EXPORT void arnica_bus_detach(struct arnica_bus *bus)

@@ -51,6 +51,11 @@ ADEV_COMMAND_HANDLER(open_xrcd); /* command_xrcd.c */
 ADEV_COMMAND_HANDLER(close_xrcd);
 ADEV_COMMAND_HANDLER(open_qp); /* command_open.c */
 ADEV_COMMAND_HANDLER(close_qp);
+ADEV_COMMAND_HANDLER(import_pd); /* command_import.c */
+ADEV_COMMAND_HANDLER(import_mr);
+ADEV_COMMAND_HANDLER(import_dm);
+ADEV_COMMAND_HANDLER(unimport_mr);
+ADEV_COMMAND_HANDLER(unimport_dm);
 ADEV_COMMAND_HANDLER(create_cq); /* command_cq.c */
 ADEV_COMMAND_HANDLER(resize_cq);
 ADEV_COMMAND_HANDLER(modify_cq);

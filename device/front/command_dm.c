@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "front/command.h"
+#include "front/exports.h"
+#include "front/imports.h"
 #include "front/objects.h"
 #include "tpt/list.h"
 
@@ -16,6 +18,8 @@ struct adev_dm {
 	uint64_t offset; /* in the segment */
 	uint64_t bytes;  /* zero: free */
 	uint64_t length; /* that was asked for */
+	uint32_t exports; /* functions of other processes that have it, too */
+	bool freed; /* but for those */
 };
 
 static uint64_t whole_pages(uint64_t bytes)
@@ -32,7 +36,7 @@ static bool make_room(struct adev_function *fn)
 
 	if (fn->free_dms.count || fn->next_dm < fn->dm_room)
 		return true;
-	if (fn->dm_room >= ARNICA_HW_MAX_DM)
+	if (fn->dm_room >= adev_import_limit(fn, ARNICA_HW_MAX_DM))
 		return false;
 	dms = realloc(fn->dms, room * sizeof(*dms));
 	if (!dms)
@@ -55,10 +59,50 @@ static bool is_sane(const struct arnica_hw_cmd_alloc_dm *wish)
 	       !(flags & ~(uint32_t)ARNICA_HW_DM_SHAREABLE);
 }
 
+/* The range under a handle, or NULL. */
+static struct adev_dm *find(const struct adev_function *fn, uint32_t handle)
+{
+	uint32_t index = adev_import_number(fn, ARNICA_HW_MAX_DM, handle);
+
+	return index < fn->next_dm && fn->dms[index].bytes &&
+			       !fn->dms[index].freed ?
+		       &fn->dms[index] :
+		       NULL;
+}
+
+static void release(struct adev_function *fn, struct adev_dm *dm)
+{
+	adev_heap_free(&fn->heap, dm->offset, dm->bytes);
+	*dm = (struct adev_dm){ 0 };
+	adev_index_give(&fn->free_dms, (uint32_t)(dm - fn->dms));
+}
+
+bool adev_dm_export(struct adev_function *fn, uint32_t handle, uint64_t *offset,
+		    uint64_t *length)
+{
+	struct adev_dm *dm = find(fn, handle);
+
+	if (!dm)
+		return false;
+	dm->exports++;
+	*offset = dm->offset;
+	*length = dm->length;
+	return true;
+}
+
+void adev_dm_return(struct adev_function *fn, uint32_t handle)
+{
+	struct adev_dm *dm = &fn->dms[handle];
+
+	if (!--dm->exports && dm->freed)
+		release(fn, dm);
+}
+
 static void tell(const struct adev_function *fn, uint32_t index,
 		 struct arnica_hw_completion *completion)
 {
-	completion->dm.handle = arnica_to_le32(index);
+	completion->dm.handle = arnica_to_le32(
+		adev_import_number(fn, ARNICA_HW_MAX_DM, index));
 	completion->dm.offset = arnica_to_le64(fn->dms[index].offset);
 	completion->dm.length = arnica_to_le64(fn->dms[index].length);
 }
@@ -90,13 +134,14 @@ ADEV_COMMAND_HANDLER(alloc_dm)
 
 ADEV_COMMAND_HANDLER(query_dm)
 {
-	uint32_t index = arnica_from_le32(command->object.handle);
+	const struct adev_dm *dm = find(
+		fn, arnica_from_le32(command->object.handle));
 
 	if (arnica_from_le32(command->object.reserved0))
 		return ARNICA_HW_COMMAND_INVALID;
-	if (index >= fn->next_dm || !fn->dms[index].bytes)
+	if (!dm)
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	tell(fn, index, completion);
+	tell(fn, (uint32_t)(dm - fn->dms), completion);
 	return ARNICA_HW_COMMAND_OK;
 }
 
@@ -149,19 +194,21 @@ static bool is_registered(const struct adev_function *fn,
 
 ADEV_COMMAND_HANDLER(free_dm)
 {
-	uint32_t index = arnica_from_le32(command->object.handle);
-	struct adev_dm *dm;
+	uint32_t handle = arnica_from_le32(command->object.handle);
+	struct adev_dm *dm = find(fn, handle);
 
 	(void)completion;
 	if (arnica_from_le32(command->object.reserved0))
 		return ARNICA_HW_COMMAND_INVALID;
-	if (index >= fn->next_dm || !fn->dms[index].bytes)
+	/* Its owner ends it. */
+	if (adev_import_is_foreign(fn, ARNICA_HW_MAX_DM, handle))
+		return ARNICA_HW_COMMAND_NOT_SUPPORTED;
+	if (!dm)
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	dm = &fn->dms[index];
 	if (is_registered(fn, dm))
 		return ARNICA_HW_COMMAND_BUSY;
-	adev_heap_free(&fn->heap, dm->offset, dm->bytes);
-	dm->bytes = 0;
-	adev_index_give(&fn->free_dms, index);
+	dm->freed = true;
+	if (!dm->exports)
+		release(fn, dm);
 	return ARNICA_HW_COMMAND_OK;
 }

@@ -14,11 +14,14 @@
 #include "core/qp_lock.h"
 #include "exec/exec.h"
 #include "front/command.h"
+#include "front/exports.h"
+#include "front/imports.h"
 #include "front/keys.h"
 #include "front/memory.h"
 #include "front/objects.h"
 #include "tpt/fast.h"
 #include "tpt/null_memory.h"
+#include "tpt/shared.h"
 #include "tpt/tpt.h"
 #include "tpt/window.h"
 
@@ -213,6 +216,41 @@ void adev_regions_meet_peers(struct adev_function *fn)
 	}
 }
 
+/* Where the region lies in the segment, if all of it does. */
+static bool find_offset(const struct adev_function *fn,
+			const struct adev_tpt_entry *entry, uint64_t *offset)
+{
+	uint64_t shared = atomic_load(&entry->shared), inside;
+
+	*offset = entry->address - (uintptr_t)fn->view.base;
+	if (adev_view_at(&fn->view, *offset, entry->length))
+		return true;
+	inside = entry->address - adev_tpt_shared_start(shared, entry->address);
+	*offset = adev_tpt_shared_offset(shared) + inside;
+	return shared && inside < adev_tpt_shared_bytes(shared) &&
+	       entry->length <= adev_tpt_shared_bytes(shared) - inside;
+}
+
+enum arnica_hw_command_status
+adev_region_export(struct adev_function *fn, uint32_t index, uint32_t pd,
+		   uint64_t *offset)
+{
+	const struct adev_tpt_entry *entry;
+
+	if (index >= fn->view.layout.max_mr || fn->mr_pd[index] != pd + 1)
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	entry = &fn->view.tpt[index];
+	if (entry->type != ADEV_TPT_REGION || !entry->length ||
+	    !atomic_load(&entry->tag))
+		return ARNICA_HW_COMMAND_NO_OBJECT;
+	if (find_offset(fn, entry, offset))
+		return ARNICA_HW_COMMAND_OK;
+	adev_regions_meet_peers(fn);
+	return find_offset(fn, entry, offset) ?
+		       ARNICA_HW_COMMAND_OK :
+		       ARNICA_HW_COMMAND_NOT_SUPPORTED;
+}
+
 /* The entry is invalid, and nobody uses what it named. */
 static void disown(struct adev_function *fn, uint32_t index)
 {
@@ -378,7 +416,8 @@ static enum arnica_hw_command_status invalidate(struct adev_function *fn,
 
 	if (!adev_windows_leave_region(fn, index))
 		return ARNICA_HW_COMMAND_BUSY;
-	if (!adev_qp_lock_quiesce(fn, index, QUIESCE_MS)) {
+	if (!adev_qp_lock_quiesce(fn, index, QUIESCE_MS) &&
+	    !adev_exports_revoke(fn, index)) {
 		adev_regions_wait_for_own_work(fn);
 		return ARNICA_HW_COMMAND_OK;
 	}
@@ -518,6 +557,9 @@ ADEV_COMMAND_HANDLER(dereg_mr)
 	(void)completion;
 	if (arnica_from_le32(command->object.reserved0))
 		return ARNICA_HW_COMMAND_INVALID;
+	/* Its owner ends it. */
+	if (adev_import_has_region(fn, index))
+		return ARNICA_HW_COMMAND_NOT_SUPPORTED;
 	if (!mr_valid(fn, index))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	status = adev_fast_exists(fn, index) ? end_fast(fn, index) :

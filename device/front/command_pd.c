@@ -7,6 +7,7 @@
 
 #include "front/address.h"
 #include "front/command.h"
+#include "front/imports.h"
 #include "front/objects.h"
 #include "transport/address_handle.h"
 
@@ -17,13 +18,15 @@ bool adev_pd_valid(const struct adev_function *fn, uint32_t pd)
 
 ADEV_COMMAND_HANDLER(alloc_pd)
 {
-	uint32_t pd;
+	uint32_t max_pd = fn->view.layout.max_pd, pd;
 
 	(void)command;
-	if (adev_index_take(&fn->free_pds, &fn->next_pd, fn->view.layout.max_pd,
-			    &pd))
+	if (adev_index_take(&fn->free_pds, &fn->next_pd,
+			    adev_import_limit(fn, max_pd), &pd))
 		return ARNICA_HW_COMMAND_NO_MEMORY;
+	pd = adev_import_number(fn, max_pd, pd);
 	fn->pd_references[pd] = 1;
+	fn->pd_births[pd]++;
 	fn->num_pds++;
 	completion->object.handle = arnica_to_le32(pd);
 	return ARNICA_HW_COMMAND_OK;
@@ -38,11 +41,15 @@ ADEV_COMMAND_HANDLER(dealloc_pd)
 		return ARNICA_HW_COMMAND_INVALID;
 	if (!adev_pd_valid(fn, pd))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
+	/* Its owner ends it. */
+	if (adev_import_is_foreign(fn, fn->view.layout.max_pd, pd))
+		return ARNICA_HW_COMMAND_NOT_SUPPORTED;
 	if (fn->pd_references[pd] > 1)
 		return ARNICA_HW_COMMAND_BUSY;
 	fn->pd_references[pd] = 0;
 	fn->num_pds--;
-	adev_index_give(&fn->free_pds, pd);
+	adev_index_give(&fn->free_pds,
+			adev_import_number(fn, fn->view.layout.max_pd, pd));
 	return ARNICA_HW_COMMAND_OK;
 }
 

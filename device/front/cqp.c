@@ -55,6 +55,11 @@ static const adev_command_handler handlers[] = {
 	[ARNICA_HW_CMD_CLOSE_XRCD] = adev_command_close_xrcd,
 	[ARNICA_HW_CMD_OPEN_QP] = adev_command_open_qp,
 	[ARNICA_HW_CMD_CLOSE_QP] = adev_command_close_qp,
+	[ARNICA_HW_CMD_IMPORT_PD] = adev_command_import_pd,
+	[ARNICA_HW_CMD_IMPORT_MR] = adev_command_import_mr,
+	[ARNICA_HW_CMD_IMPORT_DM] = adev_command_import_dm,
+	[ARNICA_HW_CMD_UNIMPORT_MR] = adev_command_unimport_mr,
+	[ARNICA_HW_CMD_UNIMPORT_DM] = adev_command_unimport_dm,
 };
 
 #define NUM_HANDLERS (sizeof(handlers) / sizeof(handlers[0]))

@@ -6,6 +6,7 @@
 
 #include "domain/proc.h"
 #include "domain/segment.h"
+#include "front/imports.h"
 #include "front/objects.h"
 
 void adev_key_give(struct adev_function *fn, uint32_t index)
@@ -20,7 +21,8 @@ int adev_key_take(struct adev_function *fn, uint32_t *index)
 
 	if (fn->next_mr == fn->tpt_mask)
 		fn->next_mr++;
-	if (adev_index_take(&fn->free_mrs, &fn->next_mr, fn->view.layout.max_mr,
+	if (adev_index_take(&fn->free_mrs, &fn->next_mr,
+			    adev_import_limit(fn, fn->view.layout.max_mr),
 			    &number))
 		return ENOMEM;
 	*index = number ^ fn->tpt_mask;

@@ -20,6 +20,7 @@ int adev_objects_init(struct adev_function *fn)
 	int error;
 
 	fn->pd_references = calloc(layout->max_pd, sizeof(uint32_t));
+	fn->pd_births = calloc(layout->max_pd, sizeof(uint32_t));
 	fn->cq_references = calloc(layout->max_cq, sizeof(uint32_t));
 	fn->cq_events = calloc(layout->max_cq, sizeof(*fn->cq_events));
 	fn->cq_depths = calloc(layout->max_cq, sizeof(uint32_t));
@@ -34,7 +35,7 @@ int adev_objects_init(struct adev_function *fn)
 		error = adev_fasts_init(fn);
 	if (!error)
 		error = adev_mkeys_init(fn);
-	if (!fn->pd_references || !fn->cq_references || !fn->cq_events ||
+	if (!fn->pd_references || !fn->pd_births || !fn->cq_references || !fn->cq_events ||
 	    !fn->cq_depths || !fn->mr_pd || !fn->mr_instance || !fn->srqs ||
 	    !fn->xrcds || !fn->opened || !fn->ahs || error) {
 		adev_objects_fini(fn);
@@ -56,6 +57,7 @@ void adev_objects_fini(struct adev_function *fn)
 	uint32_t i;
 
 	free(fn->pd_references);
+	free(fn->pd_births);
 	free(fn->cq_references);
 	free(fn->cq_events);
 	free(fn->cq_depths);
@@ -71,6 +73,7 @@ void adev_objects_fini(struct adev_function *fn)
 		adev_ah_fini(fn->ahs);
 	free(fn->ahs);
 	fn->pd_references = NULL;
+	fn->pd_births = NULL;
 	fn->cq_references = NULL;
 	fn->cq_events = NULL;
 	fn->cq_depths = NULL;

@@ -61,7 +61,9 @@ static const char *compare(const struct arnica_bus_stag *stag)
 	if (mirror->state == ARNICA_HW_STAG_FREE)
 		return stag->stag ? "the host takes it for free" : NULL;
 	if (!stag->stag)
-		return mirror->access & ARNICA_HW_ACCESS_ONE_TOUCH ?
+		return mirror->access & ARNICA_HW_ACCESS_ONE_TOUCH ||
+				       mirror->kind ==
+					       ARNICA_HW_STAG_IMPORTED ?
 			       NULL :
 			       "the host takes it for valid";
 	if (mirror->stag != stag->stag)

@@ -56,11 +56,11 @@ static enum adev_tpt_verdict check_special(const struct adev_tpt_entry *entry,
 	uint32_t type = entry->type;
 
 	if (type != ADEV_TPT_NULL && type != ADEV_TPT_LIST &&
-	    type != ADEV_TPT_FAST)
+	    type != ADEV_TPT_FAST && type != ADEV_TPT_IMPORTED)
 		return ADEV_TPT_BAD_KEY;
 	if (entry->pd != pd)
 		return ADEV_TPT_BAD_PD;
-	if (type == ADEV_TPT_FAST)
+	if (type == ADEV_TPT_FAST || type == ADEV_TPT_IMPORTED)
 		return check_range(entry, iova, length, access, address);
 	return type == ADEV_TPT_NULL ? check_null(entry, access, address) :
 				       ADEV_TPT_IS_LIST;
@@ -92,6 +92,7 @@ static enum adev_tpt_verdict check_user(const struct adev_tpt_entry *entry,
 	switch (entry->type) {
 	case ADEV_TPT_REGION:
 	case ADEV_TPT_FAST:
+	case ADEV_TPT_IMPORTED:
 	case ADEV_TPT_WINDOW_1:
 		return entry->pd == user.pd ? ADEV_TPT_OK : ADEV_TPT_BAD_PD;
 	case ADEV_TPT_WINDOW_2B:

@@ -80,8 +80,8 @@ static void announce(const struct adev_link *link,
 		adev_qp_announce_list(link->qp, stags, count);
 }
 
-/* Lists, and regions of work requests: the host does not know where they lie,
- * and they may end before it polls. */
+/* Lists, regions of work requests, and imported ones: the host does not know
+ * where they lie, or they may end before it polls. */
 static bool needs_adapter(const struct adev_view *view,
 			  const struct adev_gather *into)
 {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "comp/channel.h"
+#include "core/agent.h"
 #include "core/attach.h"
 #include "core/qp_lock.h"
 #include "domain/segment.h"
@@ -13,6 +14,8 @@
 #include "exec/exec.h"
 #include "fixture.h"
 #include "front/command.h"
+#include "front/exports.h"
+#include "front/imports.h"
 #include "front/objects.h"
 #include "link/wire.h"
 
@@ -91,6 +94,32 @@ NO_QP(open_qp)
 NO_QP(close_qp)
 NO_QP(attach_mcast)
 NO_QP(detach_mcast)
+NO_QP(import_pd)
+NO_QP(import_mr)
+NO_QP(import_dm)
+NO_QP(unimport_mr)
+NO_QP(unimport_dm)
+
+bool adev_agent_is_self(void)
+{
+	return false;
+}
+
+bool adev_import_has_region(const struct adev_function *fn, uint32_t index)
+{
+	(void)fn;
+	(void)index;
+	return false;
+}
+
+int fake_revoke_error;
+
+int adev_exports_revoke(struct adev_function *fn, uint32_t index)
+{
+	(void)fn;
+	(void)index;
+	return fake_revoke_error;
+}
 
 static int lay_out(struct adev_function *fn)
 {
@@ -117,6 +146,7 @@ int fake_function_setup(void **state)
 		return -1;
 	fake_quiesce_error = 0;
 	fake_num_quiesces = 0;
+	fake_revoke_error = 0;
 	fake_wire_error = 0;
 	fake_num_wires = 0;
 	fake_other_function_overlaps = false;

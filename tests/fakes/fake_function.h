@@ -20,6 +20,9 @@
 extern int fake_quiesce_error;
 extern unsigned int fake_num_quiesces;
 
+/* What adev_exports_revoke() returns. */
+extern int fake_revoke_error;
+
 /* What adev_wire_open() returns next, and how often it was called. */
 extern int fake_wire_error;
 extern unsigned int fake_num_wires;

@@ -104,17 +104,27 @@ static uint32_t make_cq(struct two_function *function, enum two_which which)
 	return status;
 }
 
-int two_function_open(struct two_function *function)
+static int attach(struct two_function *function,
+		  const struct two_function *from)
+{
+	memset(function, 0, sizeof(*function));
+	function->device_fd = fixture_device_file();
+	if (function->device_fd < 0)
+		return -1;
+	return from ? arnica_bus_import(function->device_fd, from->device_fd,
+					&function->bus) :
+		      arnica_bus_attach(function->device_fd, &function->bus);
+}
+
+int two_function_open_from(struct two_function *function,
+			   const struct two_function *from)
 {
 	const struct arnica_hw_command alloc_pd = {
 		.opcode = arnica_to_le32(ARNICA_HW_CMD_ALLOC_PD),
 	};
 	struct arnica_hw_completion completion;
 
-	memset(function, 0, sizeof(*function));
-	function->device_fd = fixture_device_file();
-	if (function->device_fd < 0 ||
-	    arnica_bus_attach(function->device_fd, &function->bus) ||
+	if (attach(function, from) ||
 	    arnica_bus_async_open(function->device_fd, &function->async_fd))
 		return -1;
 	function->buffer = mmap(NULL, TWO_BUFFER_BYTES, PROT_READ | PROT_WRITE,
@@ -129,6 +139,11 @@ int two_function_open(struct two_function *function)
 			    TWO_ALL_RIGHTS, &function->mr, &function->stag) ?
 		       -1 :
 		       0;
+}
+
+int two_function_open(struct two_function *function)
+{
+	return two_function_open_from(function, NULL);
 }
 
 void two_function_close(struct two_function *function)

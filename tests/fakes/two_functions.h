@@ -125,6 +125,9 @@ int two_teardown(void **state);
 
 /* One function by itself, in the folder of the domain that is set. */
 int two_function_open(struct two_function *function);
+/* The same, which imports from another one. */
+int two_function_open_from(struct two_function *function,
+			   const struct two_function *from);
 void two_function_close(struct two_function *function);
 
 static inline struct adev_function *two_function_of(struct two_function *of)

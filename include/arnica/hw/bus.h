@@ -80,6 +80,22 @@ int arnica_bus_attach(int device_fd, struct arnica_bus **bus)
 	ARNICA_MUST_CHECK;
 
 /*
+ * The same for a function that imports: it has the protection domains, regions
+ * and device memory of the function behind `exported_fd`, which another process
+ * of this user has open, by their handles and keys (IMPORT_*), beside what is
+ * its own. Channels and events are asked for by either descriptor.
+ * EACCES: another user's, or of a process that cannot be reached; ENODEV: its
+ * function has ended; EBADF: no device file, or one without a function.
+ */
+int arnica_bus_import(int device_fd, int exported_fd, struct arnica_bus **bus)
+	ARNICA_MUST_CHECK;
+
+/* As arnica_bus_map(), of the function that is imported from; it stays mapped
+ * until this one is detached, whatever becomes of that. */
+void *arnica_bus_map_imported(struct arnica_bus *bus, uint64_t offset,
+			      uint64_t length);
+
+/*
  * Orderly end of a function: its connections end without an error, its memory
  * is given back. In a forked child that inherited the function it only drops
  * the child's view.

@@ -68,6 +68,12 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_QUERY_PD = 56,
 	ARNICA_HW_CMD_QUERY_MR = 57,
 	ARNICA_HW_CMD_QUERY_DM = 58,
+	/* The same of another process's function, see arnica_bus_import(). */
+	ARNICA_HW_CMD_IMPORT_PD = 72,
+	ARNICA_HW_CMD_IMPORT_MR = 73,
+	ARNICA_HW_CMD_IMPORT_DM = 74,
+	ARNICA_HW_CMD_UNIMPORT_MR = 75, /* answer: how often it still is */
+	ARNICA_HW_CMD_UNIMPORT_DM = 76,
 };
 
 /* name, number, errno, text */
@@ -111,7 +117,7 @@ enum arnica_hw_access {
 	ARNICA_HW_ACCESS_ONE_TOUCH = 1 << 30,
 };
 
-/* DEALLOC_PD, DEREG_MR, DEALLOC_MW, DESTROY_*, FREE_DM, QUERY_* */
+/* DEALLOC_PD, DEREG_MR, DEALLOC_MW, DESTROY_*, FREE_DM, QUERY_*, UNIMPORT_* */
 struct arnica_hw_cmd_object {
 	arnica_le32 handle;
 	arnica_le32 reserved0; /* zero */
@@ -130,6 +136,14 @@ struct arnica_hw_cmd_reg_mr { /* REG_MR, REREG_MR */
 	arnica_le64 address; /* first byte, in the caller's address space */
 	arnica_le64 length;  /* bytes; zero: a region that permits nothing */
 	arnica_le64 iova;    /* address by which work requests name it */
+};
+
+/* Handles are those of the function that is imported from. Of a region the
+ * answer is another one than that to its registration (arnica_hw_res_region);
+ * its key is the same. A domain has the same handle here. */
+struct arnica_hw_cmd_import { /* IMPORT_PD, IMPORT_MR, IMPORT_DM */
+	arnica_le32 handle;
+	arnica_le32 pd; /* MR: imported before; else zero */
 };
 
 enum arnica_hw_rereg { /* numbers of enum ibv_rereg_mr_flags */
@@ -387,6 +401,7 @@ struct arnica_hw_command {
 		struct arnica_hw_cmd_object object;
 		struct arnica_hw_cmd_query_port query_port;
 		struct arnica_hw_cmd_reg_mr reg_mr;
+		struct arnica_hw_cmd_import import;
 		struct arnica_hw_cmd_alloc_mw alloc_mw;
 		struct arnica_hw_cmd_alloc_null_mr alloc_null_mr;
 		struct arnica_hw_cmd_alloc_mr alloc_mr;
@@ -484,13 +499,15 @@ struct arnica_hw_res_mr {
 	arnica_le32 stag; /* lkey and rkey; ALLOC_M*: its first key */
 };
 
-struct arnica_hw_res_region { /* QUERY_MR */
+struct arnica_hw_res_region { /* QUERY_MR, IMPORT_MR */
 	arnica_le32 stag; /* lkey and rkey */
 	arnica_le32 pd;
 	arnica_le64 length; /* bytes */
 	arnica_le64 iova;   /* address by which work requests name it */
+	arnica_le32 access; /* enum arnica_hw_access, as it may be used here */
+	arnica_le32 reserved0;
 };
-ARNICA_FORMAT_SIZE(struct arnica_hw_res_region, 24);
+ARNICA_FORMAT_SIZE(struct arnica_hw_res_region, 32);
 
 struct arnica_hw_res_stag { /* QUERY_STAG: of the entry that it names */
 	arnica_le32 stag;   /* the valid one; zero: none is */
@@ -553,10 +570,11 @@ struct arnica_hw_res_srq_limit { /* QUERY_SRQ */
 	arnica_le32 reserved0;
 };
 
-struct arnica_hw_res_dm { /* ALLOC_DM, QUERY_DM */
+struct arnica_hw_res_dm { /* ALLOC_DM, QUERY_DM, IMPORT_DM */
 	arnica_le32 handle;
 	arnica_le32 reserved0;
-	arnica_le64 offset; /* in the segment */
+	/* In the segment; IMPORT_DM: for arnica_bus_map_imported(). */
+	arnica_le64 offset;
 	arnica_le64 length; /* bytes, as it was allocated */
 };
 

@@ -20,6 +20,7 @@ enum arnica_hw_stag_kind {
 	ARNICA_HW_STAG_WINDOW_1 = 3,
 	ARNICA_HW_STAG_WINDOW_2 = 4,
 	ARNICA_HW_STAG_FAST = 6, /* registered by work requests */
+	ARNICA_HW_STAG_IMPORTED = 7, /* another process's region */
 	ARNICA_HW_STAG_MKEY = 8, /* indirect key */
 };
 
