@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "abi.h"
 #include "arnica/hw/registers.h"
@@ -104,9 +105,12 @@ static void destroy_context(struct arnica_context *context)
 }
 
 int arnica_context_bring_up(struct arnica_context *context, int device_fd,
-			    int *async_fd)
+			    int exported_fd, int *async_fd)
 {
-	int error = arnica_bus_attach(device_fd, &context->bus);
+	int error = exported_fd < 0 ?
+			    arnica_bus_attach(device_fd, &context->bus) :
+			    arnica_bus_import(device_fd, exported_fd,
+					      &context->bus);
 
 	if (error)
 		return error;
@@ -120,10 +124,11 @@ int arnica_context_bring_up(struct arnica_context *context, int device_fd,
 	error = arnica_device_load_caps(context);
 	if (!error)
 		error = arnica_mirror_init(context);
-	if (!error)
+	if (!error && async_fd)
 		error = arnica_bus_async_open(device_fd, async_fd);
 	if (error)
 		goto err_commands;
+	context->imports = exported_fd >= 0;
 	return 0;
 
 err_commands:
@@ -197,7 +202,7 @@ void *arnica_context_alloc(struct ibv_device *device, int cmd_fd,
 		error = ENOMEM;
 		goto err_uninit;
 	}
-	error = arnica_context_bring_up(context, cmd_fd, &ibv->async_fd);
+	error = arnica_context_bring_up(context, cmd_fd, -1, &ibv->async_fd);
 	if (error)
 		goto err_destroy;
 	base = join(context, ibv);
@@ -213,19 +218,53 @@ err_uninit:
 	return NULL;
 }
 
-/* The library opens the descriptor of asynchronous events afterwards. */
+/* A function of this process's own, which imports. Its device file is nobody's
+ * business; the library opens the descriptor of events by that of the other. */
+static int import_function(struct ibv_context *ibv,
+			   struct arnica_context **result)
+{
+	struct arnica_context *context = create_context(ibv);
+	int device_fd, error;
+
+	if (!context)
+		return ENOMEM;
+	error = arnica_contexts_open_device(ibv, &device_fd);
+	if (!error) {
+		error = arnica_context_bring_up(context, device_fd,
+						ibv->cmd_fd, NULL);
+		close(device_fd);
+	}
+	if (error) {
+		destroy_context(context);
+		return error;
+	}
+	arnica_contexts_add(context);
+	/* A child cannot have it anew. */
+	atomic_store_explicit(&context->commands.used, true,
+			      memory_order_relaxed);
+	*result = context;
+	return 0;
+}
+
 void *arnica_context_import(struct ibv_device *device, int cmd_fd)
 {
+	/* Who imports the same at the same time shares it. */
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	struct ibv_context *ibv = init_library_context(device, cmd_fd);
 	struct arnica_context *context;
+	int error = 0;
 
 	if (!ibv)
 		return NULL;
+	pthread_mutex_lock(&one_at_a_time);
 	context = arnica_contexts_share(ibv);
-	if (context)
+	if (!context)
+		error = import_function(ibv, &context);
+	pthread_mutex_unlock(&one_at_a_time);
+	if (!error)
 		return join(context, ibv);
 	uninit_library_context(ibv);
-	errno = EOPNOTSUPP;
+	errno = error;
 	return NULL;
 }
 

@@ -64,6 +64,8 @@ struct arnica_context {
 	/* Set in a forked child if there are objects of the parent: every verb
 	 * but closing answers EIO. */
 	atomic_bool dead;
+	/* It imports from another process's function (arnica_bus_import). */
+	bool imports;
 	pthread_mutex_t objects;
 	struct arnica_qp *qps; /* list; guarded by `objects` */
 	struct arnica_shareable *shareables; /* list, too */
@@ -98,13 +100,15 @@ static inline struct arnica_context *arnica_context_of(
 
 void *arnica_context_alloc(struct ibv_device *device, int cmd_fd,
 			   void *private_data);
-/* EOPNOTSUPP: the function is another process's. */
+/* A context of this process's shares it; else it imports from the other
+ * process. EACCES, ENODEV: see arnica_bus_import(). */
 void *arnica_context_import(struct ibv_device *device, int cmd_fd);
 void arnica_context_free(struct ibv_context *context);
 
-/* Everything between an open device file and a context that works. */
+/* Everything between an open device file and a context that works. Given one,
+ * it imports from the function of exported_fd (else -1). async_fd may be NULL. */
 int arnica_context_bring_up(struct arnica_context *context, int device_fd,
-			    int *async_fd) ARNICA_MUST_CHECK;
+			    int exported_fd, int *async_fd) ARNICA_MUST_CHECK;
 
 /* Maps a part of the segment that an answer named; NULL when it lies outside.
  */

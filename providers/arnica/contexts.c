@@ -94,21 +94,28 @@ static void register_fork_handlers(void)
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
+int arnica_contexts_open_device(const struct ibv_context *ibv, int *device_fd)
+{
+	char path[sizeof("/dev/infiniband/") + IBV_SYSFS_NAME_MAX];
+
+	snprintf(path, sizeof(path), "/dev/infiniband/%s",
+		 ibv->device->dev_name);
+	*device_fd = open(path, O_RDWR | O_CLOEXEC);
+	return *device_fd < 0 ? errno : 0;
+}
+
 /* The new function is complete before the context is changed. */
 static int open_function(struct arnica_context *context,
 			 struct arnica_context *fresh)
 {
 	struct ibv_context *ibv = context->ibv;
-	char path[sizeof("/dev/infiniband/") + IBV_SYSFS_NAME_MAX];
 	int device_fd, async_fd, error;
 
-	snprintf(path, sizeof(path), "/dev/infiniband/%s",
-		 ibv->device->dev_name);
-	device_fd = open(path, O_RDWR | O_CLOEXEC);
-	if (device_fd < 0)
-		return errno;
+	error = arnica_contexts_open_device(ibv, &device_fd);
+	if (error)
+		return error;
 	fresh->ibv = ibv;
-	error = arnica_context_bring_up(fresh, device_fd, &async_fd);
+	error = arnica_context_bring_up(fresh, device_fd, -1, &async_fd);
 	if (error) {
 		close(device_fd);
 		return error;
@@ -250,4 +257,22 @@ bool arnica_contexts_remove(struct ibv_context *ibv)
 	}
 	pthread_mutex_unlock(&contexts_mutex);
 	return last;
+}
+
+int arnica_contexts_ask(struct arnica_context *context,
+			enum arnica_hw_command_opcode query,
+			enum arnica_hw_command_opcode import, uint32_t handle,
+			uint32_t pd, struct arnica_hw_completion *answer)
+{
+	struct arnica_hw_command command = { 0 };
+
+	if (context->imports) {
+		command.opcode = arnica_to_le32(import);
+		command.import.handle = arnica_to_le32(handle);
+		command.import.pd = arnica_to_le32(pd);
+	} else {
+		command.opcode = arnica_to_le32(query);
+		command.object.handle = arnica_to_le32(handle);
+	}
+	return arnica_command_execute(&context->commands, &command, answer);
 }

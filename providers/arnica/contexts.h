@@ -24,7 +24,19 @@ void arnica_contexts_add(struct arnica_context *context);
  */
 struct arnica_context *arnica_contexts_share(struct ibv_context *ibv);
 
+/* A device file of its own for this process, close-on-exec. */
+int arnica_contexts_open_device(const struct ibv_context *ibv,
+				int *device_fd) ARNICA_MUST_CHECK;
+
 /* True when it was the last of its function. */
 bool arnica_contexts_remove(struct ibv_context *ibv);
+
+/* What another context has under a handle, for one that imports it: asks the
+ * adapter (QUERY_*), or has the function import it (IMPORT_*). */
+int arnica_contexts_ask(struct arnica_context *context,
+			enum arnica_hw_command_opcode query,
+			enum arnica_hw_command_opcode import, uint32_t handle,
+			uint32_t pd, struct arnica_hw_completion *answer)
+	ARNICA_MUST_CHECK;
 
 #endif

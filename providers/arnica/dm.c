@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "context.h"
+#include "contexts.h"
 #include "mr.h"
 
 #define WORD_MASK 3u /* offsets and lengths of copies are whole words */
@@ -70,13 +71,17 @@ static int copy_from(void *to, struct ibv_dm *ibv_dm, uint64_t offset,
 }
 
 /* Where it is, as the adapter says. */
-static bool place(struct arnica_dm *dm, const struct arnica_hw_res_dm *answer)
+static bool place(struct arnica_dm *dm, const struct arnica_hw_res_dm *answer,
+		  bool imported)
 {
+	struct arnica_context *context = arnica_context_of(dm->verbs.context);
+	uint64_t offset = arnica_from_le64(answer->offset);
+
 	dm->verbs.handle = arnica_from_le32(answer->handle);
 	dm->length = arnica_from_le64(answer->length);
-	dm->start = arnica_context_map(arnica_context_of(dm->verbs.context),
-				       arnica_from_le64(answer->offset),
-				       dm->length);
+	dm->start = imported ? arnica_bus_map_imported(context->bus, offset,
+						       dm->length) :
+			       arnica_context_map(context, offset, dm->length);
 	return dm->start != NULL;
 }
 
@@ -98,7 +103,7 @@ static int execute_alloc(struct arnica_dm *dm, size_t length,
 
 	if (error)
 		return error;
-	if (place(dm, &answer.dm))
+	if (place(dm, &answer.dm, false))
 		return 0;
 	arnica_command_undo(&context->commands, ARNICA_HW_CMD_FREE_DM,
 			    dm->verbs.handle);
@@ -155,16 +160,13 @@ void *arnica_dm_start(struct ibv_dm *dm)
 
 static int execute_query(struct arnica_dm *dm, uint32_t handle)
 {
-	struct arnica_hw_command command = {
-		.opcode = arnica_to_le32(ARNICA_HW_CMD_QUERY_DM),
-		.object = { .handle = arnica_to_le32(handle) },
-	};
+	struct arnica_context *context = arnica_context_of(dm->verbs.context);
 	struct arnica_hw_completion answer;
-	int error = arnica_command_execute(
-		&arnica_context_of(dm->verbs.context)->commands, &command,
-		&answer);
+	int error = arnica_contexts_ask(context, ARNICA_HW_CMD_QUERY_DM,
+					ARNICA_HW_CMD_IMPORT_DM, handle, 0,
+					&answer);
 
-	if (!error && !place(dm, &answer.dm))
+	if (!error && !place(dm, &answer.dm, context->imports))
 		error = EIO;
 	return error;
 }
@@ -184,6 +186,11 @@ struct ibv_dm *arnica_dm_import(struct ibv_context *context, uint32_t handle)
 
 void arnica_dm_unimport(struct ibv_dm *dm)
 {
+	struct arnica_context *context = arnica_context_of(dm->context);
+
+	if (context->imports)
+		arnica_command_undo(&context->commands,
+				    ARNICA_HW_CMD_UNIMPORT_DM, dm->handle);
 	free(dm_of(dm));
 }
 

@@ -125,6 +125,24 @@ static void make_region(struct arnica_mirror *mirror,
 	entry->state = ARNICA_HW_STAG_VALID;
 }
 
+/* That its owner ends it, nobody tells. */
+static void import_region(struct arnica_mirror *mirror,
+			  const struct arnica_hw_cmd_import *command,
+			  const struct arnica_hw_res_region *answer)
+{
+	const struct arnica_hw_res_mr same = { .handle = command->handle,
+					       .stag = answer->stag };
+	struct arnica_hw_mirror_entry *entry = make(
+		mirror, &same, ARNICA_HW_STAG_IMPORTED, command->pd);
+
+	if (!entry)
+		return;
+	entry->access = arnica_from_le32(answer->access);
+	entry->iova = arnica_from_le64(answer->iova);
+	entry->length = arnica_from_le64(answer->length);
+	entry->state = ARNICA_HW_STAG_VALID;
+}
+
 static void change_region(struct arnica_mirror *mirror,
 			  const struct arnica_hw_cmd_reg_mr *command)
 {
@@ -224,6 +242,9 @@ static void take_command(struct arnica_mirror *mirror,
 	case ARNICA_HW_CMD_REREG_MR:
 		change_region(mirror, &command->reg_mr);
 		break;
+	case ARNICA_HW_CMD_IMPORT_MR:
+		import_region(mirror, &command->import, &answer->region);
+		break;
 	case ARNICA_HW_CMD_ALLOC_NULL_MR:
 		make_null(mirror, command, answer);
 		break;
@@ -247,6 +268,11 @@ static void take_command(struct arnica_mirror *mirror,
 	case ARNICA_HW_CMD_DEREG_MR:
 	case ARNICA_HW_CMD_DESTROY_MKEY:
 		forget(mirror, arnica_from_le32(command->object.handle));
+		break;
+	case ARNICA_HW_CMD_UNIMPORT_MR:
+		if (!arnica_from_le32(answer->object.handle))
+			forget(mirror,
+			       arnica_from_le32(command->object.handle));
 		break;
 	case ARNICA_HW_CMD_DESTROY_QP:
 		end_binder(mirror, arnica_from_le32(command->object.handle));

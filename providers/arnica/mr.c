@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "contexts.h"
 #include "scatter.h"
 
 #define ACCESS_RIGHTS                                                          \
@@ -340,13 +341,11 @@ int arnica_mr_dereg(struct arnica_abi_mr *abi_mr)
 static int query(struct ibv_pd *pd, uint32_t handle,
 		 struct arnica_hw_res_region *region)
 {
-	struct arnica_hw_command command = {
-		.opcode = arnica_to_le32(ARNICA_HW_CMD_QUERY_MR),
-		.object = { .handle = arnica_to_le32(handle) },
-	};
 	struct arnica_hw_completion answer;
-	int error = arnica_command_execute(
-		&arnica_context_of(pd->context)->commands, &command, &answer);
+	int error = arnica_contexts_ask(arnica_context_of(pd->context),
+					ARNICA_HW_CMD_QUERY_MR,
+					ARNICA_HW_CMD_IMPORT_MR, handle,
+					pd->handle, &answer);
 
 	if (error)
 		return error;
@@ -378,5 +377,11 @@ struct ibv_mr *arnica_mr_import(struct ibv_pd *pd, uint32_t handle)
 
 void arnica_mr_unimport(struct ibv_mr *mr)
 {
+	struct arnica_context *context = arnica_context_of(mr->context);
+
+	/* Unless its owner has ended it. */
+	if (context->imports)
+		arnica_command_undo(&context->commands,
+				    ARNICA_HW_CMD_UNIMPORT_MR, mr->handle);
 	free(mr_of((struct arnica_abi_mr *)(void *)mr));
 }

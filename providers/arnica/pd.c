@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "context.h"
+#include "contexts.h"
 
 #define PARENT_MASK                                                            \
 	((uint32_t)IBV_PARENT_DOMAIN_INIT_ATTR_ALLOCATORS |                    \
@@ -44,9 +45,11 @@ err_out:
 struct ibv_pd *arnica_pd_import(struct ibv_context *ibv, uint32_t handle)
 {
 	struct arnica_pd *pd = calloc(1, sizeof(*pd));
-	int error = pd ? arnica_command_object(
-				 &arnica_context_of(ibv)->commands,
-				 ARNICA_HW_CMD_QUERY_PD, handle) :
+	struct arnica_hw_completion answer;
+	int error = pd ? arnica_contexts_ask(arnica_context_of(ibv),
+					     ARNICA_HW_CMD_QUERY_PD,
+					     ARNICA_HW_CMD_IMPORT_PD, handle, 0,
+					     &answer) :
 			 ENOMEM;
 
 	if (error) {

@@ -275,6 +275,18 @@ int arnica_bus_attach(int device_fd, struct arnica_bus **bus)
 	return 0;
 }
 
+int arnica_bus_import(int device_fd, int exported_fd, struct arnica_bus **bus)
+{
+	(void)exported_fd;
+	return arnica_bus_attach(device_fd, bus);
+}
+
+void *arnica_bus_map_imported(struct arnica_bus *bus, uint64_t offset,
+			      uint64_t length)
+{
+	return arnica_bus_map(bus, offset, length);
+}
+
 void arnica_bus_detach(struct arnica_bus *bus)
 {
 	bus->alive = false;

@@ -3,10 +3,9 @@
  * Importing (ibv_import_device(3) and its relatives): a context made of a
  * duplicate of another context's file descriptor is the same function. It uses
  * the protection domains, regions and device memory of the first by their
- * handles, and has queues of its own.
+ * handles, and has queues of its own. Other processes: imports_lent.c.
  */
 #include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "vt.h"
@@ -307,63 +306,6 @@ static void a_file_that_is_no_device_is_refused(void)
 	close(fd);
 }
 
-static void send_descriptor(int to, int fd)
-{
-	char room[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &iov,
-				  .msg_iovlen = 1,
-				  .msg_control = room,
-				  .msg_controllen = sizeof(room) };
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	VT_EQUAL(sendmsg(to, &message, 0), 1);
-}
-
-static int receive_descriptor(int from)
-{
-	char room[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &iov,
-				  .msg_iovlen = 1,
-				  .msg_control = room,
-				  .msg_controllen = sizeof(room) };
-	int fd;
-
-	VT_EQUAL(recvmsg(from, &message, MSG_CMSG_CLOEXEC), 1);
-	VT_CHECK(CMSG_FIRSTHDR(&message));
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
-	return fd;
-}
-
-static void exporter(int fd, void *unused)
-{
-	struct vt_wish wish = vt_defaults();
-	struct vt_end end;
-
-	(void)unused;
-	vt_end_open(&end, &wish);
-	send_descriptor(fd, end.context->cmd_fd);
-	vt_sync(fd);
-	vt_end_close(&end);
-}
-
-/* The adapter's processors are the threads of the process that opened it. */
-static void a_function_of_another_process_is_refused(void)
-{
-	struct vt_peer peer = vt_fork(exporter, NULL);
-	int fd = receive_descriptor(peer.fd);
-
-	VT_CHECK(!ibv_import_device(fd));
-	VT_EQUAL(errno, EOPNOTSUPP);
-	vt_sync(peer.fd);
-	vt_join(&peer);
-}
-
 static const struct vt_case cases[] = {
 	VT_CASE(imported_region_has_the_same_keys),
 	VT_CASE(queues_of_an_imported_context_work),
@@ -375,7 +317,6 @@ static const struct vt_case cases[] = {
 	VT_CASE(events_of_both_come_by_either_descriptor),
 	VT_CASE(channels_belong_to_the_context_that_made_them),
 	VT_CASE(a_file_that_is_no_device_is_refused),
-	VT_CASE(a_function_of_another_process_is_refused),
 	{ NULL, NULL, 0 },
 };
 
