@@ -3,7 +3,19 @@
  * Importing from another process: what ends when, and for whom, by the hand of
  * the owner, of the importer, or of the kernel.
  */
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "imports_vt.h"
+
+static void wait_until_dead(struct vt_peer *peer, int signal_number)
+{
+	int status;
+
+	VT_EQUAL(kill(peer->pid, signal_number), 0);
+	VT_EQUAL(waitpid(peer->pid, &status, 0), peer->pid);
+	close(peer->fd);
+}
 
 /* What an importer has stays his, and nobody else gets its place. */
 static void device_memory_outlives_its_end(void)
@@ -30,7 +42,7 @@ static void device_memory_outlives_its_end(void)
 
 static void check_refused(void)
 {
-	VT_EQUAL(post(IBV_WR_SEND, me.mr, has.iova, 64, 0, 0),
+	VT_EQUAL(post(IBV_WR_SEND, has.rkey, has.iova, 64, 0, 0),
 		 IBV_WC_LOC_PROT_ERR);
 	connect_third();
 	VT_EQUAL(ASK(third, WRITE, 1, 64, has.iova, has.rkey),
@@ -85,6 +97,7 @@ static void unimporting_ends_it_for_the_importer_alone(void)
 	ibv_unimport_mr(again);
 	check_sends(1, 64); /* it is imported still */
 	ibv_unimport_mr(me.mr);
+	me.mr = my_mr; /* to meet with */
 	check_refused();
 	VT_EQUAL(ASK(owner, FILL, 5, BYTES), 0);
 	VT_EQUAL(ASK(owner, CHECK, 5, BYTES), 0);
@@ -184,11 +197,11 @@ static void an_importer_that_dies_leaves_nothing(void)
 	connect_third();
 	check_all(500);
 	VT_EQUAL(ASK(owner, FREE_DM), 0);
-	ibv_unimport_mr(me.mr);
+	stop_importing();
+	end_peer(&third);
 	VT_EQUAL(ASK(owner, END_MR), 0);
 	VT_EQUAL(ASK(owner, FREE_DM), 0);
-	wait_until_dead(&owner, SIGKILL);
-	wait_until_dead(&third, SIGKILL);
+	end_peer(&owner);
 }
 
 /* As long as it may be storing, the memory is not given back. */

@@ -3,6 +3,8 @@
  * Importing from another process (ibv_import_device(3) and its relatives): what
  * can be done with what is imported, and what is refused. Its end: imports_ends.c.
  */
+#include <sys/wait.h>
+
 #include "imports_vt.h"
 
 static void keys_are_the_owners(void)
@@ -42,7 +44,7 @@ static void own_regions_work_in_the_imported_domain(void)
 	VT_EQUAL(ASK(owner, FILL, 7, BYTES), 0);
 	VT_EQUAL(ASK(third, RECEIVE, 8, BYTES), 0);
 	vt_fill(my_buffer, BYTES, 8);
-	VT_EQUAL(post(IBV_WR_SEND, my_mr, (uintptr_t)my_buffer, BYTES, 0, 0),
+	VT_EQUAL(post(IBV_WR_SEND, my_mr->lkey, (uintptr_t)my_buffer, BYTES, 0, 0),
 		 IBV_WC_SUCCESS);
 	VT_EQUAL(ASK(third, RECEIVED, 8, BYTES), 0);
 	VT_EQUAL(ASK(third, WRITE, 9, BYTES, (uintptr_t)my_buffer,

@@ -7,9 +7,7 @@
 #ifndef IMPORTS_VT_H
 #define IMPORTS_VT_H
 
-#include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "vt.h"
@@ -64,6 +62,7 @@ struct servant {
 	struct ibv_pd *spare_pd;
 	uint8_t *memory; /* NULL: device memory */
 	void *odd;
+	bool closed;
 };
 
 static inline void send_descriptor(int to, int fd)
@@ -132,7 +131,8 @@ static inline void check(struct servant *servant, uint64_t seed, uint64_t bytes)
 
 static inline int close_all(struct servant *servant)
 {
-	VT_EQUAL(ibv_dereg_mr(servant->mr), 0);
+	if (servant->mr)
+		VT_EQUAL(ibv_dereg_mr(servant->mr), 0);
 	VT_EQUAL(ibv_dereg_mr(servant->odd_mr), 0);
 	free(servant->odd);
 	VT_EQUAL(ibv_dereg_mr(servant->spare_mr), 0);
@@ -140,6 +140,7 @@ static inline int close_all(struct servant *servant)
 	VT_EQUAL(ibv_free_dm(servant->dm), 0);
 	VT_EQUAL(ibv_free_dm(servant->spare_dm), 0);
 	vt_end_close(&servant->end);
+	servant->closed = true;
 	return 0;
 }
 
@@ -188,8 +189,13 @@ static inline uint64_t obey(struct servant *servant, const struct request *reque
 	case CHECK:
 		check(servant, request->seed, request->bytes);
 		return 0;
-	case END_MR:
-		return (uint64_t)ibv_dereg_mr(servant->mr);
+	case END_MR: {
+		int error = ibv_dereg_mr(servant->mr);
+
+		if (!error)
+			servant->mr = NULL;
+		return (uint64_t)error;
+	}
 	case END_PD:
 		VT_EQUAL(ibv_dereg_mr(servant->spare_mr), 0);
 		VT_EQUAL(ibv_dealloc_pd(servant->spare_pd), 0);
@@ -255,6 +261,7 @@ static inline void run_third(int fd, void *unused)
 	(void)unused;
 	vt_end_open(&servant.end, &wish);
 	serve(&servant);
+	vt_end_close(&servant.end);
 }
 
 /* What the owner exports: memory of its own, or the adapter's. */
@@ -298,6 +305,8 @@ static inline void run_owner(int fd, void *private)
 	send_descriptor(fd, end->context->cmd_fd);
 	vt_tell(fd, &handles, sizeof(handles));
 	serve(&servant);
+	if (!servant.closed)
+		close_all(&servant);
 }
 
 /* The importer. */
@@ -405,15 +414,6 @@ static inline void end_peer(struct vt_peer *peer)
 	vt_join(peer);
 }
 
-static inline void wait_until_dead(struct vt_peer *peer, int signal_number)
-{
-	int status;
-
-	VT_EQUAL(kill(peer->pid, signal_number), 0);
-	VT_EQUAL(waitpid(peer->pid, &status, 0), peer->pid);
-	close(peer->fd);
-}
-
 static inline void stop(void)
 {
 	stop_importing();
@@ -421,10 +421,11 @@ static inline void stop(void)
 	end_peer(&owner);
 }
 
-static inline int post(enum ibv_wr_opcode opcode, struct ibv_mr *mr, uint64_t address,
-		uint32_t bytes, uint64_t remote, uint32_t rkey)
+static inline int post(enum ibv_wr_opcode opcode, uint32_t lkey,
+		       uint64_t address, uint32_t bytes, uint64_t remote,
+		       uint32_t rkey)
 {
-	struct ibv_sge sge = { address, bytes, mr->lkey };
+	struct ibv_sge sge = { address, bytes, lkey };
 	struct ibv_send_wr wr = vt_send_wr(3, opcode, &sge);
 
 	wr.wr.rdma.remote_addr = remote;
@@ -447,7 +448,7 @@ static inline void check_sends(uint64_t seed, uint32_t bytes)
 {
 	VT_EQUAL(ASK(owner, FILL, seed, BYTES), 0);
 	VT_EQUAL(ASK(third, RECEIVE, seed, bytes), 0);
-	VT_EQUAL(post(IBV_WR_SEND, me.mr, has.iova, bytes, 0, 0),
+	VT_EQUAL(post(IBV_WR_SEND, me.mr->lkey, has.iova, bytes, 0, 0),
 		 IBV_WC_SUCCESS);
 	VT_EQUAL(ASK(third, RECEIVED, seed, bytes), 0);
 }
