@@ -19,6 +19,7 @@
 #ifndef ARNICA_HW_CQP_H
 #define ARNICA_HW_CQP_H
 
+#include "cqp_flow.h"
 #include "endian.h"
 #include "format.h"
 
@@ -74,6 +75,10 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_IMPORT_DM = 74,
 	ARNICA_HW_CMD_UNIMPORT_MR = 75, /* answer: how often it still is */
 	ARNICA_HW_CMD_UNIMPORT_DM = 76,
+	ARNICA_HW_CMD_CREATE_FLOW = 64, /* cqp_flow.h */
+	ARNICA_HW_CMD_DESTROY_FLOW = 65,
+	ARNICA_HW_CMD_CREATE_RWQ_TABLE = 66,
+	ARNICA_HW_CMD_DESTROY_RWQ_TABLE = 67,
 };
 
 /* name, number, errno, text */
@@ -232,12 +237,16 @@ enum arnica_hw_qp_type { /* numbers of enum ibv_qp_type */
 	ARNICA_HW_QP_RC = 2,
 	ARNICA_HW_QP_UC = 3,
 	ARNICA_HW_QP_UD = 4,
+	ARNICA_HW_QP_RAW_PACKET = 8, /* for those who have the right to */
 	ARNICA_HW_QP_XRC_SEND = 9,
 	ARNICA_HW_QP_XRC_RECV = 10, /* no queues: messages go to SRQs */
 	/* None of verbs: what an XRC SRQ has of a queue pair. Its number is the
 	 * SRQ's, in its receive ring the SRQ's entries complete, whichever
 	 * XRC_RECV queue pair received the message. */
 	ARNICA_HW_QP_XRC_SRQ = 0x100,
+	/* Of verbs' WQ: a receive queue, in state RESET, RTR or ERR. */
+	ARNICA_HW_QP_WQ = 0x101,
+	ARNICA_HW_QP_RSS = 0x102, /* no queues: frames go to WQs */
 };
 
 enum arnica_hw_qp_flags {
@@ -264,8 +273,9 @@ struct arnica_hw_cmd_create_qp {
 	arnica_le64 user_data; /* names the QP in async events */
 	arnica_le32 flags;     /* enum arnica_hw_qp_flags */
 	/* XRC_RECV, XRC_SRQ: handle + 1 of the XRC domain; else zero. An
-	 * XRC_RECV has no PD and no CQs: zeros. */
+	 * XRC_RECV, and an RSS, has no PD and no CQs: zeros. */
 	arnica_le32 xrcd;
+	struct arnica_hw_rss rss; /* zero for other types */
 };
 
 enum arnica_hw_xrcd_flags {
@@ -420,6 +430,8 @@ struct arnica_hw_command {
 		struct arnica_hw_cmd_modify_srq modify_srq;
 		struct arnica_hw_cmd_open_xrcd open_xrcd;
 		struct arnica_hw_cmd_open_qp open_qp;
+		struct arnica_hw_cmd_create_flow create_flow;
+		struct arnica_hw_cmd_create_rwq_table create_rwq_table;
 	};
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_command, 256);
@@ -488,7 +500,7 @@ struct arnica_hw_port_attributes {
 	arnica_le32 reserved0;
 };
 
-struct arnica_hw_res_handle { /* ALLOC_PD, CREATE_AH, OPEN_XRCD, OPEN_QP */
+struct arnica_hw_res_handle { /* ALLOC_PD, CREATE_{AH,FLOW,RWQ_TABLE}, OPEN_* */
 	arnica_le32 handle;
 	arnica_le32 reserved0;
 };

@@ -33,6 +33,9 @@
 #define ARNICA_HW_MAX_MCAST_GRP 1024u   /* groups with a queue pair attached */
 #define ARNICA_HW_MAX_MCAST_QP 256u     /* queue pairs attached to a group */
 #define ARNICA_HW_MAX_MCAST_ATTACH 4096u /* to all groups together */
+#define ARNICA_HW_MAX_FLOWS 1024u       /* rules of one function */
+#define ARNICA_HW_MAX_RWQ_TABLES 1024u  /* of receive queues */
+#define ARNICA_HW_MAX_RWQ_TABLE 2048u   /* entries of one */
 #define ARNICA_HW_MAX_MKEY_RANGES 65536u /* that one access goes through */
 #define ARNICA_HW_MAX_MODERATION_COUNT 65535u /* completions per event */
 #define ARNICA_HW_MAX_MODERATION_US 4095u /* until the event of fewer */
