@@ -36,6 +36,8 @@
 	X(lost_no_room, "... that could not be kept until the host polls")     \
 	X(lost_busy, "... to a destination that was locked for too long")      \
 	X(lost_no_path, "... to another host that cannot be reached")          \
+	X(raw_received, "frames that raw packet queue pairs wanted")           \
+	X(raw_refused, "... that were longer than the interface's are")        \
 	X(rnr, "messages that waited for a receive")                           \
 	X(retries, "messages that waited for the peer")                        \
 	X(wire_resent, "packets that were sent again")                         \
