@@ -13,6 +13,7 @@
 #include "dma/dma.h"
 #include "domain/directory.h"
 #include "link/wire.h"
+#include "transport/raw_packet.h"
 
 struct adev_adapter adev_adapter = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -239,10 +240,13 @@ uint32_t adev_adapter_wire_fds(int *fds, uint32_t max, uint64_t *deadline)
 	uint32_t count = 0;
 
 	pthread_mutex_lock(&adev_adapter.lock);
-	for (fn = adev_adapter.functions; fn; fn = fn->next)
+	for (fn = adev_adapter.functions; fn; fn = fn->next) {
 		if (adev_wire_is_open(fn))
 			count += adev_wire_watch(fn, fds + count, max - count,
 						 deadline);
+		if (adev_raw_listens(fn) && count < max)
+			fds[count++] = adev_raw_descriptor(fn);
+	}
 	pthread_mutex_unlock(&adev_adapter.lock);
 	return count;
 }

@@ -34,6 +34,7 @@
 #include "link/fault.h"
 #include "link/wire.h"
 #include "tpt/list.h"
+#include "transport/raw_packet.h"
 #include "transport/datagram.h"
 #include "transport/xrc.h"
 #include "transport/remote.h"
@@ -114,8 +115,10 @@ static void after_fork_child(void)
 	adev_adopt_after_fork_child();
 	/* Else the parent's sockets would live on in the child, with nobody to
 	 * read what they take in. */
-	for (fn = adev_adapter.functions; fn; fn = fn->next)
+	for (fn = adev_adapter.functions; fn; fn = fn->next) {
 		adev_wire_forget(fn);
+		adev_raw_forget(fn);
+	}
 	adev_adapter.functions = NULL;
 	adev_adapter.peers = NULL;
 	adev_agent_forget();
@@ -426,7 +429,9 @@ void adev_function_detach(struct adev_function *fn)
 	go_offline(fn);
 	adev_agent_leave(fn);
 	adev_exports_close(fn); /* who came meanwhile */
+	adev_raw_deafen(fn);
 	destroy_all_qps(fn);
+	adev_raw_close(fn);
 	adev_import_unlink(fn);
 	adev_wire_close(fn);
 	adev_adopt_close(fn);

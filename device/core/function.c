@@ -17,6 +17,7 @@
 #include "front/exports.h"
 #include "front/imports.h"
 #include "transport/datagram.h"
+#include "transport/raw_packet.h"
 #include "transport/receive_entry.h"
 #include "transport/xrc.h"
 #include "link/wire.h"
@@ -379,6 +380,7 @@ static bool serve(struct adev_function *fn)
 	/* Before the QPs that wait: what comes in may be their turn. */
 	if (adev_wire_is_open(fn))
 		left = adev_wire_serve(fn);
+	left |= adev_raw_serve(fn);
 	serve_waiting(fn);
 	serve_timers(fn);
 	if (adev_channels_deliver(fn))
@@ -407,7 +409,7 @@ bool adev_function_serve(struct adev_function *fn)
 	if (left || turn != ADEV_TURN_NOTHING || atomic_load(&fn->num_waiting))
 		arnica_store32(&fn->view.header->attention,
 			       ARNICA_HW_ATTENTION_WORK, memory_order_seq_cst);
-	else if (adev_wire_is_open(fn))
+	else if (adev_wire_is_open(fn) || adev_raw_listens(fn))
 		(void)arnica_compare_exchange32(&fn->view.header->attention,
 						&none, ARNICA_HW_ATTENTION_WIRE,
 						memory_order_seq_cst);

@@ -25,6 +25,7 @@ struct adev_fault;
 struct adev_capture;
 struct adev_ah_table;
 struct adev_wire;
+struct adev_raw;
 struct adev_srq_owner;
 struct adev_windows;
 struct adev_fasts;
@@ -138,6 +139,8 @@ struct adev_function {
 	 * role `wire_open`; see link/wire.h. */
 	_Atomic(struct adev_wire *) wire;
 	pthread_mutex_t wire_lock;
+	/* NULL: never had a raw packet QP; transport/raw_packet.h. */
+	_Atomic(struct adev_raw *) raw;
 
 	/* Times that somebody polled and the adapter was entered; a hint. */
 	_Atomic uint32_t polls;

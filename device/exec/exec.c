@@ -9,6 +9,7 @@
 #include "comp/channel.h"
 #include "core/fault_point.h"
 #include "transport/datagram.h"
+#include "transport/raw_packet.h"
 #include "transport/remote.h"
 #include "transport/sender.h"
 #include "trace.h"
@@ -131,6 +132,8 @@ static enum adev_progress carry_out(struct adev_qp *qp)
 		return adev_local_run(qp);
 	if (qp->type == ARNICA_HW_QP_UD)
 		return adev_datagram_run(qp);
+	if (__builtin_expect(qp->type == ARNICA_HW_QP_RAW_PACKET, 0))
+		return adev_raw_run(qp);
 	return qp->remote ? adev_sender_run(qp) : adev_requester_run(qp);
 }
 

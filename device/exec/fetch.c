@@ -31,6 +31,11 @@ static bool needs_remote(uint32_t opcode)
 	       arnica_hw_opcode_responds(opcode);
 }
 
+static bool has_memory(uint32_t type)
+{
+	return type != ARNICA_HW_QP_UD && type != ARNICA_HW_QP_RAW_PACKET;
+}
+
 /* Does a service have this operation? (IBTA table 37) */
 static bool known(const struct adev_qp *qp, uint32_t opcode)
 {
@@ -38,14 +43,15 @@ static bool known(const struct adev_qp *qp, uint32_t opcode)
 
 	switch (opcode) {
 	case ARNICA_HW_OP_SEND:
-	case ARNICA_HW_OP_SEND_IMM:
 		return true;
+	case ARNICA_HW_OP_SEND_IMM:
+		return type != ARNICA_HW_QP_RAW_PACKET;
 	case ARNICA_HW_OP_WRITE:
 	case ARNICA_HW_OP_WRITE_IMM:
 	case ARNICA_HW_OP_LOCAL_INV:
 	case ARNICA_HW_OP_BIND_MW:
 	case ARNICA_HW_OP_SET_MKEY:
-		return type != ARNICA_HW_QP_UD;
+		return has_memory(type);
 	case ARNICA_HW_OP_SEND_INV:
 		return adev_type_is_reliable(type);
 	case ARNICA_HW_OP_REG_MR:

@@ -13,6 +13,7 @@
 #include "exec/exec.h"
 #include "front/address.h"
 #include "front/command.h"
+#include "front/qp_plan.h"
 #include "transport/receiver.h"
 #include "transport/remote.h"
 #include "transport/sender.h"
@@ -40,6 +41,9 @@ static bool legal(uint32_t type, uint32_t from, uint32_t to)
 		return to == ARNICA_HW_QPS_RESET || to == ARNICA_HW_QPS_ERR;
 	if (to == ARNICA_HW_QPS_RESET || to == ARNICA_HW_QPS_ERR)
 		return true;
+	/* Ready at once: it has nobody to be connected with. */
+	if (type == ARNICA_HW_QP_WQ)
+		return to == ARNICA_HW_QPS_RTR && from != ARNICA_HW_QPS_ERR;
 	return from <= ARNICA_HW_QPS_ERR && to <= ARNICA_HW_QPS_ERR &&
 	       transitions[from] & (1u << to);
 }
@@ -297,7 +301,8 @@ static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
 	    qp->type == ARNICA_HW_QP_UD && adev_remote_has_neighbours())
 		(void)!adev_wire_open(qp->fn);
 	if (to == ARNICA_HW_QPS_RTR && from == ARNICA_HW_QPS_INIT &&
-	    qp->type != ARNICA_HW_QP_UD && !qp->remote) {
+	    qp->type != ARNICA_HW_QP_UD && !adev_qp_plan_is_raw(qp->type) &&
+	    !qp->remote) {
 		adev_qp_lock_send(qp);
 		if (adev_link_resolve(qp) == ADEV_LINK_ABSENT)
 			adev_remote_explain(qp);
@@ -372,13 +377,16 @@ ADEV_COMMAND_HANDLER(modify_qp)
 	if (handle >= fn->view.layout.max_qp || !fn->qps[handle])
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	qp = fn->qps[handle];
-	if (!in_range(new, mask) || qp->type == ARNICA_HW_QP_XRC_SRQ)
+	if (!in_range(new, mask) || qp->type == ARNICA_HW_QP_XRC_SRQ ||
+	    qp->type == ARNICA_HW_QP_RSS ||
+	    (mask & IBV_QP_AV && adev_qp_plan_is_raw(qp->type)))
 		return ARNICA_HW_COMMAND_INVALID;
 	if (mask & IBV_QP_AV)
 		status = find_peer(qp, new);
 	if (status)
 		return status;
 	if (mask & IBV_QP_STATE && !qp->remote &&
+	    !adev_qp_plan_is_raw(qp->type) &&
 	    arnica_from_le32(new->state) == ARNICA_HW_QPS_RTR)
 		adev_regions_meet_peers(fn);
 	adev_qp_lock_send(qp);

@@ -16,12 +16,15 @@
 #include "front/objects.h"
 #include "front/opened.h"
 #include "front/qp_plan.h"
+#include "front/raw_status.h"
 #include "front/srq_table.h"
 #include "front/xrcd_table.h"
 #include "link/wire.h"
 #include "transport/datagram.h"
+#include "transport/raw_packet.h"
 #include "transport/receiver.h"
 #include "transport/remote.h"
+#include "transport/rss.h"
 #include "transport/xrc.h"
 
 #define DESTROY_LOCK_MS 1000u
@@ -106,12 +109,11 @@ static void init_ring(struct adev_qp *qp, struct adev_ring *ring, bool receive,
 	ring->qpn = qp->qpn;
 }
 
-static void init_private(struct adev_qp *qp, struct adev_function *fn,
+static void init_private(struct adev_qp *qp,
 			 const struct arnica_hw_cmd_create_qp *cmd,
 			 const struct adev_qp_sizes *sizes, uint64_t base)
 {
-	qp->fn = fn;
-	qp->shared = &fn->view.qps[qp->index];
+	qp->shared = &qp->fn->view.qps[qp->index];
 	qp->type = arnica_from_le32(cmd->type);
 	qp->pd = arnica_from_le32(cmd->pd);
 	qp->binder.user.pd = qp->pd;
@@ -123,10 +125,11 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 	qp->xrcd = adev_qp_plan_xrcd(cmd);
 	qp->memory_offset = base;
 	qp->memory_bytes = sizes->total;
-	qp->sq = fn->view.base + base + sizes->sq;
+	qp->sq = qp->fn->view.base + base + sizes->sq;
 	qp->sq_stride = sizes->send_stride;
 	qp->registers = arnica_from_le32(cmd->flags) & ARNICA_HW_QP_REGISTERS &&
-			qp->type != ARNICA_HW_QP_UD;
+			qp->type != ARNICA_HW_QP_UD &&
+			!adev_qp_plan_is_raw(qp->type);
 	qp->drains = arnica_from_le32(cmd->flags) & ARNICA_HW_QP_DRAINS;
 	qp->sq_mask = sizes->send_slots ? sizes->send_slots - 1 : 0;
 	qp->sq_depth = arnica_from_le32(cmd->send_depth);
@@ -134,7 +137,7 @@ static void init_private(struct adev_qp *qp, struct adev_function *fn,
 	qp->allowance = ADEV_GATHER_ENTRY_BYTES;
 	/* It was checked to be an SRQ of this function. */
 	if (cmd->srq.raw)
-		(void)!adev_srq_open(&fn->view, adev_qp_plan_srq(cmd), qp->index,
+		(void)!adev_srq_open(&qp->fn->view, adev_qp_plan_srq(cmd), qp->index,
 				     &qp->srq);
 	qp->blocks_own = arnica_from_le32(cmd->flags) &
 			 ARNICA_HW_QP_BLOCK_SELF_MCAST;
@@ -286,10 +289,15 @@ static void release_objects(struct adev_function *fn, struct adev_qp *qp)
 }
 
 /* What a type remembers of those that it sends to. */
-static int create_links(struct adev_qp *qp, uint32_t type)
+static int create_links(struct adev_qp *qp,
+			const struct arnica_hw_cmd_create_qp *cmd)
 {
+	uint32_t type = arnica_from_le32(cmd->type);
+
 	if (type == ARNICA_HW_QP_UD)
 		return adev_datagram_create(qp);
+	if (type == ARNICA_HW_QP_RSS)
+		return adev_rss_attach(qp, &cmd->rss);
 	if (type == ARNICA_HW_QP_XRC_SEND || type == ARNICA_HW_QP_XRC_RECV)
 		return adev_xrc_create(qp);
 	return 0;
@@ -299,6 +307,7 @@ static void destroy_links(struct adev_qp *qp)
 {
 	adev_datagram_destroy(qp);
 	adev_xrc_destroy(qp);
+	adev_rss_detach(qp);
 }
 
 ADEV_COMMAND_HANDLER(create_qp)
@@ -311,6 +320,8 @@ ADEV_COMMAND_HANDLER(create_qp)
 	struct adev_qp_sizes sizes;
 	uint64_t base;
 
+	if (!status && adev_qp_plan_is_raw(arnica_from_le32(cmd->type)))
+		status = adev_raw_status(adev_raw_open(fn));
 	if (status)
 		return status;
 	adev_orphans_reap(fn);
@@ -319,10 +330,11 @@ ADEV_COMMAND_HANDLER(create_qp)
 	if (posix_memalign((void **)&qp, 64, sizeof(*qp)))
 		return ARNICA_HW_COMMAND_NO_MEMORY;
 	memset(qp, 0, sizeof(*qp));
+	qp->fn = fn;
 	if (take_number(fn, &qp->index, &qp->qpn) ||
 	    populate_tables(fn, qp->index))
 		goto err_free;
-	if (create_links(qp, arnica_from_le32(cmd->type)))
+	if (create_links(qp, cmd))
 		goto err_free;
 	if (adev_srq_get(fn, srq, recv_cq))
 		goto err_links;
@@ -330,7 +342,7 @@ ADEV_COMMAND_HANDLER(create_qp)
 		goto err_srq;
 	if (!lock_place(fn, qp->index))
 		goto err_heap;
-	init_private(qp, fn, cmd, &sizes, base);
+	init_private(qp, cmd, &sizes, base);
 	/* Peers can find it from its first moment. */
 	if (qp->type == ARNICA_HW_QP_XRC_SRQ)
 		adev_regions_meet_peers(fn);
@@ -447,6 +459,7 @@ uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 	uncount(&qp->recv_ring, qp->shared->rq_head);
 	release_objects(fn, qp);
 	adev_xrc_destroy(qp);
+	adev_rss_detach(qp);
 	fn->num_qps--;
 	if (reachable) {
 		/* Number, index and memory stay used: lease_used is not given

@@ -8,6 +8,7 @@
 #include "front/command.h"
 #include "front/srq_table.h"
 #include "front/xrcd_table.h"
+#include "transport/rss.h"
 
 #define EAGER_MIN_BYTES 8192u
 #define EAGER_MAX_BYTES 65536u
@@ -41,10 +42,14 @@ static uint64_t place(uint64_t *next, uint64_t bytes)
 static uint32_t eager_bytes(const struct arnica_hw_cmd_create_qp *cmd,
 			    uint32_t slots)
 {
-	bool datagrams = arnica_from_le32(cmd->type) == ARNICA_HW_QP_UD;
+	uint32_t type = arnica_from_le32(cmd->type);
+	bool datagrams = type == ARNICA_HW_QP_UD;
 	uint32_t bytes = slots * (datagrams ? EAGER_DATAGRAM_BYTES : 1024);
 	uint32_t most = datagrams ? EAGER_MAX_DATAGRAM_BYTES : EAGER_MAX_BYTES;
 
+	/* A frame is placed at once, by the process that it is for. */
+	if (adev_qp_plan_is_raw(type))
+		return 0;
 	if (slots && bytes < EAGER_MIN_BYTES)
 		return EAGER_MIN_BYTES;
 	return bytes > most ? most : bytes;
@@ -100,8 +105,8 @@ check_xrc(const struct adev_function *fn,
 	  const struct arnica_hw_cmd_create_qp *cmd)
 {
 	uint32_t type = arnica_from_le32(cmd->type);
-	bool in_domain = adev_qp_plan_is_bare(type) || type == ARNICA_HW_QP_XRC_SRQ;
 	bool is_srq = type == ARNICA_HW_QP_XRC_SRQ;
+	bool in_domain = type == ARNICA_HW_QP_XRC_RECV || is_srq;
 
 	if (in_domain != (cmd->xrcd.raw != 0))
 		return ARNICA_HW_COMMAND_INVALID;
@@ -110,11 +115,27 @@ check_xrc(const struct adev_function *fn,
 	if (type != ARNICA_HW_QP_XRC_SEND && !in_domain)
 		return ARNICA_HW_COMMAND_OK;
 	if (cmd->recv_depth.raw || is_srq != (cmd->srq.raw != 0) ||
-	    (in_domain && cmd->send_depth.raw) ||
-	    (adev_qp_plan_is_bare(type) &&
-	     (cmd->pd.raw || cmd->send_cq.raw || cmd->recv_cq.raw)))
+	    (in_domain && cmd->send_depth.raw))
 		return ARNICA_HW_COMMAND_INVALID;
 	return ARNICA_HW_COMMAND_OK;
+}
+
+/* What is not of the type has to be zero. */
+static bool is_clean(const struct adev_function *fn,
+		     const struct arnica_hw_cmd_create_qp *cmd)
+{
+	uint32_t type = arnica_from_le32(cmd->type);
+
+	if (adev_qp_plan_is_bare(type) &&
+	    (cmd->pd.raw || cmd->send_cq.raw || cmd->recv_cq.raw))
+		return false;
+	if (type == ARNICA_HW_QP_WQ &&
+	    (cmd->send_depth.raw || !cmd->recv_depth.raw || cmd->srq.raw))
+		return false;
+	if (type == ARNICA_HW_QP_RSS)
+		return !cmd->send_depth.raw && !cmd->recv_depth.raw &&
+		       !cmd->srq.raw && adev_rss_check(fn, &cmd->rss);
+	return !cmd->rss.table.raw;
 }
 
 static bool has_objects(const struct adev_function *fn,
@@ -135,9 +156,12 @@ adev_qp_plan_check(const struct adev_function *fn,
 	case ARNICA_HW_QP_RC:
 	case ARNICA_HW_QP_UC:
 	case ARNICA_HW_QP_UD:
+	case ARNICA_HW_QP_RAW_PACKET:
 	case ARNICA_HW_QP_XRC_SEND:
 	case ARNICA_HW_QP_XRC_RECV:
 	case ARNICA_HW_QP_XRC_SRQ:
+	case ARNICA_HW_QP_WQ:
+	case ARNICA_HW_QP_RSS:
 		break;
 	default:
 		return ARNICA_HW_COMMAND_NOT_SUPPORTED;
@@ -150,7 +174,7 @@ adev_qp_plan_check(const struct adev_function *fn,
 	    arnica_from_le32(cmd->recv_sge) > ARNICA_HW_MAX_SGE ||
 	    arnica_from_le32(cmd->inline_bytes) > ARNICA_HW_MAX_INLINE ||
 	    (cmd->srq.raw && cmd->recv_depth.raw) ||
-	    arnica_from_le32(cmd->flags) & ~QP_FLAGS)
+	    arnica_from_le32(cmd->flags) & ~QP_FLAGS || !is_clean(fn, cmd))
 		return ARNICA_HW_COMMAND_INVALID;
 	return check_xrc(fn, cmd);
 }

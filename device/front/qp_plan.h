@@ -41,10 +41,17 @@ adev_qp_plan_xrcd(const struct arnica_hw_cmd_create_qp *cmd)
 	return arnica_from_le32(cmd->xrcd) - 1;
 }
 
-/* An XRC_RECV queue pair has nothing of its own but its number. */
+/* These queue pairs have nothing of their own but their number. */
 static inline bool adev_qp_plan_is_bare(uint32_t type)
 {
-	return type == ARNICA_HW_QP_XRC_RECV;
+	return type == ARNICA_HW_QP_XRC_RECV || type == ARNICA_HW_QP_RSS;
+}
+
+/* Is it for frames of the port's interface, which not everybody may have? */
+static inline bool adev_qp_plan_is_raw(uint32_t type)
+{
+	return type == ARNICA_HW_QP_RAW_PACKET || type == ARNICA_HW_QP_WQ ||
+	       type == ARNICA_HW_QP_RSS;
 }
 
 #endif

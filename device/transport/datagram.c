@@ -143,12 +143,14 @@ void adev_datagram_describe(const struct adev_qp *qp,
 			(uint32_t)message->bytes),
 	};
 
+	delivery->type = ARNICA_HW_QP_UD;
 	delivery->source_qpn = qp->qpn;
 	delivery->qkey = message->qkey;
 	delivery->immediate = message->immediate;
 	delivery->has_immediate = immediate;
 	delivery->solicited = message->flags & ARNICA_HW_WQE_SOLICITED;
 	delivery->payload = &message->gather;
+	delivery->grh_bytes = ARNICA_HW_GRH_BYTES;
 	adev_grh_emit(&grh, delivery->grh);
 }
 
@@ -293,6 +295,7 @@ static void describe_arrival(const struct roce_packet *packet,
 		.address = (uintptr_t)packet->payload,
 		.bytes = packet->payload_bytes,
 	};
+	delivery->type = ARNICA_HW_QP_UD;
 	delivery->source_qpn = packet->source_qpn;
 	delivery->qkey = packet->qkey;
 	delivery->immediate = packet->immediate;
@@ -331,6 +334,7 @@ void adev_datagram_arrive(struct adev_qp *qp,
 		return;
 	}
 	describe_arrival(packet, &delivery, &payload);
+	delivery.grh_bytes = ARNICA_HW_GRH_BYTES;
 	adev_grh_emit(&grh, delivery.grh);
 	if (adev_qp_lock_owner(qp->fn, qp->shared, ARRIVAL_LOCK_MS)) {
 		adev_count_loss(qp->fn, qp->qpn, ADEV_LOSS_BUSY);

@@ -9,7 +9,8 @@
 #include "transport/datagram.h"
 #include "transport/receive_entry.h"
 
-/* IBTA 9.8.4: state, type and Q_Key; there is one P_Key, which all have. */
+/* IBTA 9.8.4: state, type and Q_Key; there is one P_Key, which all have. Raw
+ * packets have none of both. */
 static bool admit(const struct adev_link *link,
 		  const struct adev_delivery *delivery, enum adev_loss *why)
 {
@@ -18,20 +19,26 @@ static bool admit(const struct adev_link *link,
 					      memory_order_relaxed);
 
 	*why = ADEV_LOSS_NOT_READY;
-	if (receiver->type != ARNICA_HW_QP_UD ||
+	if (receiver->type != delivery->type ||
 	    (state != ARNICA_HW_QPS_RTR && state != ARNICA_HW_QPS_RTS &&
 	     state != ARNICA_HW_QPS_SQD && state != ARNICA_HW_QPS_SQE))
 		return false;
 	*why = ADEV_LOSS_QKEY;
-	return receiver->qkey == delivery->qkey;
+	return delivery->type != ARNICA_HW_QP_UD ||
+	       receiver->qkey == delivery->qkey;
 }
 
 /* Header and payload as they will stand in the buffer. */
 static bool assemble(const struct adev_delivery *delivery, char *to)
 {
-	memcpy(to, delivery->grh, sizeof(delivery->grh));
-	return adev_gather_read(delivery->payload, 0, to + ARNICA_HW_GRH_BYTES,
+	memcpy(to, delivery->grh, delivery->grh_bytes);
+	return adev_gather_read(delivery->payload, 0, to + delivery->grh_bytes,
 				delivery->payload->bytes);
+}
+
+static uint32_t bytes_of(const struct adev_delivery *delivery)
+{
+	return delivery->grh_bytes + (uint32_t)delivery->payload->bytes;
 }
 
 /* Past the eager ring, at once or not at all: nobody comes back to it. */
@@ -41,15 +48,13 @@ static enum adev_dma_result place_directly(struct adev_function *fn,
 					   const struct adev_gather *into)
 {
 	char buffer[ARNICA_HW_GRH_BYTES + ADEV_DATAGRAM_MAX_BYTES];
-	uint32_t bytes = ARNICA_HW_GRH_BYTES +
-			 (uint32_t)delivery->payload->bytes;
 	struct adev_gather local;
 	struct adev_transfer transfer = {
 		.fn = fn,
 		.view = link->view,
-		.local = &local,
+		.local = delivery->payload,
 		.remote = into,
-		.bytes = bytes,
+		.bytes = bytes_of(delivery),
 		.user = { .pd = link->rq_pd },
 		.access = ARNICA_HW_ACCESS_LOCAL_WRITE,
 		.allowance = ADEV_GATHER_ENTRY_BYTES,
@@ -60,15 +65,18 @@ static enum adev_dma_result place_directly(struct adev_function *fn,
 	if (atomic_load_explicit(&link->view->method, memory_order_relaxed) ==
 	    ADEV_DMA_BOUNCE)
 		return ADEV_DMA_LATER;
-	if (!assemble(delivery, buffer))
-		return ADEV_DMA_LOCAL_FAULT;
-	local.num_pieces = 1;
-	local.num_lists = 0;
-	local.bytes = bytes;
-	local.pieces[0] = (struct adev_piece){
-		.address = (uintptr_t)buffer,
-		.bytes = bytes,
-	};
+	if (delivery->grh_bytes) {
+		if (!assemble(delivery, buffer))
+			return ADEV_DMA_LOCAL_FAULT;
+		local.num_pieces = 1;
+		local.num_lists = 0;
+		local.bytes = transfer.bytes;
+		local.pieces[0] = (struct adev_piece){
+			.address = (uintptr_t)buffer,
+			.bytes = transfer.bytes,
+		};
+		transfer.local = &local;
+	}
 	result = adev_dma_write(&transfer);
 	if (transfer.inbox_slot >= 0)
 		adev_dma_abandon(link->view, transfer.inbox_slot);
@@ -92,9 +100,11 @@ static void complete(struct adev_link *link,
 	};
 
 	if (!status) {
-		completion.byte_len = ARNICA_HW_GRH_BYTES +
-				      (uint32_t)delivery->payload->bytes;
-		completion.flags = flags | ARNICA_HW_CQE_GRH;
+		completion.byte_len = bytes_of(delivery);
+		completion.flags = flags;
+	}
+	if (!status && delivery->grh_bytes) {
+		completion.flags |= ARNICA_HW_CQE_GRH;
 		completion.vendor_error =
 			delivery->source_qpn |
 			arnica_field_put(ARNICA_HW_CQE_SOURCE_KIND_MASK,
@@ -129,9 +139,7 @@ static enum adev_placed place_payload(struct adev_function *fn,
 				      const struct adev_gather *into,
 				      enum adev_loss *why)
 {
-	uint32_t bytes = ARNICA_HW_GRH_BYTES +
-			 (uint32_t)delivery->payload->bytes;
-	uint32_t offset, end;
+	uint32_t bytes = bytes_of(delivery), offset, end;
 
 	if (!into->direct &&
 	    adev_receive_eager(link, bytes, &offset, &end)) {
@@ -199,7 +207,7 @@ enum adev_placed adev_datagram_place(struct adev_function *fn,
 		fail_receiver(link, delivery, status);
 		return ADEV_PLACED;
 	}
-	if (into.bytes < ARNICA_HW_GRH_BYTES + delivery->payload->bytes) {
+	if (into.bytes < bytes_of(delivery)) {
 		/* It costs this receive and nothing else. */
 		complete(link, delivery, ARNICA_HW_STATUS_LOC_LEN_ERR, 0);
 		*why = ADEV_LOSS_REFUSED;

@@ -12,11 +12,13 @@
 #include "transport/responder.h"
 
 struct adev_delivery {
+	uint32_t type; /* of the queue pair that it is for */
 	uint32_t source_qpn;
 	uint32_t qkey;
 	uint32_t immediate; /* raw */
 	bool has_immediate;
 	bool solicited;
+	uint32_t grh_bytes; /* that stand before the payload, or zero */
 	uint8_t grh[ARNICA_HW_GRH_BYTES];
 	const struct adev_gather *payload; /* in this process */
 };

@@ -144,7 +144,9 @@ struct adev_qp {
 	bool stopped;           /* ... has: what is posted in SQD is flushed */
 
 	struct arnica_hw_qp_attributes attributes; /* as modified */
-	uint32_t num_groups; /* UD: that it is attached to; command_lock */
+	/* UD: groups that it is attached to; raw packets: its flow rules.
+	 * command_lock */
+	uint32_t num_groups;
 	uint32_t pd;
 	struct adev_binder binder;
 	uint32_t send_cq;
@@ -178,14 +180,15 @@ static inline void adev_qp_unlock_send(struct adev_qp *qp)
 /* Does a requester of this type learn what became of its messages? */
 static inline bool adev_type_is_reliable(uint32_t type)
 {
-	return type != ARNICA_HW_QP_UC && type != ARNICA_HW_QP_UD;
+	return type != ARNICA_HW_QP_UC && type != ARNICA_HW_QP_UD &&
+	       type != ARNICA_HW_QP_RAW_PACKET;
 }
 
 /* Raises an asynchronous event (enum ibv_event_type) of the QP. What an XRC SRQ
- * has of a queue pair has none, and those of an orphan have ended. */
+ * has of a queue pair, or a WQ, has none, and those of an orphan have ended. */
 static inline void adev_qp_raise(struct adev_qp *qp, uint32_t type)
 {
-	if (qp->type == ARNICA_HW_QP_XRC_SRQ)
+	if (qp->type == ARNICA_HW_QP_XRC_SRQ || qp->type == ARNICA_HW_QP_WQ)
 		return;
 	adev_async_raise_for(qp->fn, type, qp->shared->user_data,
 			     &qp->async_written);

@@ -120,6 +120,10 @@ int adev_exports_revoke(struct adev_function *fn, uint32_t index)
 	(void)index;
 	return fake_revoke_error;
 }
+NO_QP(create_flow)
+NO_QP(destroy_flow)
+NO_QP(create_rwq_table)
+NO_QP(destroy_rwq_table)
 
 static int lay_out(struct adev_function *fn)
 {
