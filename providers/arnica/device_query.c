@@ -73,6 +73,7 @@ static void fill_base(const struct arnica_hw_device_caps *caps,
 	attr->max_qp_wr = as_int(caps->max_qp_wr);
 	attr->device_cap_flags = IBV_DEVICE_RC_RNR_NAK_GEN |
 				 IBV_DEVICE_SYS_IMAGE_GUID | window_flags(caps) |
+				 IBV_DEVICE_MANAGED_FLOW_STEERING |
 				 (arnica_from_le32(caps->flags) &
 						  ARNICA_HW_DEVICE_XRC ?
 					  IBV_DEVICE_XRC :
@@ -87,6 +88,7 @@ static void fill_base(const struct arnica_hw_device_caps *caps,
 	attr->max_srq = as_int(caps->max_srq);
 	attr->max_srq_wr = as_int(caps->max_srq_wr);
 	attr->max_srq_sge = as_int(caps->max_srq_sge);
+	attr->max_raw_ethy_qp = attr->max_qp;
 	attr->max_mcast_grp = as_int(caps->max_mcast_grp);
 	attr->max_mcast_qp_attach = as_int(caps->max_mcast_qp);
 	attr->max_total_mcast_qp_attach = as_int(caps->max_mcast_attach);
@@ -125,6 +127,19 @@ static void fill_odp(struct ibv_device_attr_ex *attr)
 					       IBV_ODP_SUPPORT_SRQ_RECV;
 }
 
+static void fill_rss(const struct ibv_device_attr *base,
+		     struct ibv_device_attr_ex *attr)
+{
+	attr->rss_caps = (struct ibv_rss_caps){
+		.supported_qpts = 1u << IBV_QPT_RAW_PACKET,
+		.max_rwq_indirection_tables = ARNICA_HW_MAX_RWQ_TABLES,
+		.max_rwq_indirection_table_size = ARNICA_HW_MAX_RWQ_TABLE,
+		.rx_hash_fields_mask = ARNICA_HW_HASH_FIELDS,
+		.rx_hash_function = IBV_RX_HASH_FUNC_TOEPLITZ,
+	};
+	attr->max_wq_type_rq = (uint32_t)base->max_qp;
+}
+
 int arnica_device_query_ex(struct ibv_context *ibv,
 			   const struct ibv_query_device_ex_input *input,
 			   struct ibv_device_attr_ex *attr, size_t attr_bytes)
@@ -149,6 +164,7 @@ int arnica_device_query_ex(struct ibv_context *ibv,
 		context->caps.max_moderation_count);
 	full.cq_mod_caps.max_cq_period = (uint16_t)arnica_from_le32(
 		context->caps.max_moderation_us);
+	fill_rss(&full.orig_attr, &full);
 	full.max_dm_size = arnica_from_le64(context->caps.max_dm_bytes);
 	full.device_cap_flags_ex = full.orig_attr.device_cap_flags |
 				   DEVICE_ATOMIC_WRITE;

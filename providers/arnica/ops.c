@@ -13,13 +13,14 @@
 #include "cq.h"
 #include "device_query.h"
 #include "dm.h"
+#include "flow.h"
 #include "mcast.h"
 #include "mr.h"
 #include "mw.h"
 #include "pd.h"
 #include "qp.h"
-#include "raw_packet.h"
 #include "srq.h"
+#include "wq.h"
 #include "xrcd.h"
 
 void arnica_ops_install(const struct arnica_calibration *calibration,
@@ -47,8 +48,10 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(create_flow, arnica_flow_create);
 	SET(create_qp, arnica_qp_create);
 	SET(create_qp_ex, arnica_qp_create_ex);
+	SET(create_rwq_ind_table, arnica_rwq_table_create);
 	SET(create_srq, arnica_srq_create);
 	SET(create_srq_ex, arnica_srq_create_ex);
+	SET(create_wq, arnica_wq_create);
 	SET(close_xrcd, arnica_xrcd_close);
 	SET(dealloc_mw, arnica_mw_dealloc);
 	SET(dealloc_pd, arnica_pd_dealloc);
@@ -56,8 +59,11 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(dereg_mr, arnica_mr_dereg);
 	SET(destroy_ah, arnica_ah_destroy);
 	SET(destroy_cq, arnica_cq_destroy);
+	SET(destroy_flow, arnica_flow_destroy);
 	SET(destroy_qp, arnica_qp_destroy);
+	SET(destroy_rwq_ind_table, arnica_rwq_table_destroy);
 	SET(destroy_srq, arnica_srq_destroy);
+	SET(destroy_wq, arnica_wq_destroy);
 	SET(detach_mcast, arnica_mcast_detach);
 	SET(free_context, arnica_context_free);
 	SET(free_dm, arnica_dm_free);
@@ -68,6 +74,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(modify_cq, arnica_cq_modify);
 	SET(modify_qp, arnica_qp_modify);
 	SET(modify_srq, arnica_srq_modify);
+	SET(modify_wq, arnica_wq_modify);
 	SET(open_qp, arnica_qp_open);
 	SET(open_xrcd, arnica_xrcd_open);
 	SET(poll_cq, arnica_cq_poll);

@@ -17,6 +17,7 @@
 #include "qp_check.h"
 #include "scatter.h"
 #include "srq.h"
+#include "wq.h"
 #include "xrcd.h"
 
 static uint32_t cq_handle(const struct ibv_cq *cq, const struct ibv_cq *other)
@@ -63,9 +64,12 @@ static int execute_create(struct arnica_qp *qp,
 		},
 	};
 	struct arnica_hw_completion answer;
-	int error = arnica_command_execute(&qp->context->commands, &command,
-					   &answer);
+	int error;
 
+	if (extra->rss)
+		command.create_qp.rss = *extra->rss;
+	error = arnica_command_execute(&qp->context->commands, &command,
+				       &answer);
 	if (!error)
 		*granted = answer.qp;
 	return error;
@@ -411,22 +415,17 @@ struct ibv_qp *arnica_qp_create_ex(struct ibv_context *ibv,
 {
 	const struct arnica_qp_extra none = { 0 };
 
+	if (attr->comp_mask &
+	    (IBV_QP_INIT_ATTR_IND_TABLE | IBV_QP_INIT_ATTR_RX_HASH))
+		return arnica_rss_create_qp(ibv, attr);
 	return arnica_qp_create_with(ibv, attr, &none);
 }
 
-struct ibv_qp *arnica_qp_create_hidden(struct ibv_srq *srq,
-				       struct ibv_xrcd *xrcd, struct ibv_cq *cq)
+struct ibv_qp *arnica_qp_create_hidden(struct ibv_context *ibv,
+				       const struct ibv_qp_init_attr_ex *attr,
+				       const struct arnica_qp_extra *extra)
 {
-	const struct arnica_qp_extra none = { 0 };
-	const struct ibv_qp_init_attr_ex attr = {
-		.qp_type = (enum ibv_qp_type)ARNICA_HW_QP_XRC_SRQ,
-		.pd = srq->pd,
-		.send_cq = cq,
-		.recv_cq = cq,
-		.srq = srq,
-		.xrcd = xrcd,
-	};
-	struct arnica_qp *qp = create(srq->context, &attr, &none);
+	struct arnica_qp *qp = create(ibv, attr, extra);
 
 	return qp ? &qp->verbs.base : NULL;
 }

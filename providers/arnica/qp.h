@@ -83,6 +83,7 @@ struct arnica_qp {
 	struct arnica_context *context;
 	struct ibv_qp_cap cap;
 	bool opened; /* not made here: qp_open.c */
+	bool spreads; /* over work queues, and has none itself: rss.c */
 	_Atomic uint32_t async_events; /* read by the application */
 	struct arnica_qp *next;	       /* list of the context */
 	struct arnica_qp **link;
@@ -107,6 +108,7 @@ static inline bool arnica_qp_type_is_xrc(enum ibv_qp_type type)
 struct arnica_qp_extra {
 	uint32_t flags;   /* enum arnica_hw_qp_flags */
 	uint32_t opcodes; /* a bit for each enum arnica_hw_opcode */
+	const struct arnica_hw_rss *rss; /* or NULL */
 };
 
 struct ibv_qp *arnica_qp_create_with(struct ibv_context *context,
@@ -123,11 +125,13 @@ struct ibv_qp *arnica_qp_open(struct ibv_context *context,
 			      struct ibv_qp_open_attr *attr);
 int arnica_qp_close(struct arnica_qp *qp);
 
-/* The hidden QP of an XRC SRQ, whose number is the SRQ's; ends by
- * arnica_qp_destroy(). NULL, and errno. */
-struct ibv_qp *arnica_qp_create_hidden(struct ibv_srq *srq,
-				       struct ibv_xrcd *xrcd,
-				       struct ibv_cq *cq);
+/* A QP of a type that verbs do not have, from attributes that were checked; ends
+ * by arnica_qp_destroy(). NULL, and errno. */
+struct ibv_qp *arnica_qp_create_hidden(struct ibv_context *context,
+				       const struct ibv_qp_init_attr_ex *attr,
+				       const struct arnica_qp_extra *extra);
+/* Moves one of them, which checks nothing on this side. */
+int arnica_qp_move(struct arnica_qp *qp, enum ibv_qp_state state);
 
 /* qp_modify.c */
 int arnica_qp_modify(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask);

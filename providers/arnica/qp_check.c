@@ -8,7 +8,6 @@
 #include "arnica/hw/wqe.h"
 #include "context.h"
 #include "qp.h"
-#include "raw_packet.h"
 #include "srq.h"
 #include "xrcd.h"
 
@@ -20,9 +19,8 @@ static int check_type(const struct ibv_qp_init_attr_ex *attr)
 	case IBV_QPT_UD:
 	case IBV_QPT_XRC_SEND:
 	case IBV_QPT_XRC_RECV:
+	case IBV_QPT_RAW_PACKET: /* for some: the adapter knows */
 		return 0;
-	case IBV_QPT_RAW_PACKET:
-		return arnica_raw_packet_refusal();
 	case IBV_QPT_DRIVER:
 		return EOPNOTSUPP;
 	default:

@@ -73,6 +73,36 @@ static void follow(struct arnica_qp *qp, enum ibv_qp_state state)
 		reset_queues(qp);
 }
 
+static int execute(struct arnica_qp *qp, const struct arnica_hw_command *command,
+		   const struct ibv_qp_attr *attr, int mask)
+{
+	struct arnica_context *context = qp->context;
+	int error;
+
+	pthread_mutex_lock(&context->objects);
+	error = arnica_command_execute(&context->commands, command, NULL);
+	if (!error && (mask & IBV_QP_STATE))
+		follow(qp, attr->qp_state);
+	pthread_mutex_unlock(&context->objects);
+	return error;
+}
+
+int arnica_qp_move(struct arnica_qp *qp, enum ibv_qp_state state)
+{
+	const struct ibv_qp_attr attr = { .qp_state = state };
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_MODIFY_QP),
+		.modify_qp = {
+			.handle = arnica_to_le32(qp->verbs.base.handle) },
+	};
+
+	if (atomic_load_explicit(&qp->context->dead, memory_order_relaxed))
+		return EIO;
+	arnica_qp_attributes_emit(&attr, IBV_QP_STATE,
+				  &command.modify_qp.attributes);
+	return execute(qp, &command, &attr, IBV_QP_STATE);
+}
+
 int arnica_qp_modify(struct ibv_qp *ibv_qp, struct ibv_qp_attr *attr, int mask)
 {
 	struct arnica_qp *qp = arnica_qp_of(ibv_qp);
@@ -83,7 +113,7 @@ int arnica_qp_modify(struct ibv_qp *ibv_qp, struct ibv_qp_attr *attr, int mask)
 	};
 	int error;
 
-	if (qp->opened)
+	if (qp->opened || qp->spreads)
 		return EOPNOTSUPP;
 	mask &= ~of_the_other_half(ibv_qp->qp_type);
 	if (atomic_load_explicit(&context->dead, memory_order_relaxed))
@@ -92,12 +122,7 @@ int arnica_qp_modify(struct ibv_qp *ibv_qp, struct ibv_qp_attr *attr, int mask)
 	if (error)
 		return error;
 	arnica_qp_attributes_emit(attr, mask, &command.modify_qp.attributes);
-	pthread_mutex_lock(&context->objects);
-	error = arnica_command_execute(&context->commands, &command, NULL);
-	if (!error && (mask & IBV_QP_STATE))
-		follow(qp, attr->qp_state);
-	pthread_mutex_unlock(&context->objects);
-	return error;
+	return execute(qp, &command, attr, mask);
 }
 
 void arnica_qp_set_state(struct arnica_qp *qp, enum ibv_qp_state state)

@@ -21,7 +21,7 @@ int arnica_qp_query(struct ibv_qp *ibv_qp, struct ibv_qp_attr *attr, int mask,
 	struct arnica_hw_completion answer;
 	int error;
 
-	if (qp->opened)
+	if (qp->opened || qp->spreads)
 		return EOPNOTSUPP;
 	error = arnica_command_execute(&qp->context->commands, &command,
 				       &answer);

@@ -74,6 +74,12 @@ static const struct kind ud = {
 	.recovers = IBV_QP_CUR_STATE | UD_ALWAYS,
 };
 
+/* Frames have no path, and no keys. */
+static const struct kind raw_packet = {
+	.setup = IBV_QP_PORT,
+	.recovers = IBV_QP_CUR_STATE,
+};
+
 /* The two halves of RC: one sends, one receives. */
 static const struct kind xrc_send = {
 	.setup = CONNECTED_SETUP,
@@ -104,6 +110,8 @@ static const struct kind *kind_of(enum ibv_qp_type type)
 		return &uc;
 	case IBV_QPT_UD:
 		return &ud;
+	case IBV_QPT_RAW_PACKET:
+		return &raw_packet;
 	case IBV_QPT_XRC_SEND:
 		return &xrc_send;
 	case IBV_QPT_XRC_RECV:

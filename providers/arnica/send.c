@@ -185,8 +185,10 @@ uint32_t arnica_send_opcodes(enum ibv_qp_type type)
 			   1u << ARNICA_HW_OP_SET_MKEY;
 		/* fall through */
 	case IBV_QPT_UD:
-		opcodes |= 1u << ARNICA_HW_OP_SEND |
-			   1u << ARNICA_HW_OP_SEND_IMM;
+		opcodes |= 1u << ARNICA_HW_OP_SEND_IMM;
+		/* fall through */
+	case IBV_QPT_RAW_PACKET:
+		opcodes |= 1u << ARNICA_HW_OP_SEND;
 		break;
 	default:
 		break;

@@ -14,6 +14,7 @@
 #include "send.h"
 #include "wqe_write.h"
 
+#define RAW_OPS IBV_QP_EX_WITH_SEND
 #define UD_OPS (IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_SEND_WITH_IMM)
 #define UC_OPS                                                                 \
 	(UD_OPS | IBV_QP_EX_WITH_RDMA_WRITE |                                  \
@@ -402,6 +403,7 @@ static bool has_atomic_write(void)
 bool arnica_send_wr_supported(enum ibv_qp_type type, uint64_t ops)
 {
 	uint64_t supported = type == IBV_QPT_UD	      ? UD_OPS :
+			     type == IBV_QPT_RAW_PACKET ? RAW_OPS :
 			     type == IBV_QPT_UC	      ? UC_OPS :
 			     type == IBV_QPT_XRC_RECV ? 0 :
 							RC_OPS;

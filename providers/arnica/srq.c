@@ -211,10 +211,19 @@ static bool xrc_is_whole(const struct ibv_context *ibv,
 static bool make_xrc(struct ibv_srq *srq,
 		     const struct ibv_srq_init_attr_ex *attr)
 {
+	const struct arnica_qp_extra none = { 0 };
+	const struct ibv_qp_init_attr_ex hidden = {
+		.qp_type = (enum ibv_qp_type)ARNICA_HW_QP_XRC_SRQ,
+		.pd = srq->pd,
+		.send_cq = attr->cq,
+		.recv_cq = attr->cq,
+		.srq = srq,
+		.xrcd = attr->xrcd,
+	};
 	int error;
 
 	arnica_srq_of(srq)->hidden =
-		arnica_qp_create_hidden(srq, attr->xrcd, attr->cq);
+		arnica_qp_create_hidden(srq->context, &hidden, &none);
 	if (arnica_srq_of(srq)->hidden)
 		return true;
 	error = errno;

@@ -4,7 +4,6 @@
  * own, re-registration, the ibv_wr_* calls, extended completion queues, and the
  * tables that programs read.
  */
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "vt.h"
@@ -322,39 +321,6 @@ static void tables_end_where_they_should(void)
 	vt_end_close(&a);
 }
 
-/* What a kernel says before it asks the driver: who may not open a packet
- * socket has no raw packets. */
-static int raw_packet_refusal(void)
-{
-	int fd = socket(AF_PACKET, SOCK_RAW, 0);
-
-	if (fd < 0)
-		return EPERM;
-	close(fd);
-	return EOPNOTSUPP;
-}
-
-static void raw_packets_and_flows_are_refused(void)
-{
-	struct vt_wish wish = vt_defaults();
-	struct ibv_qp_init_attr attr = { .cap = { 1, 1, 1, 1, 0 },
-					 .qp_type = IBV_QPT_RAW_PACKET };
-	struct ibv_flow_attr flow = { .type = IBV_FLOW_ATTR_ALL_DEFAULT,
-				      .size = sizeof(flow),
-				      .port = 1 };
-
-	vt_end_open(&a, &wish);
-	attr.send_cq = a.send_cq;
-	attr.recv_cq = a.recv_cq;
-	errno = 0;
-	VT_CHECK(!ibv_create_qp(a.pd, &attr));
-	VT_EQUAL(errno, raw_packet_refusal());
-	errno = 0;
-	VT_CHECK(!ibv_create_flow(a.qp, &flow));
-	VT_EQUAL(errno, raw_packet_refusal());
-	vt_end_close(&a);
-}
-
 static void transports_that_are_not_there_are_not_supported(void)
 {
 	static const enum ibv_qp_type types[] = { IBV_QPT_DRIVER };
@@ -383,7 +349,6 @@ static const struct vt_case cases[] = {
 	VT_CASE(overfull_batch_is_refused_as_a_whole),
 	VT_CASE(extended_completions_tell_all),
 	VT_CASE(tables_end_where_they_should),
-	VT_CASE(raw_packets_and_flows_are_refused),
 	VT_CASE(transports_that_are_not_there_are_not_supported),
 	{ NULL, NULL, 0 },
 };

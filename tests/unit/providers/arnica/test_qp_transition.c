@@ -37,6 +37,7 @@ static const struct kind {
 	{ IBV_QPT_RC, legal_rc },
 	{ IBV_QPT_UC, legal_unreliable },
 	{ IBV_QPT_UD, legal_unreliable },
+	{ IBV_QPT_RAW_PACKET, legal_unreliable },
 	{ IBV_QPT_XRC_SEND, legal_rc },
 	{ IBV_QPT_XRC_RECV, legal_rc },
 };
@@ -69,7 +70,7 @@ static void what_is_out_of_range_is_refused(void **state)
 	assert_false(arnica_qp_transition_check(IBV_QPT_UD,
 						(enum ibv_qp_state)99,
 						IBV_QPS_RESET, IBV_QP_STATE));
-	assert_false(arnica_qp_transition_check(IBV_QPT_RAW_PACKET,
+	assert_false(arnica_qp_transition_check(IBV_QPT_DRIVER,
 						IBV_QPS_RESET, IBV_QPS_RESET,
 						IBV_QP_STATE));
 }
@@ -141,6 +142,11 @@ static void connecting_needs_what_the_man_page_lists(void **state)
 	assert_int_equal(needed(IBV_QPT_UD, IBV_QPS_RESET, IBV_QPS_INIT),
 			 IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_QKEY);
 	assert_int_equal(needed(IBV_QPT_UD, IBV_QPS_INIT, IBV_QPS_RTR), 0);
+	assert_int_equal(needed(IBV_QPT_RAW_PACKET, IBV_QPS_RESET,
+				IBV_QPS_INIT),
+			 IBV_QP_PORT);
+	assert_int_equal(needed(IBV_QPT_RAW_PACKET, IBV_QPS_RTR, IBV_QPS_RTS),
+			 0);
 	assert_int_equal(needed(IBV_QPT_UD, IBV_QPS_RTR, IBV_QPS_RTS),
 			 IBV_QP_SQ_PSN);
 	assert_int_equal(needed(IBV_QPT_XRC_SEND, IBV_QPS_INIT, IBV_QPS_RTR),
