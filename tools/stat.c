@@ -3,6 +3,7 @@
  * arnica stat: the counters of running programs, from outside. They are read,
  * not asked for: the programs notice nothing.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -62,6 +63,41 @@ static void print_counter(const struct arnica_bus_counter *counter,
 		       counter->value, counter->text);
 }
 
+/* Threads that the adapter has named so. */
+static bool is_engine(pid_t pid, const char *thread)
+{
+	char path[64], name[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/comm", (int)pid,
+		 thread);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (!fgets(name, sizeof(name), file))
+		name[0] = '\0';
+	fclose(file);
+	return strncmp(name, "arnica-engine", 13) == 0;
+}
+
+static void print_engines(pid_t pid)
+{
+	char path[32];
+	struct dirent *entry;
+	unsigned count = 0;
+	DIR *folder;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	folder = opendir(path);
+	if (!folder)
+		return;
+	while ((entry = readdir(folder)))
+		count += is_engine(pid, entry->d_name);
+	closedir(folder);
+	if (count)
+		printf(", %u engine thread%s", count, count > 1 ? "s" : "");
+}
+
 static void print_function(const struct tool_function *function, void *argument)
 {
 	struct stat_options *parsed = argument;
@@ -69,7 +105,9 @@ static void print_function(const struct tool_function *function, void *argument)
 
 	if (!function->running || (parsed->pid && parsed->pid != function->pid))
 		return;
-	printf("process %d %s\n", function->pid, function->command);
+	printf("process %d %s", function->pid, function->command);
+	print_engines(function->pid);
+	putchar('\n');
 	err = parsed->counters(function->fd, function->pid, print_counter,
 			       parsed);
 	if (err) {

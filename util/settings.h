@@ -42,7 +42,9 @@ enum arnica_setting_kind {
 	  "auto|off|all")                                                      \
 	X(LOOPBACK, "device", "loopback", "ARNICA_LOOPBACK", WORD, 0, 0,       \
 	  "on|off")                                                            \
-	X(ECN, "device", "ecn", "ARNICA_ECN", WORD, 0, 0, "on|off")
+	X(ECN, "device", "ecn", "ARNICA_ECN", WORD, 0, 0, "on|off")            \
+	X(ENGINES, "device", "engines", "ARNICA_ENGINES", NUMBER, 0, 64,       \
+	  "a number from 0 to 64")
 
 enum arnica_setting {
 #define ARNICA_SETTING_ID(name, section, key, variable, kind, min, max,        \

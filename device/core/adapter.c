@@ -194,6 +194,20 @@ bool adev_adapter_serve(void)
 	return left;
 }
 
+enum adev_backlog adev_adapter_run(void)
+{
+	enum adev_backlog most = ADEV_BACKLOG_NONE;
+	struct adev_function *fn;
+
+	for (fn = adev_adapter_first(); fn; fn = adev_adapter_next(fn)) {
+		enum adev_backlog backlog = adev_function_run(fn);
+
+		if (backlog > most)
+			most = backlog;
+	}
+	return most;
+}
+
 bool adev_adapter_is_lively(void)
 {
 	struct adev_function *fn;

@@ -56,6 +56,7 @@ struct adev_function *adev_adapter_next(const struct adev_function *fn);
 
 /* For every function of the process. */
 bool adev_adapter_serve(void);
+enum adev_backlog adev_adapter_run(void);
 uint64_t adev_adapter_deadline(void);
 
 /* Did packets come a moment ago? And serves those functions to which they did;

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "core/adapter.h"
 #include "core/clock.h"
 #include "core/port_events.h"
+#include "core/thread.h"
 #include "domain/directory.h"
 #include "domain/port.h"
 #include "domain/wake.h"
@@ -202,6 +202,29 @@ static void be_prompt(void)
 	(void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
 }
 
+/* Does what there is to do; until when it may sleep then. */
+static uint64_t work(void)
+{
+	enum adev_backlog backlog;
+	uint64_t deadline;
+	bool left;
+
+	/* In a simulation the test alone says what happens when. */
+	if (adev_clock_is_simulated())
+		return ADEV_NEVER_NS;
+	left = adev_adapter_serve();
+	backlog = adev_adapter_run();
+	/* A look at everything else, then at this again. */
+	if (backlog == ADEV_BACKLOG_MORE || adev_adapter_is_lively())
+		return 0;
+	deadline = adev_adapter_deadline();
+	/* Others have it in hand, and may put it down and not come again. */
+	if ((left || backlog == ADEV_BACKLOG_OTHERS) &&
+	    deadline > adev_now_ns() + ADEV_MS_NS)
+		deadline = adev_now_ns() + ADEV_MS_NS;
+	return deadline;
+}
+
 static void *run(void *unused)
 {
 	uint64_t next_check = 0;
@@ -213,7 +236,6 @@ static void *run(void *unused)
 	adev_port_follow_begin();
 	while (!stop) {
 		uint64_t deadline;
-		bool left;
 
 		while (!stop && have_request())
 			stop = answer_request();
@@ -222,14 +244,7 @@ static void *run(void *unused)
 		 * What comes after that look knocks at the pipe. */
 		atomic_store(&agent.sleeps_until_ns, ADEV_NEVER_NS);
 		set_state(ADEV_AGENT_SLEEPING);
-		/* In a simulation the test alone says what happens when. */
-		left = !adev_clock_is_simulated() && adev_adapter_serve();
-		deadline = left ? adev_now_ns() + ADEV_MS_NS :
-			   adev_clock_is_simulated() ? ADEV_NEVER_NS :
-						       adev_adapter_deadline();
-		/* A look at everything else, then at the packets again. */
-		if (adev_adapter_is_lively())
-			deadline = 0;
+		deadline = work();
 		atomic_store(&agent.sleeps_until_ns, deadline);
 		if (!stop)
 			sleep_until(deadline, &next_check);
@@ -266,7 +281,6 @@ static void close_all(void)
 
 static int start_thread(void)
 {
-	sigset_t all, old;
 	int error;
 
 	agent.fds = calloc(MAX_WATCHED + OWN_FDS, sizeof(*agent.fds));
@@ -283,17 +297,7 @@ static int start_thread(void)
 	/* Without one the peers have other ways. */
 	if (adev_beacon_create(&agent.beacon_fd))
 		agent.beacon_fd = -1;
-	sigfillset(&all);
-	/* Faults of the thread itself: blocked they would be fatal, and a
-	 * guarded copy (dma/guard.h) handles its own. */
-	sigdelset(&all, SIGSEGV);
-	sigdelset(&all, SIGBUS);
-	sigdelset(&all, SIGFPE);
-	sigdelset(&all, SIGILL);
-	sigdelset(&all, SIGTRAP);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	error = pthread_create(&agent.thread, NULL, run, NULL);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	error = adev_thread_create(&agent.thread, "arnica-agent", run, NULL);
 	if (error)
 		close_all();
 	return error;

@@ -25,6 +25,7 @@
 #include "domain/proc.h"
 #include "domain/segment.h"
 #include "domain/wake.h"
+#include "exec/threads.h"
 #include "front/command.h"
 #include "front/exports.h"
 #include "front/imports.h"
@@ -123,6 +124,7 @@ static void after_fork_child(void)
 	adev_adapter.peers = NULL;
 	adev_agent_forget();
 	adev_tpt_list_forget();
+	adev_engine_threads_forget();
 	pthread_mutex_unlock(&adev_adapter.lock);
 	pthread_mutex_unlock(&attach_lock);
 }
@@ -319,6 +321,7 @@ static int attach_locked(int device_fd, struct adev_function *fn)
 	error = adev_agent_start();
 	if (error)
 		goto err_directory;
+	adev_engine_threads_start();
 	error = lay_out(fn, base, size);
 	if (error)
 		goto err_agent;
@@ -330,7 +333,7 @@ static int attach_locked(int device_fd, struct adev_function *fn)
 		goto err_tables;
 	/* Yama: lets the peers of this user reach our memory. */
 	(void)prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
-	adev_adopt_open(1); /* the agent */
+	adev_adopt_open(1 + adev_engine_threads_count()); /* with the agent */
 	go_online(fn);
 	return 0;
 
@@ -339,6 +342,7 @@ err_tables:
 		       strerror(error));
 	fini_tables(fn);
 err_agent:
+	adev_engine_threads_stop();
 	adev_agent_stop();
 err_directory:
 	adev_directory_put(fn->directory);
@@ -427,6 +431,7 @@ void adev_function_detach(struct adev_function *fn)
 	adev_exports_close(fn);
 	pthread_mutex_lock(&attach_lock);
 	go_offline(fn);
+	adev_engine_threads_leave();
 	adev_agent_leave(fn);
 	adev_exports_close(fn); /* who came meanwhile */
 	adev_raw_deafen(fn);
@@ -435,6 +440,7 @@ void adev_function_detach(struct adev_function *fn)
 	adev_import_unlink(fn);
 	adev_wire_close(fn);
 	adev_adopt_close(fn);
+	adev_engine_threads_stop();
 	adev_agent_stop();
 	fini_tables(fn);
 	adev_directory_put(fn->directory);

@@ -59,6 +59,8 @@
 	X(adopt_no_room, "... because there are enough, or no room")           \
 	X(adopt_failed, "... because a step failed, and was undone")           \
 	X(inbox_served, "requests of peers served")                            \
+	X(turns_by_agent, "turns of queues with a backlog that the agent ran")  \
+	X(turns_by_engines, "... that engine threads ran")                     \
 	X(peers_died, "peers that died")                                       \
 	X(wire_sent, "packets sent")                                           \
 	X(wire_received, "packets received whose ICRC is right")               \

@@ -16,6 +16,7 @@
 #include "exec/exec.h"
 #include "front/exports.h"
 #include "front/imports.h"
+#include "exec/threads.h"
 #include "transport/datagram.h"
 #include "transport/raw_packet.h"
 #include "transport/receive_entry.h"
@@ -24,8 +25,6 @@
 #include "trace.h"
 
 #define LOOKS_BEFORE_TRY 32u
-#define POLL_BYTES (1u << 20)
-#define AGENT_POLLS 16u
 /* Who polls looks at the timers; the agent, whom it costs a system call to
  * wake, only when nobody does. */
 #define TIMER_SLACK_NS (8 * ADEV_MS_NS)
@@ -336,37 +335,52 @@ static void serve_qps(struct adev_function *fn)
 	}
 }
 
-/* Did anybody poll since the agent was here last? */
-static bool is_polled(struct adev_function *fn)
+/* As many polls between two looks of the agent, which are a turn or a
+ * millisecond apart: somebody polls busily. A program that only looks now and
+ * then while it computes does fewer. */
+#define BUSY_POLLS 4u
+
+enum adev_backlog adev_function_run(struct adev_function *fn)
 {
 	uint32_t polls = atomic_load_explicit(&fn->polls, memory_order_relaxed);
-	bool polled = polls != fn->polls_seen;
+	bool polled = polls - fn->polls_seen >= BUSY_POLLS;
 
 	fn->polls_seen = polls;
-	return polled;
+	/* Engine threads are woken for it, and stay until it is done. */
+	if (adev_sched_idle(&fn->scheduler) || adev_engine_threads_count())
+		return ADEV_BACKLOG_NONE;
+	/* Polls from before the post say nothing. */
+	if (!atomic_exchange(&fn->backlog_left, false) && polled)
+		return ADEV_BACKLOG_OTHERS;
+	adev_count(&fn->counters, turns_by_agent);
+	switch (adev_exec_turn(fn, ADEV_TURN_MOST)) {
+	case ADEV_TURN_NOTHING:
+		return ADEV_BACKLOG_NONE;
+	case ADEV_TURN_BUSY:
+		return ADEV_BACKLOG_OTHERS;
+	case ADEV_TURN_MORE:
+		break;
+	}
+	return ADEV_BACKLOG_MORE;
 }
 
-/* What this thread does of the backlog. The agent leaves it to who polls, and
- * looks again in a while whether he still does. */
-static enum adev_turn serve_backlog(struct adev_function *fn)
+/* What a poll does of the backlog; true when there is one yet. The agent has
+ * adev_function_run(). */
+static bool poll_backlog(struct adev_function *fn)
 {
-	enum adev_turn turn = ADEV_TURN_MORE;
-	uint32_t i;
+	uint32_t polls;
 
-	if (!adev_agent_is_self()) {
-		atomic_store_explicit(
-			&fn->polls,
-			atomic_load_explicit(&fn->polls,
-					     memory_order_relaxed) + 1,
-			memory_order_relaxed);
-		return adev_exec_turn(fn, POLL_BYTES);
-	}
-	for (i = 0; i < AGENT_POLLS && turn == ADEV_TURN_MORE; i++) {
-		if (is_polled(fn))
-			return ADEV_TURN_MORE;
-		turn = adev_exec_turn(fn, POLL_BYTES);
-	}
-	return turn;
+	if (adev_agent_is_self())
+		return !adev_sched_idle(&fn->scheduler);
+	polls = atomic_load_explicit(&fn->polls, memory_order_relaxed);
+	atomic_store_explicit(&fn->polls, polls + 1, memory_order_relaxed);
+	if (adev_exec_turn(fn, ADEV_TURN_MOST) == ADEV_TURN_NOTHING)
+		return false;
+	/* Engine threads that found all of it in this thread's hands sleep. The
+	 * agent does not, as long as there is a backlog. */
+	if (adev_engine_threads_count())
+		adev_exec_left(fn);
+	return true;
 }
 
 /* With the flag `serving`. True when work is left. */
@@ -391,11 +405,10 @@ static bool serve(struct adev_function *fn)
 bool adev_function_serve(struct adev_function *fn)
 {
 	uint32_t none = ARNICA_HW_ATTENTION_NONE;
-	enum adev_turn turn;
-	bool left;
+	bool left, backlog;
 
 	if (atomic_flag_test_and_set(&fn->serving)) {
-		(void)serve_backlog(fn);
+		(void)poll_backlog(fn);
 		return true;
 	}
 	/* C4: who leaves work after this look for it sets the word again. */
@@ -403,17 +416,17 @@ bool adev_function_serve(struct adev_function *fn)
 	arnica_fence_after_rmw();
 	left = serve(fn);
 	atomic_flag_clear(&fn->serving);
-	turn = serve_backlog(fn);
+	backlog = poll_backlog(fn);
 	/* On the wire something may always have come; what a peer left
 	 * meanwhile says more. */
-	if (left || turn != ADEV_TURN_NOTHING || atomic_load(&fn->num_waiting))
+	if (left || backlog || atomic_load(&fn->num_waiting))
 		arnica_store32(&fn->view.header->attention,
 			       ARNICA_HW_ATTENTION_WORK, memory_order_seq_cst);
 	else if (adev_wire_is_open(fn) || adev_raw_listens(fn))
 		(void)arnica_compare_exchange32(&fn->view.header->attention,
 						&none, ARNICA_HW_ATTENTION_WIRE,
 						memory_order_seq_cst);
-	return left || turn != ADEV_TURN_NOTHING;
+	return left;
 }
 
 static bool leads_to(struct adev_qp *qp, uint32_t function, uint64_t generation)

@@ -150,6 +150,8 @@ struct adev_function {
 	/* The region or window that it reaches for a peer; zero: none. Above it
 	 * the number of requests that are over. */
 	_Atomic uint64_t inbox_uses;
+	/* Somebody posted, left a backlog, and may never poll. */
+	_Atomic bool backlog_left;
 
 	struct adev_fault *fault;     /* of the wire; NULL: none wanted */
 	struct adev_capture *capture; /* NULL: off */
@@ -162,6 +164,15 @@ struct adev_function {
 /* Does what peers left in the segment and goes on with QPs that wait. Called
  * by poll and by the agent. Returns true when work is left. */
 bool adev_function_serve(struct adev_function *fn);
+
+/* For the agent: carries out some of what is on the scheduling queues, unless
+ * somebody polls busily, who does it. */
+enum adev_backlog {
+	ADEV_BACKLOG_NONE,
+	ADEV_BACKLOG_OTHERS, /* others are at it: look again after a while */
+	ADEV_BACKLOG_MORE,   /* there is more to do */
+};
+enum adev_backlog adev_function_run(struct adev_function *fn);
 
 /* Earliest time (ns, CLOCK_MONOTONIC) at which a waiting QP wants to be looked
  * at; UINT64_MAX when none waits. */

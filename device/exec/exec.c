@@ -2,6 +2,7 @@
 /* Execution engine. */
 #include "exec/exec.h"
 #include "exec/local.h"
+#include "exec/threads.h"
 
 #include <infiniband/verbs.h>
 #include <stdlib.h>
@@ -194,11 +195,17 @@ static bool take(struct adev_qp *qp)
 	return adev_qp_try_lock_send(qp);
 }
 
-/* Somebody has to go on with a backlog that begins. */
+/* Somebody has to go on with a backlog that begins; of one that grows another
+ * engine thread can take its part. */
+static void tell(struct adev_function *fn, bool begins)
+{
+	if (begins || adev_engine_threads_count())
+		adev_exec_left(fn);
+}
+
 static void leave(struct adev_qp *qp)
 {
-	if (adev_sched_enqueue(&qp->fn->scheduler, qp))
-		adev_function_left_work(qp->fn, 0);
+	tell(qp->fn, adev_sched_enqueue(&qp->fn->scheduler, qp));
 }
 
 /* With sq_lock held, which is given back. An engine may have tried to take the
@@ -213,8 +220,7 @@ static void leave_locked(struct adev_qp *qp)
 		begins |= adev_sched_enqueue(&qp->fn->scheduler, qp);
 		adev_qp_unlock_send(qp);
 	} while (atomic_load(&qp->again) && take(qp)); /* C6 */
-	if (begins)
-		adev_function_left_work(qp->fn, 0);
+	tell(qp->fn, begins);
 }
 
 /* Executes the QP, if nobody does. Returns whether an engine's turn (`engine`)

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Threads of the adapter in the application's process. The application's signals
+ * are none of theirs: all are blocked but those of a thread's own faults.
+ */
+#ifndef ADEV_CORE_THREAD_H
+#define ADEV_CORE_THREAD_H
+
+#include <pthread.h>
+
+#include <arnica/hw/format.h>
+
+/* `name`: at most 15 characters, as /proc shows it. An errno of
+ * pthread_create(). */
+int adev_thread_create(pthread_t *thread, const char *name,
+		       void *(*run)(void *), void *argument) ARNICA_MUST_CHECK;
+
+#endif
