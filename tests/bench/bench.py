@@ -38,10 +38,11 @@ def result_row(output, size):
     raise Failure(f"no row of {size} bytes\n{output}")
 
 
-def perftest(environment, program, size, iterations):
+def perftest(environment, program, size, iterations, options=()):
     server, client = pinned(environment)
     pair = Pair(server, program, ["-F", "-s", str(size), "-n",
-                                  str(iterations)], client_environment=client)
+                                  str(iterations), *options],
+                client_environment=client)
     pair.finish(timeout=120)
     return result_row(pair.client.output(), size)
 
@@ -56,8 +57,9 @@ def bandwidth(environment, program, size, iterations):
     return float(row[3]) * MIB / 1e9
 
 
-def message_rate(environment, program, size, iterations):
-    return float(perftest(environment, program, size, iterations)[4])
+def message_rate(environment, program, size, iterations, options=()):
+    row = perftest(environment, program, size, iterations, options)
+    return float(row[4])
 
 
 # Name, function, arguments, unit, target, whether less is better.

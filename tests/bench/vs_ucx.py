@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-"""One-sided speed against UCX over POSIX shared memory, which is what a user
-would pick for speed on one host.
+"""Speed against UCX over POSIX shared memory, which is what a user would pick
+for speed on one host.
 
 perftest over arnica and ucx_perftest take turns on the same two processors; the
 medians are printed, and what they are asked to be. It judges nothing by status:
@@ -60,26 +60,70 @@ def ucx_bandwidth(test, size, iterations):
     return float(ucx_row(test, size, iterations)[5]) * MIB / 1e9
 
 
+def ucx_rate(test, size, iterations):
+    """Million messages a second."""
+    return float(ucx_row(test, size, iterations)[7]) / 1e6
+
+
+class Figure:
+    """One row: ours and UCX's, and what ours should be: a multiple of UCX's, or
+    a number of its own. Of a latency less is better."""
+
+    def __init__(self, name, unit, ours, theirs, times=None, plainly=None,
+                 less=False):
+        self.name, self.unit = name, unit
+        self.ours, self.theirs = ours, theirs
+        self.times, self.plainly, self.less = times, plainly, less
+
+    def bar(self, theirs):
+        return self.plainly if self.times is None else self.times * theirs
+
+    def wish(self):
+        side = "at most" if self.less else "at least"
+        if self.times is None:
+            return f"{side} {self.plainly:g} {self.unit}"
+        return f"{side} {self.times:g} of UCX's"
+
+    def met(self, ours, theirs):
+        bar = self.bar(theirs)
+        return ours <= bar if self.less else ours >= bar
+
+
 def figures(environment, quick):
-    """Name, unit, ours, UCX's, what ours should be, as a text and a function
-    of both medians."""
     def count(number):
         return number // 100 if quick else number
+
+    def latency(program, times):
+        return Figure(
+            f"8 B: {program}, tag_lat", "us",
+            lambda: bench.typical_latency(environment, program, 8,
+                                          count(200000)),
+            lambda: ucx_latency("tag_lat", 8, count(200000)),
+            times=times, less=True)
+
+    def bandwidth(program, test, size, name, number):
+        return Figure(
+            f"{name}: {program}, {test}", "GB/s",
+            lambda: bench.bandwidth(environment, program, size, count(number)),
+            lambda: ucx_bandwidth(test, size, count(number)), times=0.9)
+
+    def rate(program, test, title, options, bar):
+        return Figure(
+            f"8 B{title}: {program}, {test}", "M/s",
+            lambda: bench.message_rate(environment, program, 8,
+                                       count(2000000), options),
+            lambda: ucx_rate(test, 8, count(2000000)), plainly=bar)
+
     return (
-        ("8 B: ib_write_lat, tag_lat", "us",
-         lambda: bench.typical_latency(environment, "ib_write_lat", 8,
-                                       count(200000)),
-         lambda: ucx_latency("tag_lat", 8, count(200000)),
-         "at most 0.25 us", lambda ours, theirs: ours <= 0.25),
-        ("64 KiB: ib_write_bw, ucp_put_bw", "GB/s",
-         lambda: bench.bandwidth(environment, "ib_write_bw", 65536,
-                                 count(20000)),
-         lambda: ucx_bandwidth("ucp_put_bw", 65536, count(20000)),
-         "", None),
-        ("1 MiB: ib_write_bw, ucp_put_bw", "GB/s",
-         lambda: bench.bandwidth(environment, "ib_write_bw", MIB, count(5000)),
-         lambda: ucx_bandwidth("ucp_put_bw", MIB, count(5000)),
-         "at least 0.8 of it", lambda ours, theirs: ours >= 0.8 * theirs),
+        latency("ib_send_lat", 1.25),
+        latency("ib_write_lat", 1.0),
+        bandwidth("ib_send_bw", "tag_bw", 65536, "64 KiB", 20000),
+        bandwidth("ib_send_bw", "tag_bw", MIB, "1 MiB", 4000),
+        bandwidth("ib_write_bw", "ucp_put_bw", 65536, "64 KiB", 20000),
+        bandwidth("ib_write_bw", "ucp_put_bw", MIB, "1 MiB", 4000),
+        rate("ib_write_bw", "ucp_put_bw", ", lists of 32", ("-l", "32"), 10),
+        rate("ib_write_bw", "ucp_put_bw", "", (), None),
+        rate("ib_send_bw", "tag_bw", "", (), None),
     )
 
 
@@ -91,17 +135,19 @@ def main():
     for program in ("ib_write_lat", "ucx_perftest", "taskset"):
         harness.need_program(program)
     environment = harness.environment_of(args)
-    print(f"{'figure':<34} {'arnica':>9} {'UCX':>9} {'ratio':>6}")
-    for name, unit, ours, theirs, wish, met in figures(environment,
-                                                       args.quick):
-        if args.only and args.only not in name:
+    print(f"{'figure':<38} {'arnica':>8} {'UCX':>8} {'ratio':>6}")
+    for figure in figures(environment, args.quick):
+        if args.only and args.only not in figure.name:
             continue
-        pairs = [(ours(), theirs())
+        pairs = [(figure.ours(), figure.theirs())
                  for _ in range(1 if args.quick else args.turns)]
         a, b = (statistics.median(values) for values in zip(*pairs))
-        verdict = f"{wish}: {'yes' if met(a, b) else 'NO'}" if met else ""
-        print(f"{name:<34} {a:>9.3f} {b:>9.3f} {a / b:>6.2f} {unit:<5} "
-              f"{verdict}", flush=True)
+        verdict = ""
+        if figure.bar(b) is not None:
+            verdict = (f"{figure.wish()}: "
+                       f"{'yes' if figure.met(a, b) else 'NO'}")
+        print(f"{figure.name:<38} {a:>8.3f} {b:>8.3f} {a / b:>6.2f} "
+              f"{figure.unit:<4} {verdict}", flush=True)
     return 0
 
 
