@@ -4,7 +4,6 @@
 
 #include "comp/channel.h"
 #include "comp/moderation.h"
-#include "core/clock.h"
 #include "core/fault_point.h"
 
 /* The entry is lost, and with it the order of its ring: the CQ takes no others
@@ -17,14 +16,11 @@ static bool overrun(const struct adev_ring *ring)
 	return false;
 }
 
-/* Accounts for one more entry of a CQ that its queues can overrun. */
-static bool reserve(const struct adev_ring *ring)
+bool adev_completion_reserve(const struct adev_ring *ring)
 {
 	struct arnica_hw_cq_record *record = &ring->cq->record;
 	uint32_t outstanding = 0;
 
-	if (!arnica_load32(&record->counted, memory_order_relaxed))
-		return true;
 	if (arnica_load32(&record->state, memory_order_relaxed))
 		return overrun(ring);
 	outstanding = arnica_load32(&record->outstanding,
@@ -38,28 +34,6 @@ static bool reserve(const struct adev_ring *ring)
 					    outstanding + 1,
 					    memory_order_relaxed));
 	return true;
-}
-
-void adev_completion_publish(const struct adev_ring *ring, uint32_t index,
-			     const struct adev_completion *completion)
-{
-	struct arnica_hw_cqe *cqe = adev_ring_entry(ring, index);
-
-	if (!reserve(ring))
-		return;
-	if (ring->cq->flags & ARNICA_HW_CQ_TIMESTAMP)
-		cqe->timestamp = arnica_to_le64(adev_now_ns());
-	cqe->byte_len = arnica_to_le32(completion->byte_len);
-	cqe->immediate.raw = completion->immediate;
-	cqe->wqe_index = arnica_to_le32(completion->wqe_index);
-	cqe->vendor_error = arnica_to_le32(completion->vendor_error);
-	cqe->info = arnica_to_le32((uint32_t)completion->flags << 16 |
-				   (uint32_t)completion->opcode << 8 |
-				   completion->status);
-	ADEV_POINT("completion_before_publish");
-	/* P1: publishes the entry; pairs with C1 in the host's poll. */
-	arnica_store32(&cqe->sequence, index + 1, memory_order_release);
-	ADEV_POINT("completion_published");
 }
 
 bool adev_completion_published(const struct adev_ring *ring, uint32_t index)
@@ -159,14 +133,12 @@ static void fire(const struct adev_ring *ring,
 		announce_event(ring);
 }
 
-void adev_completion_notify(const struct adev_ring *ring,
-			    const struct adev_completion *completion)
+void adev_completion_tell(const struct adev_ring *ring,
+			  const struct adev_completion *completion)
 {
 	struct arnica_hw_cq_record *record = &ring->cq->record;
 	uint32_t armed;
 
-	/* P2: the entry was published before `queued` is read; the host (C2)
-	 * clears `queued` before it looks at the ring for the last time. */
 	if (!arnica_load32(&ring->record->queued, memory_order_relaxed))
 		push_ready(ring);
 	armed = arnica_load32(&record->armed, memory_order_relaxed);

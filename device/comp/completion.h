@@ -12,6 +12,8 @@
 
 #include <arnica/hw/cqe.h>
 
+#include "core/clock.h"
+#include "core/fault_point.h"
 #include "core/view.h"
 
 /* One work queue's completion ring, with everything that a completion needs. */
@@ -47,16 +49,71 @@ static inline struct arnica_hw_cqe *adev_ring_entry(const struct adev_ring *ring
 
 /* Fills in the entry and publishes it. The caller then passes a full barrier
  * (most have a lock to release) and calls adev_completion_notify(). */
-void adev_completion_publish(const struct adev_ring *ring, uint32_t index,
-			     const struct adev_completion *completion);
+static inline void
+adev_completion_publish(const struct adev_ring *ring, uint32_t index,
+			const struct adev_completion *completion);
 
 /* Was the entry published? Tells how far a dead writer came. */
 bool adev_completion_published(const struct adev_ring *ring, uint32_t index);
 
-void adev_completion_notify(const struct adev_ring *ring,
-			    const struct adev_completion *completion);
+static inline void
+adev_completion_notify(const struct adev_ring *ring,
+		       const struct adev_completion *completion);
 
 /* For the owner, after a writer died: the host looks at all rings. */
 void adev_completion_rescan(const struct adev_ring *ring);
+
+/* Accounts for one more entry of a CQ that its queues can overrun. False: there
+ * is no room for it. */
+bool adev_completion_reserve(const struct adev_ring *ring) ARNICA_MUST_CHECK;
+
+static inline void
+adev_completion_publish(const struct adev_ring *ring, uint32_t index,
+			const struct adev_completion *completion)
+{
+	struct arnica_hw_cqe *cqe = adev_ring_entry(ring, index);
+	struct adev_cq_shared *cq = ring->cq;
+
+	if (__builtin_expect(arnica_load32(&cq->record.counted,
+					   memory_order_relaxed),
+			     0) &&
+	    !adev_completion_reserve(ring))
+		return;
+	if (__builtin_expect(cq->flags & ARNICA_HW_CQ_TIMESTAMP, 0))
+		cqe->timestamp = arnica_to_le64(adev_now_ns());
+	cqe->byte_len = arnica_to_le32(completion->byte_len);
+	cqe->immediate.raw = completion->immediate;
+	cqe->wqe_index = arnica_to_le32(completion->wqe_index);
+	cqe->vendor_error = arnica_to_le32(completion->vendor_error);
+	cqe->info = arnica_to_le32((uint32_t)completion->flags << 16 |
+				   (uint32_t)completion->opcode << 8 |
+				   completion->status);
+	ADEV_POINT("completion_before_publish");
+	/* P1: publishes the entry; pairs with C1 in the host's poll. */
+	arnica_store32(&cqe->sequence, index + 1, memory_order_release);
+	ADEV_POINT("completion_published");
+}
+
+/* The rest of adev_completion_notify(), when the host wants to hear of it. */
+void adev_completion_tell(const struct adev_ring *ring,
+			  const struct adev_completion *completion);
+
+static inline void
+adev_completion_notify(const struct adev_ring *ring,
+		       const struct adev_completion *completion)
+{
+	const struct arnica_hw_cq_record *record = &ring->cq->record;
+
+	/* P2: the entry was published before `queued` is read; the host (C2)
+	 * clears `queued` before it looks at the ring for the last time. */
+	if (__builtin_expect(
+		    !arnica_load32(&ring->record->queued,
+				   memory_order_relaxed) ||
+			    arnica_load32(&record->armed,
+					  memory_order_relaxed) ||
+			    arnica_load32(&record->state, memory_order_relaxed),
+		    0))
+		adev_completion_tell(ring, completion);
+}
 
 #endif

@@ -36,11 +36,25 @@ enum copied {
 	COPY_FAULTED,
 };
 
+/* Both sides are in one place each: as most short messages are. */
+static inline bool copy_one_place(const struct adev_gather *to_list,
+				  const struct adev_gather *from_list,
+				  uint64_t offset, uint64_t bytes)
+{
+	char *to = adev_gather_place(to_list, offset, bytes);
+	const char *from = adev_gather_place(from_list, offset, bytes);
+
+	return to && from && copy_tail_last(to, from, bytes);
+}
+
 /* Both sides are this process's. */
 static enum copied copy_local(const struct adev_gather *to_list,
 			      const struct adev_gather *from_list,
 			      uint64_t offset, uint64_t bytes)
 {
+	if (__builtin_expect(copy_one_place(to_list, from_list, offset, bytes),
+			     1))
+		return COPIED;
 	while (bytes) {
 		struct iovec to, from;
 		uint64_t to_bytes, from_bytes, part;

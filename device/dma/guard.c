@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <ucontext.h>
 
 __thread jmp_buf *volatile adev_guard_escape;
 
@@ -50,14 +51,59 @@ static bool is_lost(int number, const siginfo_t *info)
 	       !is_handler(previous_of(number));
 }
 
+/* Goes on where the table says, when the instruction stands in it. */
+static bool resume(void *context)
+{
+#ifdef ADEV_GUARD_MOVES
+	/* Named by the linker. */
+	extern const struct adev_guard_site __start_adev_guard_sites[]
+		__attribute__((visibility("hidden")));
+	extern const struct adev_guard_site __stop_adev_guard_sites[]
+		__attribute__((visibility("hidden")));
+	greg_t *place = &((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+	const struct adev_guard_site *site;
+
+	for (site = __start_adev_guard_sites; site < __stop_adev_guard_sites;
+	     site++) {
+		if ((intptr_t)&site->at + site->at != (intptr_t)*place)
+			continue;
+		*place = (greg_t)((intptr_t)&site->then + site->then);
+		return true;
+	}
+#else
+	(void)context;
+#endif
+	return false;
+}
+
+bool adev_guard_copy_long(void *to, const void *from, size_t bytes)
+{
+	jmp_buf escape;
+
+	if (_setjmp(escape)) {
+		adev_guard_escape = NULL;
+		return false;
+	}
+	adev_guard_escape = &escape;
+	atomic_signal_fence(memory_order_seq_cst);
+	memcpy(to, from, bytes);
+	atomic_signal_fence(memory_order_seq_cst);
+	adev_guard_escape = NULL;
+	return true;
+}
+
 static void on_fault(int number, siginfo_t *info, void *context)
 {
 	const struct sigaction *previous = previous_of(number);
 	jmp_buf *escape = adev_guard_escape;
 	struct sigaction fallback = { .sa_handler = SIG_DFL };
 
-	if (escape && is_lost(number, info))
-		_longjmp(*escape, 1);
+	if (is_lost(number, info)) {
+		if (resume(context))
+			return;
+		if (escape)
+			_longjmp(*escape, 1);
+	}
 	if (is_handler(previous)) {
 		call(previous, number, info, context);
 		return;

@@ -24,26 +24,24 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "dma/guard_move.h"
+
 extern __thread jmp_buf *volatile adev_guard_escape
 	__attribute__((tls_model("initial-exec")));
 
 void adev_guard_install(void);
 
+/* The same for lengths that outweigh the cost of setjmp(). */
+bool adev_guard_copy_long(void *to, const void *from, size_t bytes);
+
 /* False when a fault ended it; part may have been copied. */
 static inline bool adev_guard_copy(void *to, const void *from, size_t bytes)
 {
-	jmp_buf escape;
-
-	if (_setjmp(escape)) {
-		adev_guard_escape = NULL;
-		return false;
-	}
-	adev_guard_escape = &escape;
-	atomic_signal_fence(memory_order_seq_cst);
-	memcpy(to, from, bytes);
-	atomic_signal_fence(memory_order_seq_cst);
-	adev_guard_escape = NULL;
-	return true;
+#ifdef ADEV_GUARD_MOVES
+	if (__builtin_expect(bytes - 1 < ADEV_GUARD_MOVE_MAX, 1))
+		return adev_guard_move(to, from, bytes);
+#endif
+	return adev_guard_copy_long(to, from, bytes);
 }
 
 #endif

@@ -2,7 +2,6 @@
 /* Gather lists: checked pieces of memory. */
 #include "gather/gather.h"
 
-#include "dma/guard.h"
 #include "tpt/list.h"
 
 /* Nothing of the list is remembered, but it is not changed meanwhile. */
@@ -270,8 +269,8 @@ static inline bool copy_all(const struct adev_gather *gather, uint64_t offset,
 	return done;
 }
 
-bool adev_gather_read(const struct adev_gather *gather, uint64_t offset,
-		      void *to, uint64_t bytes)
+bool adev_gather_read_pieces(const struct adev_gather *gather, uint64_t offset,
+			     void *to, uint64_t bytes)
 {
 	return copy_all(gather, offset, to, bytes, true);
 }

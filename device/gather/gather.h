@@ -13,6 +13,7 @@
 #include <arnica/hw/wqe.h>
 
 #include "core/view.h"
+#include "dma/guard.h"
 #include "tpt/tpt.h"
 
 /*
@@ -116,10 +117,33 @@ uint32_t adev_gather_slice(const struct adev_gather *gather, uint64_t offset,
 			   uint64_t bytes, struct iovec *iov, uint32_t max,
 			   uint64_t *covered);
 
+/* The only place where these bytes are, or NULL: they are in several. */
+static inline void *adev_gather_place(const struct adev_gather *gather,
+				      uint64_t offset, uint64_t bytes)
+{
+	const struct adev_piece *piece = &gather->pieces[0];
+
+	if (gather->num_pieces != 1 || gather->num_lists ||
+	    offset > piece->bytes || bytes > piece->bytes - offset)
+		return NULL;
+	return (void *)(uintptr_t)(piece->address + offset);
+}
+
 /* Copies bytes out of, or into, a gather list of this process's memory. False
  * when some of it is not accessible. */
-bool adev_gather_read(const struct adev_gather *gather, uint64_t offset,
-		      void *to, uint64_t bytes) ARNICA_MUST_CHECK;
+bool adev_gather_read_pieces(const struct adev_gather *gather, uint64_t offset,
+			     void *to, uint64_t bytes) ARNICA_MUST_CHECK;
+
+static inline bool adev_gather_read(const struct adev_gather *gather,
+				    uint64_t offset, void *to, uint64_t bytes)
+{
+	const void *from = adev_gather_place(gather, offset, bytes);
+
+	if (__builtin_expect(from != NULL, 1))
+		return adev_guard_copy(to, from, bytes);
+	return adev_gather_read_pieces(gather, offset, to, bytes);
+}
+
 bool adev_gather_write(const struct adev_gather *gather, uint64_t offset,
 		       const void *from, uint64_t bytes)
 	ARNICA_MUST_CHECK;

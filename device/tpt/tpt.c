@@ -4,37 +4,6 @@
 
 #include "tpt/touch.h"
 
-/* The valid entry of a key, or NULL. */
-static inline struct adev_tpt_entry *find(const struct adev_view *view,
-					  uint32_t stag)
-{
-	uint32_t index = adev_tpt_index(stag);
-	struct adev_tpt_entry *entry;
-
-	if (index >= view->layout.max_mr || !stag)
-		return NULL;
-	entry = &view->tpt[index];
-	/* C5: pairs with P5 in adev_tpt_publish() and adev_tpt_invalidate(). */
-	if (atomic_load_explicit(&entry->tag, memory_order_acquire) != stag)
-		return NULL;
-	return entry;
-}
-
-/* Rights and bounds, and the place. */
-static inline enum adev_tpt_verdict
-check_range(const struct adev_tpt_entry *entry, uint64_t iova, uint64_t length,
-	    uint32_t access, uint64_t *address)
-{
-	uint64_t start = entry->iova, bytes = entry->length;
-
-	if ((entry->access & access) != access)
-		return ADEV_TPT_BAD_ACCESS;
-	if (iova < start || length > bytes || iova - start > bytes - length)
-		return ADEV_TPT_BAD_BOUNDS;
-	*address = entry->address + (iova - start);
-	return ADEV_TPT_OK;
-}
-
 /* A null region has no bounds; what is written to it goes elsewhere than what
  * is read from it comes from. */
 static enum adev_tpt_verdict check_null(const struct adev_tpt_entry *entry,
@@ -47,11 +16,10 @@ static enum adev_tpt_verdict check_null(const struct adev_tpt_entry *entry,
 	return ADEV_TPT_OK;
 }
 
-/* What local requests may name beside regions. */
-static enum adev_tpt_verdict check_special(const struct adev_tpt_entry *entry,
-					   uint32_t pd, uint64_t iova,
-					   uint64_t length, uint32_t access,
-					   uint64_t *address)
+enum adev_tpt_verdict adev_tpt_check_special(const struct adev_tpt_entry *entry,
+					     uint32_t pd, uint64_t iova,
+					     uint64_t length, uint32_t access,
+					     uint64_t *address)
 {
 	uint32_t type = entry->type;
 
@@ -61,27 +29,9 @@ static enum adev_tpt_verdict check_special(const struct adev_tpt_entry *entry,
 	if (entry->pd != pd)
 		return ADEV_TPT_BAD_PD;
 	if (type == ADEV_TPT_FAST || type == ADEV_TPT_IMPORTED)
-		return check_range(entry, iova, length, access, address);
+		return adev_tpt_check_range(entry, iova, length, access, address);
 	return type == ADEV_TPT_NULL ? check_null(entry, access, address) :
 				       ADEV_TPT_IS_LIST;
-}
-
-enum adev_tpt_verdict adev_tpt_check(const struct adev_view *view,
-				     uint32_t stag, uint32_t pd, uint64_t iova,
-				     uint64_t length, uint32_t access,
-				     uint64_t *address)
-{
-	const struct adev_tpt_entry *entry = find(view, stag);
-	uint32_t type;
-
-	if (!entry)
-		return ADEV_TPT_BAD_KEY;
-	type = entry->type;
-	if (__builtin_expect(type != ADEV_TPT_REGION, 0))
-		return check_special(entry, pd, iova, length, access, address);
-	if (entry->pd != pd)
-		return ADEV_TPT_BAD_PD;
-	return check_range(entry, iova, length, access, address);
 }
 
 /* Who may use it: by its PD, by queue pair (2A), or by both (2B); IBTA
@@ -109,21 +59,17 @@ static enum adev_tpt_verdict check_user(const struct adev_tpt_entry *entry,
 	}
 }
 
-enum adev_tpt_verdict adev_tpt_check_remote(const struct adev_view *view,
-					    uint32_t stag,
-					    struct adev_tpt_user user,
-					    uint64_t iova, uint64_t length,
-					    uint32_t access, uint64_t *address)
+enum adev_tpt_verdict
+adev_tpt_check_remote_special(const struct adev_tpt_entry *entry,
+			      struct adev_tpt_user user, uint64_t iova,
+			      uint64_t length, uint32_t access,
+			      uint64_t *address)
 {
-	const struct adev_tpt_entry *entry = find(view, stag);
-	enum adev_tpt_verdict verdict;
+	enum adev_tpt_verdict verdict = check_user(entry, user);
 
-	if (!entry)
-		return ADEV_TPT_BAD_KEY;
-	verdict = check_user(entry, user);
 	if (verdict != ADEV_TPT_OK)
 		return verdict;
-	return check_range(entry, iova, length, access, address);
+	return adev_tpt_check_range(entry, iova, length, access, address);
 }
 
 enum adev_tpt_verdict adev_tpt_check_again(const struct adev_view *view,
@@ -145,7 +91,7 @@ enum adev_tpt_verdict adev_tpt_check_again(const struct adev_view *view,
 	    atomic_load(&entry->touched) != (message | ADEV_TOUCH_OVER) ||
 	    atomic_load(&entry->tag))
 		return verdict;
-	return check_range(entry, iova, length, access, address);
+	return adev_tpt_check_range(entry, iova, length, access, address);
 }
 
 static bool may_take_back(const struct adev_tpt_entry *entry,
@@ -167,7 +113,7 @@ static bool may_take_back(const struct adev_tpt_entry *entry,
 bool adev_tpt_take_back(const struct adev_view *view, uint32_t stag,
 			struct adev_tpt_user user)
 {
-	struct adev_tpt_entry *entry = find(view, stag);
+	struct adev_tpt_entry *entry = adev_tpt_find(view, stag);
 	uint32_t tag = stag;
 
 	if (!entry || !may_take_back(entry, user))

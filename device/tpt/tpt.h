@@ -44,18 +44,16 @@ static inline uint32_t adev_tpt_index(uint32_t stag)
  * function: nothing is accessed, so nothing is checked (IBTA C9-88). Windows
  * are no regions.
  */
-enum adev_tpt_verdict adev_tpt_check(const struct adev_view *view,
-				     uint32_t stag, uint32_t pd, uint64_t iova,
-				     uint64_t length, uint32_t access,
-				     uint64_t *address) ARNICA_MUST_CHECK;
+static inline enum adev_tpt_verdict
+adev_tpt_check(const struct adev_view *view, uint32_t stag, uint32_t pd,
+	       uint64_t iova, uint64_t length, uint32_t access,
+	       uint64_t *address) ARNICA_MUST_CHECK;
 
 /* The same for a remote request: `stag` may be a window's, too. */
-enum adev_tpt_verdict adev_tpt_check_remote(const struct adev_view *view,
-					    uint32_t stag,
-					    struct adev_tpt_user user,
-					    uint64_t iova, uint64_t length,
-					    uint32_t access, uint64_t *address)
-	ARNICA_MUST_CHECK;
+static inline enum adev_tpt_verdict
+adev_tpt_check_remote(const struct adev_view *view, uint32_t stag,
+		      struct adev_tpt_user user, uint64_t iova, uint64_t length,
+		      uint32_t access, uint64_t *address) ARNICA_MUST_CHECK;
 
 /* The same for an answer that is given again: `message` (tpt/touch.h) may have
  * been the one touch of the key. */
@@ -82,5 +80,85 @@ void adev_tpt_publish(struct adev_tpt_entry *entry, uint32_t stag);
 /* From now on no new check succeeds; those under way are over when
  * adev_qp_lock_quiesce() returned. */
 void adev_tpt_invalidate(struct adev_tpt_entry *entry);
+
+/* The valid entry of a key, or NULL. */
+static inline struct adev_tpt_entry *adev_tpt_find(const struct adev_view *view,
+						   uint32_t stag)
+{
+	uint32_t index = adev_tpt_index(stag);
+	struct adev_tpt_entry *entry;
+
+	if (__builtin_expect(index >= view->layout.max_mr || !stag, 0))
+		return NULL;
+	entry = &view->tpt[index];
+	/* C5: pairs with P5 in adev_tpt_publish() and adev_tpt_invalidate(). */
+	if (__builtin_expect(atomic_load_explicit(&entry->tag,
+						  memory_order_acquire) != stag,
+			     0))
+		return NULL;
+	return entry;
+}
+
+/* Rights and bounds, and the place. */
+static inline enum adev_tpt_verdict
+adev_tpt_check_range(const struct adev_tpt_entry *entry, uint64_t iova,
+		     uint64_t length, uint32_t access, uint64_t *address)
+{
+	uint64_t start = entry->iova, bytes = entry->length;
+
+	if ((entry->access & access) != access)
+		return ADEV_TPT_BAD_ACCESS;
+	if (iova < start || length > bytes || iova - start > bytes - length)
+		return ADEV_TPT_BAD_BOUNDS;
+	*address = entry->address + (iova - start);
+	return ADEV_TPT_OK;
+}
+
+/* What local requests, and remote ones, may name beside regions. */
+enum adev_tpt_verdict adev_tpt_check_special(const struct adev_tpt_entry *entry,
+					     uint32_t pd, uint64_t iova,
+					     uint64_t length, uint32_t access,
+					     uint64_t *address)
+	ARNICA_MUST_CHECK;
+
+static inline enum adev_tpt_verdict
+adev_tpt_check(const struct adev_view *view, uint32_t stag, uint32_t pd,
+	       uint64_t iova, uint64_t length, uint32_t access,
+	       uint64_t *address)
+{
+	const struct adev_tpt_entry *entry = adev_tpt_find(view, stag);
+
+	if (!entry)
+		return ADEV_TPT_BAD_KEY;
+	if (__builtin_expect(entry->type != ADEV_TPT_REGION, 0))
+		return adev_tpt_check_special(entry, pd, iova, length, access,
+					      address);
+	if (entry->pd != pd)
+		return ADEV_TPT_BAD_PD;
+	return adev_tpt_check_range(entry, iova, length, access, address);
+}
+
+enum adev_tpt_verdict
+adev_tpt_check_remote_special(const struct adev_tpt_entry *entry,
+			      struct adev_tpt_user user, uint64_t iova,
+			      uint64_t length, uint32_t access,
+			      uint64_t *address) ARNICA_MUST_CHECK;
+
+static inline enum adev_tpt_verdict
+adev_tpt_check_remote(const struct adev_view *view, uint32_t stag,
+		      struct adev_tpt_user user, uint64_t iova, uint64_t length,
+		      uint32_t access, uint64_t *address)
+{
+	const struct adev_tpt_entry *entry = adev_tpt_find(view, stag);
+
+	if (!entry)
+		return ADEV_TPT_BAD_KEY;
+	if (__builtin_expect(entry->type != ADEV_TPT_REGION, 0))
+		return adev_tpt_check_remote_special(entry, user, iova, length,
+						     access, address);
+	if (entry->pd != user.pd)
+		return ADEV_TPT_BAD_PD;
+	return adev_tpt_check_range(entry, iova, length, access, address);
+}
 
 #endif

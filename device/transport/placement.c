@@ -450,7 +450,14 @@ static enum adev_verdict place_atomic_write(struct adev_qp *qp,
 enum adev_verdict adev_place(struct adev_qp *qp,
 			     struct adev_placement *placement)
 {
-	switch ((enum arnica_hw_opcode)qp->message->opcode) {
+	uint32_t opcode = qp->message->opcode;
+
+	/* Most are, and a jump table would cost them more. */
+	if (__builtin_expect(opcode == ARNICA_HW_OP_SEND, 1))
+		return place_send(qp, placement);
+	if (opcode == ARNICA_HW_OP_WRITE)
+		return place_rdma(qp, true, placement);
+	switch ((enum arnica_hw_opcode)opcode) {
 	case ARNICA_HW_OP_SEND:
 	case ARNICA_HW_OP_SEND_IMM:
 	case ARNICA_HW_OP_SEND_INV:

@@ -2,12 +2,10 @@
 /* The receive entry for a responder's next message. */
 #include "transport/receive_entry.h"
 
-#include "core/fault_point.h"
 #include "core/qp_lock.h"
 #include "tpt/tpt.h"
-#include "transport/xrc.h"
 
-bool adev_receive_posted(struct adev_link *link)
+bool adev_receive_look(struct adev_link *link)
 {
 	struct adev_qp_shared *responder = link->qp;
 	uint32_t producer = responder->rq_producer_seen;
@@ -48,17 +46,6 @@ bool adev_receive_wait(struct adev_link *link, uint32_t function)
 	return adev_receive_posted(link);
 }
 
-/* Where the entry stands in its queue: one that adev_receive_posted() found. */
-static uint32_t slot_of(const struct adev_link *link)
-{
-	uint32_t slot = link->qp->rq_head;
-
-	/* Taken; and if the segment says otherwise by now, inside it anyhow. */
-	if (link->srq.shared)
-		(void)!adev_srq_taken(&link->srq, link->holder, &slot);
-	return slot & link->rq_mask;
-}
-
 /* So that a holder that is stopped keeps the regions of this entry only. */
 static void announce(const struct adev_link *link,
 		     const struct arnica_hw_data_segment *segments)
@@ -94,10 +81,10 @@ static bool needs_adapter(const struct adev_view *view,
 	return any;
 }
 
-enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
-					  struct adev_gather *into)
+static enum arnica_hw_status gather_any(const struct adev_link *link,
+					const void *entry,
+					struct adev_gather *into)
 {
-	const void *entry = link->rq + (size_t)slot_of(link) * link->rq_stride;
 	enum arnica_hw_status status;
 
 	announce(link, entry);
@@ -115,6 +102,50 @@ enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
 	}
 	into->direct = !status && needs_adapter(link->view, into);
 	return status;
+}
+
+/* An entry whose one segment is a plain region. False: it is another one. */
+static inline bool gather_one(const struct adev_link *link,
+			      const struct arnica_hw_data_segment *segments,
+			      struct adev_gather *into)
+{
+	uint32_t stag = arnica_from_le32(segments[0].lkey);
+	uint32_t bytes = arnica_from_le32(segments[0].length);
+	uint64_t iova = arnica_from_le64(segments[0].address);
+	struct adev_piece *piece = &into->pieces[0];
+	const struct adev_tpt_entry *region;
+
+	if (!link->rq_max_sge || !bytes ||
+	    (link->rq_max_sge > 1 &&
+	     arnica_from_le32(segments[1].lkey) != ARNICA_HW_LKEY_END))
+		return false;
+	adev_qp_announce(link->qp, stag);
+	region = adev_tpt_find(link->view, stag);
+	if (!region || region->type != ADEV_TPT_REGION ||
+	    region->pd != link->rq_pd ||
+	    adev_tpt_check_range(region, iova, bytes,
+				 ARNICA_HW_ACCESS_LOCAL_WRITE,
+				 &piece->address) != ADEV_TPT_OK)
+		return false;
+	piece->iova = iova;
+	piece->bytes = bytes;
+	piece->stag = stag;
+	piece->list = 0;
+	into->num_pieces = 1;
+	into->num_lists = 0;
+	into->bytes = bytes;
+	into->direct = false;
+	return true;
+}
+
+enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
+					  struct adev_gather *into)
+{
+	const void *entry = link->rq + (size_t)adev_receive_slot(link) * link->rq_stride;
+
+	return __builtin_expect(gather_one(link, entry, into), 1) ?
+		       ARNICA_HW_STATUS_SUCCESS :
+		       gather_any(link, entry, into);
 }
 
 bool adev_receive_eager(struct adev_link *link, uint32_t bytes,
@@ -137,18 +168,4 @@ bool adev_receive_eager(struct adev_link *link, uint32_t bytes,
 	*offset = head & (size - 1);
 	*end = head + padded;
 	return true;
-}
-
-void adev_receive_complete(struct adev_link *link,
-			   struct adev_completion *completion)
-{
-	struct adev_qp_shared *responder = link->qp;
-
-	completion->wqe_index =
-		link->srq.shared ? slot_of(link) : responder->rq_head;
-	if (link->holder != responder)
-		adev_xrc_hand_over(link, completion);
-	adev_completion_publish(&link->ring, responder->rq_head, completion);
-	responder->rq_head++;
-	ADEV_POINT("receive_consumed");
 }

@@ -9,12 +9,25 @@
 #define ADEV_TRANSPORT_RECEIVE_ENTRY_H
 
 #include "comp/completion.h"
+#include "core/fault_point.h"
 #include "gather/gather.h"
 #include "link/link.h"
+#include "transport/xrc.h"
 
 /* Is a receive posted that was not used yet? One of an SRQ is the QP's from then
  * on, until it completes. */
-bool adev_receive_posted(struct adev_link *link);
+bool adev_receive_look(struct adev_link *link);
+
+static inline bool adev_receive_posted(struct adev_link *link)
+{
+	/* As known from an earlier look. */
+	if (__builtin_expect(!link->srq.shared && link->rq &&
+				     link->qp->rq_producer_seen !=
+					     link->qp->rq_head,
+			     1))
+		return true;
+	return adev_receive_look(link);
+}
 
 /* The owner shall tell this function of the next receive. One may have been
  * posted before that was known: true. */
@@ -25,6 +38,17 @@ bool adev_receive_wait(struct adev_link *link, uint32_t function)
 static inline uint32_t adev_receive_count(const struct adev_link *link)
 {
 	return arnica_load32(link->producer, memory_order_relaxed);
+}
+
+/* Where the entry stands in its queue: one that adev_receive_posted() found. */
+static inline uint32_t adev_receive_slot(const struct adev_link *link)
+{
+	uint32_t slot = link->qp->rq_head;
+
+	/* Taken; and if the segment says otherwise by now, inside it anyhow. */
+	if (link->srq.shared)
+		(void)!adev_srq_taken(&link->srq, link->holder, &slot);
+	return slot & link->rq_mask;
 }
 
 /* The memory that the entry names. SUCCESS, or the status with
@@ -40,7 +64,19 @@ bool adev_receive_eager(struct adev_link *link, uint32_t bytes,
 
 /* Publishes the completion of the entry (wqe_index is set here),
  * and goes on to the next one. To be notified when the lock was given back. */
-void adev_receive_complete(struct adev_link *link,
-			   struct adev_completion *completion);
+static inline void adev_receive_complete(struct adev_link *link,
+					 struct adev_completion *completion)
+{
+	struct adev_qp_shared *responder = link->qp;
+
+	completion->wqe_index = __builtin_expect(link->srq.shared != NULL, 0) ?
+					adev_receive_slot(link) :
+					responder->rq_head;
+	if (__builtin_expect(link->holder != responder, 0))
+		adev_xrc_hand_over(link, completion);
+	adev_completion_publish(&link->ring, responder->rq_head, completion);
+	responder->rq_head++;
+	ADEV_POINT("receive_consumed");
+}
 
 #endif

@@ -96,6 +96,47 @@ static int sent(void)
 	return 1;
 }
 
+#define MAX_BYTES 80u
+
+/* A guarded copy of so many bytes, and nothing around them. */
+static bool copies(size_t bytes)
+{
+	unsigned char from[MAX_BYTES], to[MAX_BYTES + 2], expected[MAX_BYTES + 2];
+	size_t i;
+
+	for (i = 0; i < sizeof(from); i++)
+		from[i] = (unsigned char)(i + 1);
+	memset(to, 0xee, sizeof(to));
+	memset(expected, 0xee, sizeof(expected));
+	memcpy(expected + 1, from, bytes);
+	return adev_guard_copy(to + 1, from, bytes) &&
+	       memcmp(to, expected, sizeof(to)) == 0;
+}
+
+/* Short ones are copied in another way than long ones. */
+static int every_length(void)
+{
+	unsigned char bytes[MAX_BYTES] = { 0 };
+	unsigned char *gone = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t length;
+
+	adev_guard_install();
+	gone += PAGE;
+	munmap(gone, PAGE);
+	for (length = 1; length <= MAX_BYTES; length++) {
+		/* All of it, or the last byte only, is where nothing is. */
+		unsigned char *partly = gone + 1 - length;
+
+		if (!copies(length) || adev_guard_copy(gone, bytes, length) ||
+		    adev_guard_copy(bytes, gone, length) ||
+		    adev_guard_copy(partly, bytes, length) ||
+		    adev_guard_copy(bytes, partly, length))
+			return 1;
+	}
+	return RIGHT;
+}
+
 /* Wait status of the case as a program that had no handler at its start. */
 static int status_of(int (*run)(void))
 {
@@ -119,6 +160,12 @@ static void what_is_unmapped_ends_the_copy(void **state)
 {
 	(void)state;
 	assert_int_equal(status_of(unmapped), RIGHT_STATUS);
+}
+
+static void copies_of_every_length_are_guarded(void **state)
+{
+	(void)state;
+	assert_int_equal(status_of(every_length), RIGHT_STATUS);
 }
 
 static void a_program_with_a_handler_is_guarded_too(void **state)
@@ -149,6 +196,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_unmapped_ends_the_copy),
+		cmocka_unit_test(copies_of_every_length_are_guarded),
 		cmocka_unit_test(a_program_with_a_handler_is_guarded_too),
 		cmocka_unit_test(protected_pages_are_the_programs_business),
 		cmocka_unit_test(other_faults_and_signals_end_the_program),
