@@ -171,15 +171,19 @@ static bool take_area(struct adev_function *fn, uint32_t page, uint32_t offset,
 	const arnica_atomic_le64 *words =
 		(const void *)(fn->view.base + ARNICA_HW_BAR_DOORBELLS +
 			       (size_t)page * ARNICA_HW_PAGE_BYTES + offset);
+	uint64_t seal = arnica_hw_area_seal_begin(value, length);
 	uint32_t i, count = length / 8;
 
 	if (arnica_load64(&words[0], memory_order_relaxed) != value)
 		return false;
-	for (i = 0; i < count; i++)
-		copy[i] = atomic_load_explicit(&words[1 + i].raw,
-					       memory_order_relaxed);
-	return arnica_load64(&words[1 + count], memory_order_relaxed) ==
-	       arnica_hw_area_seal(value, copy, length);
+	for (i = 0; i < count; i++) {
+		arnica_le64 word = { atomic_load_explicit(
+			&words[1 + i].raw, memory_order_relaxed) };
+
+		copy[i] = word.raw;
+		seal = arnica_hw_area_seal_add(seal, arnica_from_le64(word));
+	}
+	return arnica_load64(&words[1 + count], memory_order_relaxed) == seal;
 }
 
 /* Bytes that the descriptor says it has; more than were written is no

@@ -61,8 +61,10 @@ static inline void arnica_doorbell_area(const struct arnica_doorbell *doorbell,
 	struct arnica_doorbell_page *page = doorbell->page;
 	uint64_t value = arnica_doorbell_value(doorbell, producer);
 	uint32_t rounded = (bytes + 15u) & ~15u;
-	uint32_t offset;
+	uint64_t seal = arnica_hw_area_seal_begin(value, rounded);
+	const unsigned char *from = descriptor;
 	unsigned char *buffer;
+	uint32_t offset, i;
 	arnica_le64 word;
 
 	if (!arnica_spinlock_try_lock(&page->lock)) {
@@ -74,9 +76,14 @@ static inline void arnica_doorbell_area(const struct arnica_doorbell *doorbell,
 	buffer = page->memory + offset;
 	word = arnica_to_le64(value);
 	memcpy(buffer, &word, sizeof(word));
-	memcpy(buffer + sizeof(word), descriptor, rounded);
-	word = arnica_to_le64(arnica_hw_area_seal(value, descriptor, rounded));
-	memcpy(buffer + sizeof(word) + rounded, &word, sizeof(word));
+	buffer += sizeof(word);
+	for (i = 0; i < rounded; i += (uint32_t)sizeof(word)) {
+		memcpy(&word, from + i, sizeof(word));
+		memcpy(buffer + i, &word, sizeof(word));
+		seal = arnica_hw_area_seal_add(seal, arnica_from_le64(word));
+	}
+	word = arnica_to_le64(seal);
+	memcpy(buffer + rounded, &word, sizeof(word));
 	arnica_bus_area(doorbell->bus, page->number, offset, rounded, value);
 	arnica_spinlock_unlock(&page->lock);
 }

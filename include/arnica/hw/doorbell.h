@@ -63,22 +63,35 @@ static inline void arnica_hw_doorbell_decode(uint64_t value, uint32_t *queue,
 
 /*
  * Seal of a descriptor of `length` bytes (a multiple of 16). Not
- * cryptographic: it tells a whole descriptor from a torn or mixed one.
+ * cryptographic: it tells a whole descriptor from a torn or mixed one. The words
+ * do not wait for each other's multiplication, for both sides of the contract
+ * pass here with each short message.
  */
+static inline uint64_t arnica_hw_area_seal_begin(uint64_t value,
+						 uint32_t length)
+{
+	return value * 0x9e3779b97f4a7c15ull + length;
+}
+
+static inline uint64_t arnica_hw_area_seal_add(uint64_t seal, uint64_t word)
+{
+	return (seal << 23 | seal >> 41) +
+	       (word ^ word >> 32) * 0xff51afd7ed558ccdull;
+}
+
 static inline uint64_t arnica_hw_area_seal(uint64_t value,
 					   const void *descriptor,
 					   uint32_t length)
 {
 	const unsigned char *bytes = descriptor;
-	uint64_t seal = value * 0x9e3779b97f4a7c15ull + length;
+	uint64_t seal = arnica_hw_area_seal_begin(value, length);
 	uint32_t i;
 
 	for (i = 0; i + 8 <= length; i += 8) {
 		arnica_le64 word;
 
 		memcpy(&word, bytes + i, sizeof(word));
-		seal = (seal ^ arnica_from_le64(word)) * 0xff51afd7ed558ccdull;
-		seal ^= seal >> 32;
+		seal = arnica_hw_area_seal_add(seal, arnica_from_le64(word));
 	}
 	return seal;
 }

@@ -51,7 +51,7 @@ static void seal_is_a_fixed_function(void **state)
 	assert_true(arnica_hw_area_seal(1, descriptor, 0) ==
 		    0x9e3779b97f4a7c15ull);
 	assert_true(arnica_hw_area_seal(0x567890abcdef1234, descriptor, 32) ==
-		    0xe0a3a4076064ce99ull);
+		    0x68f81013e5b7cf0eull);
 }
 
 /* Every single wrong byte, a wrong length, and a wrong value are seen. */
@@ -74,6 +74,28 @@ static void seal_tells_a_torn_descriptor(void **state)
 	assert_false(arnica_hw_area_seal(8, descriptor, 64) == seal);
 }
 
+/* Words that differ alike in their uppermost bits, as numbers do that change
+ * their sign, do not make up for each other. */
+static void seal_tells_which_words_are_old(void **state)
+{
+	unsigned char descriptor[64];
+	uint64_t seal;
+	size_t i, j;
+
+	(void)state;
+	memset(descriptor, 0, sizeof(descriptor));
+	seal = arnica_hw_area_seal(7, descriptor, sizeof(descriptor));
+	for (i = 7; i < sizeof(descriptor); i += 8) {
+		for (j = i + 8; j < sizeof(descriptor); j += 8) {
+			descriptor[i] = descriptor[j] = 0x80;
+			assert_false(arnica_hw_area_seal(7, descriptor,
+							 sizeof(descriptor)) ==
+				     seal);
+			descriptor[i] = descriptor[j] = 0;
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -81,6 +103,7 @@ int main(void)
 		cmocka_unit_test(decoding_undoes_encoding),
 		cmocka_unit_test(seal_is_a_fixed_function),
 		cmocka_unit_test(seal_tells_a_torn_descriptor),
+		cmocka_unit_test(seal_tells_which_words_are_old),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
