@@ -8,26 +8,10 @@
 #include <unistd.h>
 
 #include "adopt/raw.h"
-#include "dma/guard.h"
 #include "tpt/list.h"
-#include "tpt/shared.h"
 
 #define LIST_CHUNK_BYTES (1u << 16) /* of one call, through lists */
 #define LIST_PLACES 1024u /* of a list, of one call */
-#define TAIL_BYTES 8u
-
-/* Copies so that whoever watches the last bytes sees the others first. */
-static bool copy_tail_last(char *to, const char *from, uint64_t bytes)
-{
-	uint64_t head = bytes > TAIL_BYTES ? bytes - TAIL_BYTES : 0;
-
-	if (head && !adev_guard_copy(to, from, head))
-		return false;
-	/* P7: the head is visible before the tail; the application that spins
-	 * on the last byte is the observer. */
-	atomic_thread_fence(memory_order_release);
-	return adev_guard_copy(to + head, from + head, bytes - head);
-}
 
 enum copied {
 	COPIED,
@@ -44,7 +28,7 @@ static inline bool copy_one_place(const struct adev_gather *to_list,
 	char *to = adev_gather_place(to_list, offset, bytes);
 	const char *from = adev_gather_place(from_list, offset, bytes);
 
-	return to && from && copy_tail_last(to, from, bytes);
+	return to && from && adev_dma_copy_here(to, from, bytes);
 }
 
 /* Both sides are this process's. */
@@ -66,7 +50,7 @@ static enum copied copy_local(const struct adev_gather *to_list,
 				       &from_bytes))
 			return NO_PLACE_FROM;
 		part = to_bytes < from_bytes ? to_bytes : from_bytes;
-		if (!copy_tail_last(to.iov_base, from.iov_base, part))
+		if (!adev_dma_copy_here(to.iov_base, from.iov_base, part))
 			return COPY_FAULTED;
 		offset += part;
 		bytes -= part;
@@ -122,12 +106,12 @@ static uint32_t split_tail(struct iovec *iov, uint32_t count)
 {
 	struct iovec *last = &iov[count - 1];
 
-	if (last->iov_len <= TAIL_BYTES)
+	if (last->iov_len <= ADEV_DMA_TAIL_BYTES)
 		return count;
 	iov[count].iov_base =
-		(char *)last->iov_base + last->iov_len - TAIL_BYTES;
-	iov[count].iov_len = TAIL_BYTES;
-	last->iov_len -= TAIL_BYTES;
+		(char *)last->iov_base + last->iov_len - ADEV_DMA_TAIL_BYTES;
+	iov[count].iov_len = ADEV_DMA_TAIL_BYTES;
+	last->iov_len -= ADEV_DMA_TAIL_BYTES;
 	return count + 1;
 }
 
@@ -186,21 +170,10 @@ static enum adev_dma_result own_fault(const struct adev_transfer *transfer)
 	return ADEV_DMA_FAULT;
 }
 
-/*
- * The place of a piece in our own mapping of the owner's segment; NULL when it
- * lies elsewhere. Where the owner says that its mapping begins is not trusted:
- * the place is in the segment whatever it says, and that memory is its own.
- */
 static char *mapped_piece(const struct adev_view *view,
 			  const struct adev_piece *piece)
 {
-	uint64_t offset = piece->address - view->shared->base_address;
-	char *place = adev_view_at(view, offset, piece->bytes);
-
-	return place || !piece->stag ?
-		       place :
-		       adev_tpt_shared_place(view, piece->stag, piece->address,
-					 piece->bytes);
+	return adev_dma_mapped(view, piece->stag, piece->address, piece->bytes);
 }
 
 /* One gather entry of `part` bytes. */

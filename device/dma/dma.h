@@ -14,7 +14,9 @@
 #define ADEV_DMA_DMA_H
 
 #include "core/function.h"
+#include "dma/guard.h"
 #include "gather/gather.h"
+#include "tpt/shared.h"
 #include "tpt/tpt.h"
 
 enum adev_dma_result {
@@ -82,5 +84,42 @@ void adev_inbox_serve(struct adev_function *fn);
 /* Inbox, the owner's side: frees the slots of a dead peer. */
 void adev_inbox_reclaim(struct adev_function *fn, uint32_t function,
 			uint64_t generation);
+
+#define ADEV_DMA_TAIL_BYTES 8u
+
+/* Copies so that whoever watches the last bytes sees the others first. False: a
+ * fault ended it. */
+static inline bool adev_dma_copy_here(void *to, const void *from,
+				      uint64_t bytes)
+{
+	uint64_t head = bytes > ADEV_DMA_TAIL_BYTES ?
+				bytes - ADEV_DMA_TAIL_BYTES :
+				0;
+
+	if (head && !adev_guard_copy(to, from, head))
+		return false;
+	/* P7: the head is visible before the tail; the application that spins
+	 * on the last byte is the observer. */
+	atomic_thread_fence(memory_order_release);
+	return adev_guard_copy((char *)to + head, (const char *)from + head,
+			       bytes - head);
+}
+
+/*
+ * The place of memory that a key allows, in our own mapping of the owner's
+ * segment; NULL when it lies elsewhere. Where the owner says that its mapping
+ * begins is not trusted: the place is in the segment whatever it says, and that
+ * memory is its own.
+ */
+static inline char *adev_dma_mapped(const struct adev_view *view, uint32_t stag,
+				    uint64_t address, uint64_t bytes)
+{
+	uint64_t offset = address - view->shared->base_address;
+	char *place = adev_view_at(view, offset, bytes);
+
+	return place || !stag ?
+		       place :
+		       adev_tpt_shared_place(view, stag, address, bytes);
+}
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Execution engine. */
 #include "exec/exec.h"
+#include "exec/express.h"
 #include "exec/local.h"
 #include "exec/threads.h"
 
@@ -51,8 +52,14 @@ static bool make_message(struct adev_qp *qp)
 	return false;
 }
 
-/* Begins the next message. False when there is none, or the QP may not. */
-static bool begin(struct adev_qp *qp, const void **area)
+enum begun {
+	BEGUN_NOTHING, /* there is none, or the QP may not */
+	BEGUN_MESSAGE, /* it is under way */
+	BEGUN_OVER,    /* a plain one, which is over */
+};
+
+/* Begins the next message; *bytes: of one that is over. */
+static enum begun begin(struct adev_qp *qp, const void **area, uint32_t *bytes)
 {
 	/* Entries are complete before they are announced. */
 	uint32_t producer = atomic_load_explicit(&qp->producer,
@@ -63,19 +70,19 @@ static bool begin(struct adev_qp *qp, const void **area)
 	const void *descriptor = *area;
 
 	if (qp->head == producer)
-		return false;
+		return BEGUN_NOTHING;
 	if (state == ARNICA_HW_QPS_ERR) {
 		adev_qp_flush(qp);
-		return false;
+		return BEGUN_NOTHING;
 	}
 	if (state == ARNICA_HW_QPS_SQE ||
 	    (state == ARNICA_HW_QPS_SQD && qp->stopped))
 		adev_qp_flush_send(qp);
 	if (state != ARNICA_HW_QPS_RTS ||
 	    (qp->remote && !adev_sender_accepts(qp)))
-		return false;
+		return BEGUN_NOTHING;
 	if (__builtin_expect(!qp->message, 0) && !make_message(qp))
-		return false;
+		return BEGUN_NOTHING;
 	*area = NULL;
 	if (descriptor && is_due(qp, descriptor)) {
 		adev_count(&qp->fn->counters, bf_hit);
@@ -85,14 +92,17 @@ static bool begin(struct adev_qp *qp, const void **area)
 		arnica_trace_wqe_fetch(qp->qpn, qp->head);
 		descriptor = adev_exec_descriptor(qp, qp->head);
 	}
+	*bytes = adev_express_run(qp, descriptor);
+	if (__builtin_expect(*bytes != 0, 1))
+		return BEGUN_OVER;
 	qp->active = true;
 	status = adev_exec_fetch_first(qp, qp->head, descriptor, qp->message);
 	if (status) {
 		if (!qp->remote || !adev_sender_postpone(qp, status))
 			adev_requester_fail(qp, status, 0);
-		return false;
+		return BEGUN_NOTHING;
 	}
-	return true;
+	return BEGUN_MESSAGE;
 }
 
 /*
@@ -146,6 +156,22 @@ static bool has_more(const struct adev_qp *qp)
 						 memory_order_relaxed);
 }
 
+/* Goes on with the message under way; returns what that cost of the turn. */
+static uint64_t go_on(struct adev_qp *qp, uint64_t left,
+		      enum adev_progress *progress)
+{
+	uint64_t before = qp->message->done;
+
+	qp->allowance = left > ADEV_GATHER_ENTRY_BYTES ?
+				(uint32_t)left :
+				ADEV_GATHER_ENTRY_BYTES;
+	ADEV_POINT("message_begun");
+	*progress = carry_out(qp);
+	if (*progress == ADEV_PROGRESS_MORE || *progress == ADEV_PROGRESS_WAIT)
+		return qp->message->done - before;
+	return qp->message->bytes - before + MESSAGE_COST;
+}
+
 /* Executes the QP until it has used `*left` up, of which what it used is taken
  * away. With sq_lock held. */
 static enum turn run(struct adev_qp *qp, const void *area, uint64_t *left)
@@ -157,24 +183,20 @@ static enum turn run(struct adev_qp *qp, const void *area, uint64_t *left)
 	if (qp->remote)
 		adev_sender_service(qp);
 	for (;;) {
-		enum adev_progress progress;
-		uint64_t before, cost;
+		enum adev_progress progress = ADEV_PROGRESS_DONE;
+		enum begun begun = BEGUN_MESSAGE;
+		uint32_t over = 0;
+		uint64_t cost;
 
-		if (!qp->active && !begin(qp, &area)) {
+		if (!qp->active)
+			begun = begin(qp, &area, &over);
+		if (begun == BEGUN_NOTHING) {
 			adev_qp_check_drained(qp);
 			return qp->flush_pending ? TURN_WAITING : TURN_IDLE;
 		}
-		qp->allowance = *left > ADEV_GATHER_ENTRY_BYTES ?
-					(uint32_t)*left :
-					ADEV_GATHER_ENTRY_BYTES;
-		before = qp->message->done;
-		ADEV_POINT("message_begun");
-		progress = carry_out(qp);
-		if (progress == ADEV_PROGRESS_MORE ||
-		    progress == ADEV_PROGRESS_WAIT)
-			cost = qp->message->done - before;
-		else
-			cost = qp->message->bytes - before + MESSAGE_COST;
+		cost = __builtin_expect(begun == BEGUN_OVER, 1) ?
+			       over + MESSAGE_COST :
+			       go_on(qp, *left, &progress);
 		*left = *left > cost ? *left - cost : 0;
 		if (progress == ADEV_PROGRESS_WAIT)
 			return TURN_WAITING;

@@ -31,10 +31,3 @@ void adev_complete_send(struct adev_qp *qp, const struct adev_ended *ended,
 	adev_completion_publish(&qp->send_ring, qp->send_ring_head++,
 				completion);
 }
-
-void adev_complete_notify(struct adev_qp *qp,
-			  const struct adev_completion *last)
-{
-	atomic_thread_fence(memory_order_seq_cst); /* P2 */
-	adev_completion_notify(&qp->send_ring, last);
-}

@@ -21,8 +21,12 @@ struct adev_ended {
  * after one or several of them. */
 void adev_complete_send(struct adev_qp *qp, const struct adev_ended *ended,
 			struct adev_completion *completion);
-void adev_complete_notify(struct adev_qp *qp,
-			  const struct adev_completion *last);
+static inline void adev_complete_notify(struct adev_qp *qp,
+					const struct adev_completion *last)
+{
+	atomic_thread_fence(memory_order_seq_cst); /* P2 */
+	adev_completion_notify(&qp->send_ring, last);
+}
 
 /* Time of an RNR timer code in ns (IBTA table 45). */
 uint64_t adev_rnr_timer_ns(uint32_t code);

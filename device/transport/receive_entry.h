@@ -10,6 +10,7 @@
 
 #include "comp/completion.h"
 #include "core/fault_point.h"
+#include "core/qp_lock.h"
 #include "gather/gather.h"
 #include "link/link.h"
 #include "transport/xrc.h"
@@ -56,6 +57,41 @@ static inline uint32_t adev_receive_slot(const struct adev_link *link)
 enum arnica_hw_status adev_receive_gather(const struct adev_link *link,
 					  struct adev_gather *into)
 	ARNICA_MUST_CHECK;
+
+/* An entry whose one segment is a plain region. False: it is another one. */
+static inline bool
+adev_receive_region(const struct adev_link *link,
+		    const struct arnica_hw_data_segment *segments,
+		    struct adev_gather *into)
+{
+	uint32_t stag = arnica_from_le32(segments[0].lkey);
+	uint32_t bytes = arnica_from_le32(segments[0].length);
+	uint64_t iova = arnica_from_le64(segments[0].address);
+	struct adev_piece *piece = &into->pieces[0];
+	const struct adev_tpt_entry *region;
+
+	if (!link->rq_max_sge || !bytes ||
+	    (link->rq_max_sge > 1 &&
+	     arnica_from_le32(segments[1].lkey) != ARNICA_HW_LKEY_END))
+		return false;
+	adev_qp_announce(link->qp, stag);
+	region = adev_tpt_find(link->view, stag);
+	if (!region || region->type != ADEV_TPT_REGION ||
+	    region->pd != link->rq_pd ||
+	    adev_tpt_check_range(region, iova, bytes,
+				 ARNICA_HW_ACCESS_LOCAL_WRITE,
+				 &piece->address) != ADEV_TPT_OK)
+		return false;
+	piece->iova = iova;
+	piece->bytes = bytes;
+	piece->stag = stag;
+	piece->list = 0;
+	into->num_pieces = 1;
+	into->num_lists = 0;
+	into->bytes = bytes;
+	into->direct = false;
+	return true;
+}
 
 /* Room for a message in the queue's eager ring: its place, and the head that
  * the ring has when it is used. False: none until the host has polled. */

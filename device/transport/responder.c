@@ -26,60 +26,6 @@ void adev_responder_call_owner(struct adev_view *view, uint32_t index,
 	adev_view_need(view, index, needs);
 }
 
-static uint32_t load_psn(struct adev_qp_shared *responder)
-{
-	return atomic_load_explicit(&responder->expected_psn,
-				    memory_order_relaxed);
-}
-
-static uint32_t type_of_peer(uint32_t type)
-{
-	return type == ARNICA_HW_QP_XRC_SEND ? ARNICA_HW_QP_XRC_RECV : type;
-}
-
-/* Is the request due? Requests that are not are dropped without an answer; the
- * requester's retries end it (IBTA 9.7.5, 9.8). */
-static enum adev_verdict admit(struct adev_qp *qp)
-{
-	struct adev_qp_shared *responder = qp->link.qp;
-	uint32_t state = atomic_load_explicit(&responder->state,
-					      memory_order_relaxed);
-
-	if (responder->incarnation != qp->link.incarnation)
-		return ADEV_VERDICT_STALE;
-	if (state != ARNICA_HW_QPS_RTR && state != ARNICA_HW_QPS_RTS &&
-	    state != ARNICA_HW_QPS_SQD && state != ARNICA_HW_QPS_SQE)
-		return ADEV_VERDICT_SILENT;
-	if (responder->type != type_of_peer(qp->type) ||
-	    responder->dest_qpn != qp->qpn)
-		return ADEV_VERDICT_SILENT;
-	/* Each message of UC starts the sequence anew (IBTA 9.8.3.1.1). */
-	if (adev_type_is_reliable(qp->type) && load_psn(responder) != qp->send_psn)
-		return ADEV_VERDICT_SILENT;
-	return ADEV_VERDICT_ACK;
-}
-
-/* The request is done: the next one is due. */
-static bool advance(struct adev_qp *qp)
-{
-	struct adev_qp_shared *responder = qp->link.qp;
-	uint32_t count = adev_psn_count(qp->message->bytes,
-					qp->path_mtu_bytes);
-	bool first = !responder->established;
-
-	atomic_store_explicit(&responder->expected_psn,
-			      (qp->send_psn + count) & 0xffffff,
-			      memory_order_relaxed);
-	responder->msn = (responder->msn + 1) & 0xffffff;
-	qp->peer_msn = responder->msn;
-	ADEV_POINT("responder_advanced");
-	if (!first)
-		return false;
-	responder->established = 1;
-	return atomic_load_explicit(&responder->state, memory_order_relaxed) ==
-	       ARNICA_HW_QPS_RTR;
-}
-
 static void fail(struct adev_qp *qp, const struct adev_placement *placement)
 {
 	struct adev_qp_shared *responder = qp->link.qp;
@@ -105,12 +51,12 @@ enum adev_verdict adev_responder_deliver(struct adev_qp *qp)
 	if (!adev_responder_lock(link->qp, qp->fn->view.function))
 		return ADEV_VERDICT_LATER;
 	ADEV_POINT("responder_locked");
-	verdict = admit(qp);
+	verdict = adev_responder_admit(qp);
 	if (verdict == ADEV_VERDICT_ACK)
 		verdict = qp->xrc ? adev_xrc_place(qp, &placement) :
 				    adev_place(qp, &placement);
 	if (verdict == ADEV_VERDICT_ACK)
-		comm_est = advance(qp);
+		comm_est = adev_responder_advance(qp, qp->message->bytes);
 	if (placement.failed)
 		fail(qp, &placement);
 	ADEV_POINT("responder_unlocking");

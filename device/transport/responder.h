@@ -11,6 +11,7 @@
 #ifndef ADEV_TRANSPORT_RESPONDER_H
 #define ADEV_TRANSPORT_RESPONDER_H
 
+#include "core/fault_point.h"
 #include "transport/qp.h"
 
 enum adev_verdict {
@@ -61,5 +62,62 @@ bool adev_responder_lock(struct adev_qp_shared *responder, uint32_t function)
 /* Sets a need on a QP of a view and wakes its owner. */
 void adev_responder_call_owner(struct adev_view *view, uint32_t index,
 			       uint32_t needs);
+
+/* The parts of a delivery that every message passes, with the lock held. */
+
+static inline uint32_t adev_responder_psn(struct adev_qp_shared *responder)
+{
+	return atomic_load_explicit(&responder->expected_psn,
+				    memory_order_relaxed);
+}
+
+static inline uint32_t adev_responder_type(uint32_t type)
+{
+	return type == ARNICA_HW_QP_XRC_SEND ? ARNICA_HW_QP_XRC_RECV : type;
+}
+
+/* Is the request due? Requests that are not are dropped without an answer; the
+ * requester's retries end it (IBTA 9.7.5, 9.8). */
+static inline enum adev_verdict adev_responder_admit(struct adev_qp *qp)
+{
+	struct adev_qp_shared *responder = qp->link.qp;
+	uint32_t state = atomic_load_explicit(&responder->state,
+					      memory_order_relaxed);
+
+	if (responder->incarnation != qp->link.incarnation)
+		return ADEV_VERDICT_STALE;
+	if (state != ARNICA_HW_QPS_RTR && state != ARNICA_HW_QPS_RTS &&
+	    state != ARNICA_HW_QPS_SQD && state != ARNICA_HW_QPS_SQE)
+		return ADEV_VERDICT_SILENT;
+	if (responder->type != adev_responder_type(qp->type) ||
+	    responder->dest_qpn != qp->qpn)
+		return ADEV_VERDICT_SILENT;
+	/* Each message of UC starts the sequence anew (IBTA 9.8.3.1.1). */
+	if (adev_type_is_reliable(qp->type) && adev_responder_psn(responder) != qp->send_psn)
+		return ADEV_VERDICT_SILENT;
+	return ADEV_VERDICT_ACK;
+}
+
+/* The request, of so many bytes, is done: the next one is due. True: the owner
+ * has to be told that the connection is established. */
+static inline bool adev_responder_advance(struct adev_qp *qp, uint64_t bytes)
+{
+	struct adev_qp_shared *responder = qp->link.qp;
+	uint32_t count = adev_psn_count(bytes,
+					qp->path_mtu_bytes);
+	bool first = !responder->established;
+
+	atomic_store_explicit(&responder->expected_psn,
+			      (qp->send_psn + count) & 0xffffff,
+			      memory_order_relaxed);
+	responder->msn = (responder->msn + 1) & 0xffffff;
+	qp->peer_msn = responder->msn;
+	ADEV_POINT("responder_advanced");
+	if (!first)
+		return false;
+	responder->established = 1;
+	return atomic_load_explicit(&responder->state, memory_order_relaxed) ==
+	       ARNICA_HW_QPS_RTR;
+}
 
 #endif
