@@ -19,6 +19,9 @@
 #define EMPTY_POLLS 128u
 #define COOLED_PER_POLL 8u
 
+/* On the way of each completion: in one piece with what calls it. */
+#define POLLED static inline __attribute__((always_inline))
+
 #define SAME_STATUS(name, number, text)                                        \
 	_Static_assert(ARNICA_HW_STATUS_##name == (int)IBV_WC_##name,          \
 		       "status " #name);
@@ -125,15 +128,25 @@ void arnica_cq_take_ready(struct arnica_cq *cq)
 		arnica_cq_rescan(cq);
 }
 
-static void find_work(struct arnica_cq *cq)
+static __attribute__((noinline)) void find_rings(struct arnica_cq *cq)
 {
 	if (arnica_load32(&cq->record->ready, memory_order_relaxed) != 0)
 		arnica_cq_take_ready(cq);
-	if (__builtin_expect(arnica_load32(&cq->record->rescan,
-					   memory_order_relaxed) != 0,
-			     0) &&
+	if (arnica_load32(&cq->record->rescan, memory_order_relaxed) != 0 &&
 	    arnica_exchange32(&cq->record->rescan, 0, memory_order_acquire))
 		arnica_cq_rescan(cq);
+}
+
+POLLED void find_work(struct arnica_cq *cq)
+{
+	const struct arnica_hw_cq_record *record = cq->record;
+
+	if (__builtin_expect(arnica_load32(&record->ready,
+					   memory_order_relaxed) != 0 ||
+				     arnica_load32(&record->rescan,
+						   memory_order_relaxed) != 0,
+			     0))
+		find_rings(cq);
 }
 
 /*
@@ -169,13 +182,11 @@ static void cool_some(struct arnica_cq *cq)
 	}
 }
 
-void arnica_cq_count_polled(struct arnica_cq *cq, uint32_t num_polled)
+static __attribute__((noinline)) void count_polled(struct arnica_cq *cq,
+						   uint32_t num_polled)
 {
 	uint32_t outstanding;
 
-	if (num_polled == 0 ||
-	    arnica_load32(&cq->record->counted, memory_order_acquire) == 0)
-		return;
 	outstanding = arnica_load32(&cq->record->outstanding,
 				    memory_order_relaxed);
 	while (!arnica_compare_exchange32(
@@ -183,6 +194,15 @@ void arnica_cq_count_polled(struct arnica_cq *cq, uint32_t num_polled)
 		outstanding > num_polled ? outstanding - num_polled : 0,
 		memory_order_acq_rel))
 		;
+}
+
+void arnica_cq_count_polled(struct arnica_cq *cq, uint32_t num_polled)
+{
+	if (num_polled != 0 &&
+	    __builtin_expect(arnica_load32(&cq->record->counted,
+					   memory_order_acquire) != 0,
+			     0))
+		count_polled(cq, num_polled);
 }
 
 static inline uint32_t head_status(struct arnica_ring *ring)
@@ -215,7 +235,7 @@ static enum ibv_wc_opcode send_opcode(uint32_t opcode)
 
 /* A completion of a send queue retires the entries before it as well: they
  * were not signaled. */
-static inline void take_send(struct arnica_ring *ring,
+POLLED void take_send(struct arnica_ring *ring,
 			     const struct arnica_hw_cqe *entry, uint32_t opcode,
 			     struct arnica_completion *completion)
 {
@@ -237,10 +257,9 @@ static inline void take_send(struct arnica_ring *ring,
 	atomic_store_explicit(&ring->tail, index + 1, memory_order_release);
 }
 
-static inline void take_receive(struct arnica_ring *ring,
-				const struct arnica_hw_cqe *entry,
-				uint32_t opcode, uint32_t flags,
-				struct arnica_completion *completion)
+POLLED void take_receive(struct arnica_ring *ring,
+			 const struct arnica_hw_cqe *entry, uint32_t opcode,
+			 uint32_t flags, struct arnica_completion *completion)
 {
 	uint32_t index = ring->head;
 	uint32_t work = arnica_from_le32(entry->wqe_index);
@@ -253,6 +272,8 @@ static inline void take_receive(struct arnica_ring *ring,
 		completion->status = IBV_WC_GENERAL_ERR;
 	else if ((flags & (ARNICA_HW_CQE_DATA | ARNICA_HW_CQE_EAGER)) != 0 &&
 		 (int32_t)(ring->scattered - index) <= 0 &&
+		 !arnica_scatter_short(ring, work, entry, flags,
+				       completion->byte_len) &&
 		 !arnica_scatter_entry(ring, work, entry, flags,
 				       completion->byte_len))
 		completion->status = IBV_WC_GENERAL_ERR;
@@ -272,8 +293,8 @@ static inline void take_receive(struct arnica_ring *ring,
 	atomic_store_explicit(&ring->tail, index + 1, memory_order_release);
 }
 
-static inline void take_entry(struct arnica_ring *ring,
-			      struct arnica_completion *completion)
+POLLED void take_entry(struct arnica_ring *ring,
+		       struct arnica_completion *completion)
 {
 	const struct arnica_hw_cqe *entry = arnica_ring_entry(ring, ring->head);
 	uint32_t info = arnica_from_le32(entry->info);
@@ -315,14 +336,12 @@ static inline void take_entry(struct arnica_ring *ring,
  * complete to one CQ: the error that ended the QP is reported before what was
  * flushed because of it. It was published first, so it is visible by now.
  */
-static inline struct arnica_ring *cause_first(struct arnica_cq *cq,
-					      struct arnica_ring *ring)
+static __attribute__((noinline)) struct arnica_ring *
+cause_first(struct arnica_cq *cq, struct arnica_ring *ring)
 {
 	struct arnica_ring_slot *slot;
 	struct arnica_ring *other;
 
-	if (__builtin_expect(head_status(ring) != IBV_WC_WR_FLUSH_ERR, 1))
-		return ring;
 	slot = &cq->context->rings[ring->number ^ 1];
 	if (atomic_load_explicit(&slot->cq, memory_order_relaxed) != cq)
 		return ring;
@@ -335,8 +354,8 @@ static inline struct arnica_ring *cause_first(struct arnica_cq *cq,
 	return other;
 }
 
-static inline bool take_next(struct arnica_cq *cq,
-			     struct arnica_completion *completion)
+POLLED bool take_next(struct arnica_cq *cq,
+		      struct arnica_completion *completion)
 {
 	uint32_t left = cq->num_hot;
 
@@ -344,7 +363,10 @@ static inline bool take_next(struct arnica_cq *cq,
 		struct arnica_ring *ring = cq->hot[cq->next_hot];
 
 		if (arnica_ring_has(ring, ring->head)) {
-			ring = cause_first(cq, ring);
+			if (__builtin_expect(head_status(ring) ==
+						     IBV_WC_WR_FLUSH_ERR,
+					     0))
+				ring = cause_first(cq, ring);
 			if (cq->dirty && cq->dirty != ring)
 				arnica_ring_publish(cq->dirty);
 			cq->dirty = ring;
@@ -364,7 +386,7 @@ bool arnica_cq_take(struct arnica_cq *cq, struct arnica_completion *completion)
 	return take_next(cq, completion);
 }
 
-void arnica_cq_settle(struct arnica_cq *cq, uint32_t num_taken)
+POLLED void settle(struct arnica_cq *cq, uint32_t num_taken)
 {
 	if (cq->dirty) {
 		arnica_ring_publish(cq->dirty);
@@ -380,8 +402,13 @@ void arnica_cq_settle(struct arnica_cq *cq, uint32_t num_taken)
 		cq->next_hot = 0;
 }
 
-static inline void fill_wc(struct ibv_wc *wc,
-			   const struct arnica_completion *completion)
+void arnica_cq_settle(struct arnica_cq *cq, uint32_t num_taken)
+{
+	settle(cq, num_taken);
+}
+
+POLLED void fill_wc(struct ibv_wc *wc,
+		    const struct arnica_completion *completion)
 {
 	wc->wr_id = completion->wr_id;
 	wc->status = completion->status;
@@ -403,7 +430,7 @@ static inline void fill_wc(struct ibv_wc *wc,
 			(arnica_be32){ completion->immediate });
 }
 
-static int take_some(struct arnica_cq *cq, int num_entries, struct ibv_wc *wc)
+POLLED int take_some(struct arnica_cq *cq, int num_entries, struct ibv_wc *wc)
 {
 	struct arnica_completion completion;
 	int num_taken = 0;
@@ -414,9 +441,15 @@ static int take_some(struct arnica_cq *cq, int num_entries, struct ibv_wc *wc)
 		fill_wc(&wc[num_taken], &completion);
 		num_taken++;
 	}
-	arnica_cq_settle(cq, (uint32_t)num_taken);
+	settle(cq, (uint32_t)num_taken);
 	arnica_spinlock_unlock(&cq->lock);
 	return num_taken;
+}
+
+static __attribute__((noinline)) int
+take_again(struct arnica_cq *cq, int num_entries, struct ibv_wc *wc)
+{
+	return take_some(cq, num_entries, wc);
 }
 
 int arnica_cq_poll(struct ibv_cq *ibv_cq, int num_entries, struct ibv_wc *wc)
@@ -425,6 +458,6 @@ int arnica_cq_poll(struct ibv_cq *ibv_cq, int num_entries, struct ibv_wc *wc)
 	int num_taken = take_some(cq, num_entries, wc);
 
 	if (arnica_cq_attend(cq, num_taken != 0) && !num_taken)
-		num_taken = take_some(cq, num_entries, wc);
+		num_taken = take_again(cq, num_entries, wc);
 	return num_taken;
 }

@@ -156,6 +156,8 @@ static bool set_up_send(struct arnica_qp *qp,
 	queue->signal_all = signal_all;
 	queue->opcodes = arnica_send_opcodes(qp->verbs.base.qp_type);
 	queue->datagrams = qp->verbs.base.qp_type == IBV_QPT_UD;
+	queue->connected = qp->verbs.base.qp_type == IBV_QPT_RC ||
+			   qp->verbs.base.qp_type == IBV_QPT_UC;
 	set_up_doorbell(qp, &queue->doorbell);
 	if (arnica_from_le32(send->depth) == 0)
 		return true;

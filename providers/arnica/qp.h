@@ -32,6 +32,7 @@ struct arnica_send_queue {
 	bool signal_all;
 	bool datagrams;	  /* UD: entries name their destination */
 	bool xrc;	  /* entries name their SRQ */
+	bool connected;	  /* RC or UC: neither, and SEND and WRITE are there */
 	uint32_t opcodes; /* a bit for each enum arnica_hw_opcode of its type */
 	uint32_t head; /* next entry to write, free-running */
 	uint32_t depth;

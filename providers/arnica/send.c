@@ -13,6 +13,27 @@
 #include "mw.h"
 #include "wqe_write.h"
 
+/* Most are of a word, or two, which is no work for a function of its own. */
+static inline void copy_part(unsigned char *to, const struct ibv_sge *part)
+{
+	const unsigned char *from =
+		(const unsigned char *)(uintptr_t)part->addr;
+	uint32_t bytes = part->length;
+
+	if (__builtin_expect(bytes == 8, 1)) {
+		memcpy(to, from, 8);
+	} else if (bytes > 8 && bytes <= 16) {
+		uint64_t first, last;
+
+		memcpy(&first, from, 8);
+		memcpy(&last, from + bytes - 8, 8);
+		memcpy(to, &first, 8);
+		memcpy(to + bytes - 8, &last, 8);
+	} else if (bytes != 0) {
+		memcpy(to, from, bytes);
+	}
+}
+
 /* Gathers the payload into the entry; EINVAL when it is too long. */
 static inline int write_inline(const struct arnica_send_queue *queue,
 			       unsigned char *place,
@@ -26,10 +47,7 @@ static inline int write_inline(const struct arnica_send_queue *queue,
 
 		if (part > queue->max_inline - total)
 			return EINVAL;
-		if (part != 0)
-			memcpy(place + total,
-			       (const void *)(uintptr_t)wr->sg_list[i].addr,
-			       part);
+		copy_part(place + total, &wr->sg_list[i]);
 		total += part;
 	}
 	*length = total;
@@ -97,9 +115,9 @@ static int write_local(unsigned char *entry, int opcode,
 
 /* Writes one request at head; *bytes is the length of its entry. Windows of
  * which type may it bind? */
-static inline int write_request(struct arnica_qp *qp,
-				const struct ibv_send_wr *wr,
-				enum ibv_mw_type windows, uint32_t *bytes)
+static __attribute__((noinline)) int
+write_request(struct arnica_qp *qp, const struct ibv_send_wr *wr,
+	      enum ibv_mw_type windows, uint32_t *bytes)
 {
 	struct arnica_send_queue *queue = &qp->send;
 	int opcode = arnica_wqe_opcode(wr->opcode);
@@ -165,6 +183,52 @@ static inline int write_request(struct arnica_qp *qp,
 	return 0;
 }
 
+/*
+ * The same for what most requests are: a SEND or RDMA WRITE of one part on a
+ * connection, with nothing wrong. False: it is not that, and nothing was done.
+ */
+static inline bool write_plain(struct arnica_qp *qp,
+			       const struct ibv_send_wr *wr, uint32_t *bytes)
+{
+	const uint32_t offset = ARNICA_HW_WQE_HEADER_BYTES;
+	struct arnica_send_queue *queue = &qp->send;
+	const struct ibv_sge *part = wr->sg_list;
+	bool is_write = wr->opcode == IBV_WR_RDMA_WRITE;
+	bool is_inline = wr->send_flags & IBV_SEND_INLINE;
+	uint32_t flags = arnica_wqe_flags(wr->send_flags) |
+			 (queue->signal_all ? ARNICA_HW_WQE_SIGNALED : 0) |
+			 (is_inline ? ARNICA_HW_WQE_INLINE : 0);
+	uint32_t head = queue->head;
+	unsigned char *entry;
+
+	if (!(is_write || wr->opcode == IBV_WR_SEND) || wr->num_sge != 1 ||
+	    !queue->connected || queue->max_sge == 0 || arnica_send_full(qp))
+		return false;
+	entry = arnica_send_entry(queue, head);
+	if (is_inline) {
+		if (part->length > queue->max_inline)
+			return false;
+		copy_part(entry + offset, part);
+		*bytes = offset + part->length;
+	} else {
+		arnica_wqe_write_segment(entry + offset, part->addr,
+					 part->length, part->lkey);
+		*bytes = offset +
+			 (uint32_t)sizeof(struct arnica_hw_data_segment);
+	}
+	arnica_wqe_write_remote(entry, is_write ? wr->wr.rdma.remote_addr : 0,
+				is_write ? wr->wr.rdma.rkey : 0);
+	arnica_wqe_write_control(
+		entry,
+		arnica_wqe_operation(is_write ? ARNICA_HW_OP_WRITE :
+						ARNICA_HW_OP_SEND,
+				     flags, !is_inline),
+		head, wr->imm_data, is_inline ? part->length : 0);
+	queue->wr_ids[head & queue->mask] = wr->wr_id;
+	queue->head = head + 1;
+	return true;
+}
+
 uint32_t arnica_send_opcodes(enum ibv_qp_type type)
 {
 	uint32_t opcodes = 0;
@@ -215,6 +279,8 @@ static inline int post_list(struct ibv_qp *ibv_qp, struct ibv_send_wr *wr,
 	arnica_spinlock_lock(&queue->lock);
 	first = queue->head;
 	for (; wr; wr = wr->next) {
+		if (__builtin_expect(write_plain(qp, wr, &bytes), 1))
+			continue;
 		error = write_request(qp, wr, windows, &bytes);
 		if (__builtin_expect(error != 0, 0)) {
 			*bad_wr = wr;
