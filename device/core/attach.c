@@ -270,6 +270,7 @@ static void go_online(struct adev_function *fn)
 	adev_view_kick(&fn->view);
 }
 
+/* No engine thread is at it after this; the agent still may be. */
 static void go_offline(struct adev_function *fn)
 {
 	struct adev_function **link;
@@ -283,6 +284,7 @@ static void go_offline(struct adev_function *fn)
 	if (*link)
 		*link = fn->next;
 	pthread_mutex_unlock(&adev_adapter.lock);
+	adev_engine_threads_leave();
 }
 
 static int attach_locked(int device_fd, struct adev_function *fn)
@@ -431,7 +433,6 @@ void adev_function_detach(struct adev_function *fn)
 	adev_exports_close(fn);
 	pthread_mutex_lock(&attach_lock);
 	go_offline(fn);
-	adev_engine_threads_leave();
 	adev_agent_leave(fn);
 	adev_exports_close(fn); /* who came meanwhile */
 	adev_raw_deafen(fn);
@@ -472,10 +473,8 @@ __attribute__((destructor)) static void leave_all(void)
 	struct adev_function *fn;
 
 	while ((fn = adev_adapter.functions)) {
-		arnica_store32(&fn->view.header->state,
-			       ARNICA_HW_SEGMENT_CLOSED, memory_order_seq_cst);
+		go_offline(fn);
 		(void)adev_wire_drain(fn, 0); /* acknowledgements put off */
 		adev_agent_leave(fn);
-		adev_adapter.functions = fn->next;
 	}
 }

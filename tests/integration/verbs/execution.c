@@ -242,6 +242,44 @@ static void a_parked_message_goes_on_without_its_poster(void)
 	finish(&peer, &end);
 }
 
+/* Others may be at its work at that moment; the peer sees an orderly end. */
+#define LEAVERS 4
+
+static void leaver(int fd, void *unused)
+{
+	struct vt_wish wish = large_wish();
+	struct vt_address address;
+	struct vt_end end;
+
+	(void)unused;
+	vt_end_open(&end, &wish);
+	address = vt_meet(fd, &end);
+	vt_sync(fd);
+	vt_rdma(&end, 1, IBV_WR_RDMA_WRITE, 0, LARGE, address.buffer,
+		address.rkey);
+	exit(0);
+}
+
+static void one_who_exits_in_the_middle_makes_no_error(void)
+{
+	struct vt_wish wish = large_wish();
+	struct vt_peer peers[LEAVERS];
+	struct vt_end ends[LEAVERS];
+
+	for (uint32_t i = 0; i < LEAVERS; i++)
+		peers[i] = vt_fork(leaver, NULL);
+	for (uint32_t i = 0; i < LEAVERS; i++) {
+		vt_end_open(&ends[i], &wish);
+		vt_meet(peers[i].fd, &ends[i]);
+		vt_sync(peers[i].fd);
+		vt_join(&peers[i]);
+		VT_CHECK(!vt_readable(ends[i].context->async_fd, 20));
+		VT_EQUAL(vt_state(ends[i].qp), IBV_QPS_RTS);
+	}
+	for (uint32_t i = 0; i < LEAVERS; i++)
+		vt_end_close(&ends[i]);
+}
+
 /*
  * The passive target: all of its threads sleep, however much is written into
  * its memory, and read from it. Counted are the times that one of them had a
@@ -346,6 +384,7 @@ static const struct vt_case cases[] = {
 	VT_CASE(one_who_polled_and_then_computes_is_served),
 	VT_CASE(polling_one_queue_goes_on_with_the_others),
 	VT_CASE(a_parked_message_goes_on_without_its_poster),
+	VT_CASE(one_who_exits_in_the_middle_makes_no_error),
 	VT_CASE(a_passive_target_sleeps_while_it_is_written_to),
 	{ NULL, NULL, 0 },
 };
