@@ -17,6 +17,7 @@
 	X(refused_queue, "doorbells for no queue, or somebody else's")         \
 	X(refused_index, "doorbells beyond the queue's depth")                 \
 	X(wqe_fetched, "descriptors fetched from memory")                      \
+	X(wqe_fetches, "... times that the queue was read for them")           \
 	X(wqe_invalid, "descriptors that are not well formed")                 \
 	X(local_protection, "local keys, bounds or rights that were wrong")    \
 	X(remote_access, "remote keys, bounds or rights that were wrong")      \

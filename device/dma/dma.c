@@ -220,7 +220,8 @@ static enum adev_dma_result transfer_here(struct adev_transfer *transfer,
 		result = entry_here(transfer, remote, write, part);
 		left -= part;
 	} while (left && result == ADEV_DMA_MORE &&
-		 !adev_sched_waits(&transfer->fn->scheduler));
+		 !adev_sched_interrupts(&transfer->fn->scheduler,
+					transfer->service_level));
 	return result;
 }
 

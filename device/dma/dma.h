@@ -36,7 +36,8 @@ struct adev_transfer {
 	const struct adev_gather *remote; /* in the view's address space */
 	uint64_t bytes;           /* whole length */
 	uint64_t done;            /* moved so far */
-	uint64_t allowance;       /* at most so many more by this call */
+	uint32_t allowance;       /* at most so many more by this call */
+	uint32_t service_level;   /* who gets in between, see sched/sched.h */
 	struct adev_tpt_user user; /* the remote QP, for the owner's check */
 	uint32_t access;          /* right that the remote pieces need */
 	int inbox_slot;           /* -1: none */

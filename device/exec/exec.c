@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Execution engine. */
 #include "exec/exec.h"
+#include "exec/descriptors.h"
 #include "exec/express.h"
 #include "exec/local.h"
 #include "exec/threads.h"
@@ -23,10 +24,18 @@
 /* What a message costs in a turn beside its bytes. */
 #define MESSAGE_COST 64u
 
-enum turn {
+enum turn_end {
 	TURN_IDLE,    /* everything announced was executed */
 	TURN_WAITING, /* the QP waits */
 	TURN_USED_UP, /* more to do, but not now */
+};
+
+/* A thread that executes a QP. */
+struct turn {
+	const void *area;           /* descriptor from the priority area */
+	struct adev_engine *engine; /* NULL: who rang the doorbell, or the like */
+	uint64_t left;              /* bytes that it may still move */
+	uint32_t fetches, fetched;
 };
 
 /* With a backlog the descriptor of the area is not the next one; it is then
@@ -58,8 +67,19 @@ enum begun {
 	BEGUN_OVER,    /* a plain one, which is over */
 };
 
+/* The descriptor at the head. Who has no buffer reads them where they are. */
+static const void *fetch_head(struct adev_qp *qp, struct turn *turn)
+{
+	arnica_trace_wqe_fetch(qp->qpn, qp->head);
+	if (turn->engine)
+		return adev_descriptors_take(qp, turn->engine, &turn->fetches,
+					     &turn->fetched);
+	turn->fetched++;
+	return adev_exec_descriptor(qp, qp->head);
+}
+
 /* Begins the next message; *bytes: of one that is over. */
-static enum begun begin(struct adev_qp *qp, const void **area, uint32_t *bytes)
+static enum begun begin(struct adev_qp *qp, struct turn *turn, uint32_t *bytes)
 {
 	/* Entries are complete before they are announced. */
 	uint32_t producer = atomic_load_explicit(&qp->producer,
@@ -67,7 +87,7 @@ static enum begun begin(struct adev_qp *qp, const void **area, uint32_t *bytes)
 	uint32_t state = atomic_load_explicit(&qp->shared->state,
 					      memory_order_relaxed);
 	enum arnica_hw_status status;
-	const void *descriptor = *area;
+	const void *descriptor = turn->area;
 
 	if (qp->head == producer)
 		return BEGUN_NOTHING;
@@ -83,14 +103,12 @@ static enum begun begin(struct adev_qp *qp, const void **area, uint32_t *bytes)
 		return BEGUN_NOTHING;
 	if (__builtin_expect(!qp->message, 0) && !make_message(qp))
 		return BEGUN_NOTHING;
-	*area = NULL;
+	turn->area = NULL;
 	if (descriptor && is_due(qp, descriptor)) {
 		adev_count(&qp->fn->counters, bf_hit);
 		arnica_trace_wqe_area(qp->qpn, qp->head);
 	} else {
-		adev_count(&qp->fn->counters, wqe_fetched);
-		arnica_trace_wqe_fetch(qp->qpn, qp->head);
-		descriptor = adev_exec_descriptor(qp, qp->head);
+		descriptor = fetch_head(qp, turn);
 	}
 	*bytes = adev_express_run(qp, descriptor);
 	if (__builtin_expect(*bytes != 0, 1))
@@ -172,9 +190,9 @@ static uint64_t go_on(struct adev_qp *qp, uint64_t left,
 	return qp->message->bytes - before + MESSAGE_COST;
 }
 
-/* Executes the QP until it has used `*left` up, of which what it used is taken
- * away. With sq_lock held. */
-static enum turn run(struct adev_qp *qp, const void *area, uint64_t *left)
+/* Executes the QP until it has used up what the turn may move. With sq_lock
+ * held. */
+static enum turn_end run(struct adev_qp *qp, struct turn *turn)
 {
 	if (end_dead_connection(qp))
 		return TURN_IDLE;
@@ -189,18 +207,18 @@ static enum turn run(struct adev_qp *qp, const void *area, uint64_t *left)
 		uint64_t cost;
 
 		if (!qp->active)
-			begun = begin(qp, &area, &over);
+			begun = begin(qp, turn, &over);
 		if (begun == BEGUN_NOTHING) {
 			adev_qp_check_drained(qp);
 			return qp->flush_pending ? TURN_WAITING : TURN_IDLE;
 		}
 		cost = __builtin_expect(begun == BEGUN_OVER, 1) ?
 			       over + MESSAGE_COST :
-			       go_on(qp, *left, &progress);
-		*left = *left > cost ? *left - cost : 0;
+			       go_on(qp, turn->left, &progress);
+		turn->left = turn->left > cost ? turn->left - cost : 0;
 		if (progress == ADEV_PROGRESS_WAIT)
 			return TURN_WAITING;
-		if (!*left)
+		if (!turn->left)
 			return has_more(qp) ? TURN_USED_UP : TURN_IDLE;
 	}
 }
@@ -245,34 +263,42 @@ static void leave_locked(struct adev_qp *qp)
 	tell(qp->fn, begins);
 }
 
-/* Executes the QP, if nobody does. Returns whether an engine's turn (`engine`)
- * left some; otherwise that goes to the scheduler. */
-static bool execute(struct adev_qp *qp, const void *area, uint64_t *left,
-		    bool engine)
+static void count_fetches(struct adev_qp *qp, const struct turn *turn)
+{
+	if (!turn->fetched)
+		return;
+	adev_count_add(&qp->fn->counters, wqe_fetched, turn->fetched);
+	adev_count_add(&qp->fn->counters, wqe_fetches,
+		       turn->engine ? turn->fetches : 1);
+}
+
+/* Executes the QP, if nobody does. Returns whether an engine's turn left some;
+ * otherwise that goes to the scheduler. */
+static bool execute(struct adev_qp *qp, struct turn *turn)
 {
 	struct adev_function *fn = qp->fn;
 
 	do {
-		enum turn turn;
+		enum turn_end end;
 
 		if (!take(qp))
 			return false;
 		if (atomic_load_explicit(&qp->again, memory_order_relaxed))
 			(void)atomic_exchange(&qp->again, false);
-		turn = run(qp, area, left);
-		area = NULL;
+		end = run(qp, turn);
+		turn->area = NULL;
 		adev_datagram_rest(qp);
 		/* A QP on the wire waits for an answer or its timer. */
 		if (qp->remote)
 			adev_sender_rest(qp);
-		else if (turn == TURN_WAITING)
+		else if (end == TURN_WAITING)
 			adev_function_wait(fn, qp);
-		if (turn == TURN_USED_UP && !engine) {
+		if (end == TURN_USED_UP && !turn->engine) {
 			leave_locked(qp);
 			return false;
 		}
 		adev_qp_unlock_send(qp);
-		if (turn == TURN_USED_UP)
+		if (end == TURN_USED_UP)
 			return true;
 	} while (atomic_load(&qp->again)); /* C6 */
 	return false;
@@ -334,13 +360,30 @@ static bool is_express(const void *area)
 	return bytes <= EXPRESS_BYTES;
 }
 
+/* Others have a backlog. What this QP moves ahead of them is charged. */
+static void submit_ahead(struct adev_qp *qp, struct turn *turn)
+{
+	struct adev_function *fn = qp->fn;
+
+	if (is_scheduled(qp) || (!is_express(turn->area) && must_wait(qp)))
+		return;
+	(void)execute(qp, turn);
+	count_fetches(qp, turn);
+	if (turn->left < DOORBELL_BYTES)
+		adev_sched_charge(&fn->scheduler, qp,
+				  DOORBELL_BYTES - turn->left);
+}
+
 void adev_exec_submit(struct adev_qp *qp, const void *area)
 {
-	uint64_t left = DOORBELL_BYTES;
+	struct turn turn = { .area = area, .left = DOORBELL_BYTES };
 
-	if (__builtin_expect(adev_sched_idle(&qp->fn->scheduler), 1) ||
-	    (!is_scheduled(qp) && (is_express(area) || !must_wait(qp))))
-		(void)execute(qp, area, &left, false);
+	if (__builtin_expect(!adev_sched_idle(&qp->fn->scheduler), 0)) {
+		submit_ahead(qp, &turn);
+		return;
+	}
+	(void)execute(qp, &turn);
+	count_fetches(qp, &turn);
 }
 
 void adev_exec_release(struct adev_qp *qp)
@@ -350,12 +393,53 @@ void adev_exec_release(struct adev_qp *qp)
 		adev_exec_submit(qp, NULL);
 }
 
-/* What an engine may move at once: no more than an entry, when others wait. */
-static uint64_t allow(struct adev_function *fn, uint64_t bytes)
+/* What an engine may move at once: no more than an entry, when others get in
+ * between. */
+static uint64_t allow(struct adev_function *fn, const struct adev_qp *qp,
+		      uint64_t bytes)
 {
-	if (adev_sched_waits(&fn->scheduler) || bytes < ADEV_GATHER_ENTRY_BYTES)
+	if (adev_sched_interrupts(&fn->scheduler, qp->scheduled_class) ||
+	    bytes < ADEV_GATHER_ENTRY_BYTES)
 		return ADEV_GATHER_ENTRY_BYTES;
 	return bytes < ADEV_TURN_MOST ? bytes : ADEV_TURN_MOST;
+}
+
+/* Descriptors for an engine whose turn is not yet. */
+static void fetch_ahead(struct adev_grant *grant)
+{
+	struct adev_engine *engine = grant->fetcher;
+	struct adev_qp *qp = engine->qp;
+	struct adev_counters *counters = &qp->fn->counters;
+
+	if (!adev_qp_try_lock_send(qp))
+		return;
+	adev_descriptors_fill(qp, engine, &grant->fetches[1],
+			      &grant->fetched[1]);
+	adev_qp_unlock_send(qp);
+	adev_count_add(counters, wqe_fetches, grant->fetches[1]);
+	adev_count_add(counters, wqe_fetched, grant->fetched[1]);
+}
+
+/* One turn; what it counts for. */
+static uint64_t lend(struct adev_function *fn, struct adev_grant *grant,
+		     uint64_t bytes)
+{
+	struct adev_qp *qp = grant->engine->qp;
+	struct turn turn = { .engine = grant->engine,
+			     .left = allow(fn, qp, bytes) };
+	uint64_t moved = turn.left;
+	bool more;
+
+	if (grant->fetcher)
+		fetch_ahead(grant);
+	more = execute(qp, &turn);
+	count_fetches(qp, &turn);
+	grant->fetches[0] = turn.fetches;
+	grant->fetched[0] = turn.fetched;
+	moved -= turn.left;
+	adev_sched_give(&fn->scheduler, grant, more, moved);
+	/* As if it were an entry, when another thread had the QP. */
+	return moved ? moved : ADEV_GATHER_ENTRY_BYTES;
 }
 
 enum adev_turn adev_exec_turn(struct adev_function *fn, uint64_t bytes)
@@ -363,19 +447,13 @@ enum adev_turn adev_exec_turn(struct adev_function *fn, uint64_t bytes)
 	struct adev_scheduler *scheduler = &fn->scheduler;
 
 	while (bytes && !adev_sched_idle(scheduler)) {
-		struct adev_engine *engine = adev_sched_take(scheduler);
-		uint64_t allowed, left;
-		bool more;
+		struct adev_grant grant;
+		uint64_t cost;
 
-		if (!engine)
+		if (!adev_sched_take(scheduler, &grant))
 			return ADEV_TURN_BUSY;
-		left = allowed = allow(fn, bytes);
-		more = execute(engine->qp, NULL, &left, true);
-		adev_sched_give(scheduler, engine, more);
-		/* As if it were an entry, when another thread had the QP. */
-		allowed = left < allowed ? allowed - left :
-					   ADEV_GATHER_ENTRY_BYTES;
-		bytes -= allowed < bytes ? allowed : bytes;
+		cost = lend(fn, &grant, bytes);
+		bytes -= cost < bytes ? cost : bytes;
 	}
 	if (adev_sched_idle(scheduler))
 		return ADEV_TURN_NOTHING;

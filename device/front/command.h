@@ -45,6 +45,8 @@ ADEV_COMMAND_HANDLER(alloc_mw); /* command_mw.c */
 ADEV_COMMAND_HANDLER(dealloc_mw);
 ADEV_COMMAND_HANDLER(set_mirror); /* command_stag.c */
 ADEV_COMMAND_HANDLER(query_stag);
+ADEV_COMMAND_HANDLER(set_scheduler);
+ADEV_COMMAND_HANDLER(query_scheduler);
 ADEV_COMMAND_HANDLER(create_mkey); /* command_mkey.c */
 ADEV_COMMAND_HANDLER(destroy_mkey);
 ADEV_COMMAND_HANDLER(set_mkey);

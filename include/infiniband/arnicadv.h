@@ -236,6 +236,48 @@ struct arnicadv_stag_attr {
 int arnicadv_query_stag(struct ibv_context *context, uint32_t stag,
 			uint32_t flags, struct arnicadv_stag_attr *attr);
 
+/*
+ * The adapter's scheduler: arnicadv_set_scheduler(3). Each device context has its
+ * own. A class of service is a service level.
+ */
+#define ARNICADV_NUM_CLASSES 16
+#define ARNICADV_MAX_ENGINES 16
+#define ARNICADV_MAX_GATHER_ENGINES 8
+#define ARNICADV_MAX_WATERMARK 16
+
+enum arnicadv_scheduler_policy {
+	ARNICADV_SCHEDULER_STRICT = 0,	 /* the highest class first */
+	ARNICADV_SCHEDULER_WEIGHTED = 1, /* shares of the bytes by weight */
+};
+
+enum arnicadv_scheduler_attr_mask {
+	ARNICADV_SCHEDULER_POLICY = 1 << 0,
+	ARNICADV_SCHEDULER_ENGINES = 1 << 1, /* both numbers */
+	ARNICADV_SCHEDULER_CLASS_WEIGHTS = 1 << 2,
+	ARNICADV_SCHEDULER_WATERMARKS = 1 << 3,
+	ARNICADV_SCHEDULER_CLASS_ENGINES = 1 << 4,
+	ARNICADV_SCHEDULER_ENGINE_WEIGHTS = 1 << 5,
+};
+
+struct arnicadv_scheduler_attr {
+	uint64_t comp_mask; /* enum arnicadv_scheduler_attr_mask */
+	enum arnicadv_scheduler_policy policy;
+	uint32_t num_engines;	     /* execution engines */
+	uint32_t num_gather_engines; /* at most as many */
+	uint8_t class_weight[ARNICADV_NUM_CLASSES];   /* at least 1 */
+	uint8_t watermark[ARNICADV_NUM_CLASSES];      /* descriptors */
+	uint16_t class_engines[ARNICADV_NUM_CLASSES]; /* a bit for each */
+	uint8_t engine_weight[ARNICADV_MAX_ENGINES];  /* at least 1 */
+};
+
+/* Fills in everything. */
+int arnicadv_query_scheduler(struct ibv_context *context,
+			     struct arnicadv_scheduler_attr *attr);
+
+/* Changes what comp_mask names; the rest stays. */
+int arnicadv_set_scheduler(struct ibv_context *context,
+			   const struct arnicadv_scheduler_attr *attr);
+
 #ifdef __cplusplus
 }
 #endif

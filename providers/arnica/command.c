@@ -102,6 +102,7 @@ static bool is_question(const struct arnica_hw_command *command)
 	return opcode == ARNICA_HW_CMD_QUERY_DEVICE ||
 	       opcode == ARNICA_HW_CMD_QUERY_PORT ||
 	       opcode == ARNICA_HW_CMD_QUERY_STAG ||
+	       opcode == ARNICA_HW_CMD_QUERY_SCHEDULER ||
 	       opcode == ARNICA_HW_CMD_SET_MIRROR;
 }
 

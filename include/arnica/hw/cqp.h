@@ -22,6 +22,7 @@
 #include "cqp_flow.h"
 #include "endian.h"
 #include "format.h"
+#include <arnica/hw/scheduler.h>
 
 #define ARNICA_HW_CQP_DEPTH 32u
 
@@ -69,6 +70,8 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_QUERY_PD = 56,
 	ARNICA_HW_CMD_QUERY_MR = 57,
 	ARNICA_HW_CMD_QUERY_DM = 58,
+	ARNICA_HW_CMD_SET_SCHEDULER = 60,
+	ARNICA_HW_CMD_QUERY_SCHEDULER = 61,
 	/* The same of another process's function, see arnica_bus_import(). */
 	ARNICA_HW_CMD_IMPORT_PD = 72,
 	ARNICA_HW_CMD_IMPORT_MR = 73,
@@ -418,6 +421,7 @@ struct arnica_hw_command {
 		struct arnica_hw_cmd_create_mkey create_mkey;
 		struct arnica_hw_cmd_set_mkey set_mkey;
 		struct arnica_hw_cmd_set_mirror set_mirror;
+		struct arnica_hw_scheduler scheduler;
 		struct arnica_hw_cmd_create_cq create_cq;
 		struct arnica_hw_cmd_modify_cq modify_cq;
 		struct arnica_hw_cmd_create_qp create_qp;
@@ -616,6 +620,7 @@ struct arnica_hw_completion {
 		struct arnica_hw_res_srq srq;
 		struct arnica_hw_res_srq_limit srq_limit;
 		struct arnica_hw_res_events events;
+		struct arnica_hw_scheduler scheduler;
 		struct arnica_hw_qp_attributes attributes;
 	};
 	arnica_le32 status; /* enum arnica_hw_command_status */

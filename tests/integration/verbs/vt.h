@@ -95,6 +95,7 @@ struct vt_wish {
 	int mr_access, qp_access;
 	uint8_t timeout, retry_cnt, rnr_retry, min_rnr_timer;
 	uint8_t rd_atomic; /* both directions */
+	uint8_t sl; /* class of service */
 	enum ibv_mtu mtu;
 	bool all_signaled;
 	bool channel;    /* both CQs report to one completion channel */

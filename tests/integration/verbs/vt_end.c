@@ -214,6 +214,7 @@ int vt_to_rtr(struct vt_end *end, const struct vt_address *peer)
 		.min_rnr_timer = end->wish.min_rnr_timer,
 		.ah_attr = { .is_global = 1,
 			     .port_num = VT_PORT,
+			     .sl = end->wish.sl,
 			     .grh = { .dgid = peer->gid,
 				      .sgid_index = (uint8_t)gid_index(),
 				      .hop_limit = 1 } },

@@ -44,6 +44,25 @@ static void registration(void **state)
 	assert_le64_at(command, reg_mr.iova, 40);
 }
 
+static void scheduler_numbers(void **state)
+{
+	struct arnica_hw_command command;
+
+	(void)state;
+	assert_int_equal(ARNICA_HW_CMD_SET_SCHEDULER, 60);
+	assert_int_equal(ARNICA_HW_CMD_QUERY_SCHEDULER, 61);
+	fill_with_counter(&command, sizeof(command));
+	assert_le32_at(command, scheduler.policy, 8);
+	assert_le32_at(command, scheduler.num_engines, 12);
+	assert_le32_at(command, scheduler.num_gathers, 16);
+	assert_le32_at(command, scheduler.reserved0, 20);
+	assert_le32_at(command, scheduler.class_engines[0], 56);
+	assert_int_equal(offsetof(struct arnica_hw_scheduler, class_weight),
+			 16);
+	assert_int_equal(offsetof(struct arnica_hw_scheduler, watermark), 32);
+	assert_int_equal(offsetof(struct arnica_hw_completion, scheduler), 0);
+}
+
 static void commands_that_create(void **state)
 {
 	struct arnica_hw_command command;
@@ -226,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(registration),
+		cmocka_unit_test(scheduler_numbers),
 		cmocka_unit_test(commands_that_create),
 		cmocka_unit_test(attributes_of_a_queue_pair),
 		cmocka_unit_test(answers),

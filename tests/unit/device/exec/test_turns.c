@@ -24,15 +24,15 @@ static void work_that_takes_several_turns_is_done_in_order(void **state)
 	two_expect_none(&two->qp_a, TWO_SEND);
 }
 
-/* All engines are taken, so that nobody goes on with a backlog; or free. */
+/* All gather engines are taken, so that nobody goes on with a backlog; or free.
+ */
 static void occupy_engines(struct adev_function *fn, bool taken)
 {
-	static struct adev_qp somebody;
 	uint32_t i;
 
 	pthread_mutex_lock(&fn->scheduler.lock);
-	for (i = 0; i < ADEV_ENGINES; i++)
-		fn->scheduler.engines[i].qp = taken ? &somebody : NULL;
+	for (i = 0; i < ARNICA_HW_MAX_GATHERS; i++)
+		fn->scheduler.gathers[i] = taken;
 	pthread_mutex_unlock(&fn->scheduler.lock);
 }
 

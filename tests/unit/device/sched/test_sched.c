@@ -33,26 +33,35 @@ static void enqueue(unsigned int number, uint32_t class)
 	adev_sched_enqueue(&scheduler, &qps[number]);
 }
 
-static struct adev_engine *take(unsigned int number)
+static struct adev_grant take(unsigned int number)
 {
-	struct adev_engine *engine = adev_sched_take(&scheduler);
+	struct adev_grant grant;
 
-	assert_non_null(engine);
-	assert_ptr_equal(engine->qp, &qps[number]);
-	return engine;
+	assert_true(adev_sched_take(&scheduler, &grant));
+	assert_ptr_equal(grant.engine->qp, &qps[number]);
+	return grant;
 }
 
 /* ... and it is done with its first turn. */
 static void expect_next(unsigned int number)
 {
-	adev_sched_give(&scheduler, take(number), false);
+	struct adev_grant grant = take(number);
+
+	adev_sched_give(&scheduler, &grant, false, 1);
+}
+
+static void expect_none(void)
+{
+	struct adev_grant grant;
+
+	assert_false(adev_sched_take(&scheduler, &grant));
 }
 
 static void expect_idle(void)
 {
 	assert_true(adev_sched_idle(&scheduler));
 	assert_false(adev_sched_waits(&scheduler));
-	assert_null(adev_sched_take(&scheduler));
+	expect_none();
 }
 
 static void an_empty_scheduler_is_idle(void **state)
