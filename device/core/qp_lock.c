@@ -49,7 +49,7 @@ static bool wait_turn(uint32_t *spins, uint64_t *until, uint32_t timeout_ms)
 	}
 	if (!*until)
 		*until = adev_now_ns() + timeout_ms * ADEV_MS_NS;
-	if (adev_now_ns() > *until)
+	if (adev_now_ns() >= *until)
 		return false;
 	if (*spins < 2 * SPINS_BEFORE_SLEEP) {
 		sched_yield();

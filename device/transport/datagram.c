@@ -304,6 +304,23 @@ static void describe_arrival(const struct roce_packet *packet,
 	delivery->payload = payload;
 }
 
+/* A sender of this host that was stopped in the middle of a message is waited for
+ * once: this thread has the packets of all queue pairs. */
+static bool lock_own(struct adev_qp *qp)
+{
+	uint64_t *stuck = &qp->destinations->own_stuck;
+	uint64_t word = atomic_load(&qp->shared->lock);
+	bool again = *stuck && *stuck == word;
+
+	if (!adev_qp_lock_owner(qp->fn, qp->shared,
+				again ? 0 : ARRIVAL_LOCK_MS)) {
+		*stuck = 0;
+		return true;
+	}
+	*stuck = atomic_load(&qp->shared->lock);
+	return false;
+}
+
 void adev_datagram_arrive(struct adev_qp *qp,
 			  const struct adev_arrival *arrival)
 {
@@ -336,7 +353,7 @@ void adev_datagram_arrive(struct adev_qp *qp,
 	describe_arrival(packet, &delivery, &payload);
 	delivery.grh_bytes = ARNICA_HW_GRH_BYTES;
 	adev_grh_emit(&grh, delivery.grh);
-	if (adev_qp_lock_owner(qp->fn, qp->shared, ARRIVAL_LOCK_MS)) {
+	if (!lock_own(qp)) {
 		adev_count_loss(qp->fn, qp->qpn, ADEV_LOSS_BUSY);
 		return;
 	}

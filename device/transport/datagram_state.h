@@ -32,7 +32,9 @@ struct adev_group_senders; /* datagram_group.c */
 
 struct adev_destinations {
 	struct adev_destination_set sets[ADEV_DESTINATION_SETS];
-	struct adev_link own; /* for what comes by the wire */
+	/* For what comes by the wire: by the thread that drains it. */
+	struct adev_link own;
+	uint64_t own_stuck; /* as `stuck` above, of the lock of `own` */
 	struct adev_batch *batch; /* that this turn put packets in, or NULL */
 	struct adev_group_senders *groups; /* NULL: never sent to one */
 };

@@ -5,6 +5,7 @@
 
 #include "core/qp_lock.h"
 #include "domain/port.h"
+#include "transport/datagram_state.h"
 #include "two_wire.h"
 
 #define QKEY 0x11111111u
@@ -244,6 +245,31 @@ static void a_local_sender_that_died_does_not_hide_what_comes(void **state)
 	assert_int_equal(arnica_load32(&cq->rescan, memory_order_relaxed), 1);
 }
 
+/* It was waited for once, and is not for each packet: who drains the wire does so
+ * for all queue pairs. (Here no time passes: to wait would have no end.) */
+static void a_local_sender_that_is_stopped_is_waited_for_once(void **state)
+{
+	struct two_wire *wire = *state;
+	struct roce_packet packet = packet_for(wire);
+	struct adev_function *fn = two_function_of(&wire->two.b);
+	struct adev_qp_shared *shared = two_shared_of(&wire->two.qp_b);
+	struct adev_destinations *kept =
+		fn->qps[wire->two.qp_b.handle]->destinations;
+
+	wire->a.held = true;
+	(void)two_receive(&wire->two.qp_b, 0, 4096);
+	assert_true(adev_qp_try_lock(shared, fn->view.function));
+	kept->own_stuck = atomic_load(&shared->lock);
+	put(wire, &packet);
+	put(wire, &packet);
+	assert_int_equal(receiver_counters(wire)->lost_busy, 2);
+	adev_qp_unlock(shared);
+	put(wire, &packet);
+	expect_arrival(wire);
+	/* The next one who holds it is another one. */
+	assert_true(kept->own_stuck == 0);
+}
+
 /* Nothing is sent again and nothing stops. */
 static void a_wire_that_loses_costs_messages(void **state)
 {
@@ -280,6 +306,8 @@ int main(void)
 		datagram_test(a_receiver_that_was_reset_takes_packets_again),
 		datagram_test(
 			a_local_sender_that_died_does_not_hide_what_comes),
+		datagram_test(
+			a_local_sender_that_is_stopped_is_waited_for_once),
 		datagram_test(a_wire_that_loses_costs_messages),
 	};
 
