@@ -4,6 +4,8 @@
  * somebody polls busily, and only as long as that is so. The agent itself does
  * nothing here, for time is simulated: the test is the agent.
  */
+#include <sched.h>
+
 #include "two_functions.h"
 
 #include "core/clock.h"
@@ -11,11 +13,24 @@
 #define HALF (TWO_BUFFER_BYTES / 2)
 #define MESSAGES 16u
 
+/* The agent may be at work yet that it began before; when it sleeps again it
+ * has seen that time is simulated. */
+static void wait_for_agent(struct adev_function *fn)
+{
+	adev_view_kick(&fn->view);
+	while (atomic_load(&fn->view.shared->agent_state) != ADEV_AGENT_SLEEPING)
+		sched_yield();
+}
+
 static int setup(void **state)
 {
+	struct two *two;
+
 	if (two_connected_setup(state))
 		return -1;
+	two = *state;
 	atomic_store(&adev_clock_simulated_ns, adev_now_ns());
+	wait_for_agent(two_function_of(&two->a));
 	return 0;
 }
 
