@@ -6,7 +6,8 @@
  * address of this process's own, so that they meet nobody.
  */
 #include <arpa/inet.h>
-#include <net/if.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 #define ROOM 16384u
 
 static struct vt_end a, b;
+/* Of this run: all its processes have it. */
+static unsigned int own;
 
 static bool is_permitted(void)
 {
@@ -71,10 +74,6 @@ static void open_ready_in(struct vt_end *end, const struct vt_end *other)
 /* Of this process and its peers; locally administered. */
 static void own_mac(uint8_t mac[6], unsigned int number)
 {
-	static unsigned int own;
-
-	if (!own)
-		own = (unsigned int)getpid();
 	memcpy(mac, (uint8_t[]){ 2, 0xa7, (uint8_t)(own >> 16),
 				 (uint8_t)(own >> 8), (uint8_t)own,
 				 (uint8_t)number },
@@ -117,6 +116,8 @@ static void write_frame(uint8_t *frame, unsigned int number, uint64_t id,
 	frame[12] = TYPE >> 8;
 	frame[13] = TYPE & 0xff;
 	vt_fill(frame + HEADER, length - HEADER, id);
+	if (length >= HEADER + sizeof(id))
+		memcpy(frame + HEADER, &id, sizeof(id));
 }
 
 static void send_frame(struct vt_end *from, unsigned int number, uint64_t id,
@@ -419,6 +420,76 @@ static void a_sleeper_is_woken(void)
 	vt_end_close(&a);
 }
 
+/* One thread sends, one makes and ends rules, and whoever polls takes in, as the
+ * agent does: each frame comes whole and at most once to a queue pair. */
+#define TURNS 200u
+
+static atomic_bool stop;
+
+static void *send_on(void *unused)
+{
+	uint64_t id;
+
+	(void)unused;
+	for (id = 0; !atomic_load(&stop); id++)
+		send_frame(&a, 1, id, LENGTH);
+	return NULL;
+}
+
+static uint64_t take_all(uint64_t next)
+{
+	uint64_t id = 0;
+	struct ibv_wc wc;
+
+	while (ibv_poll_cq(b.recv_cq, 1, &wc) > 0) {
+		const uint8_t *frame = b.buffer + place_of(wc.wr_id);
+		uint8_t expected[LENGTH];
+
+		VT_STATUS(&wc, IBV_WC_SUCCESS);
+		VT_EQUAL(wc.byte_len, LENGTH);
+		memcpy(&id, frame + HEADER, sizeof(id));
+		write_frame(expected, 1, id, LENGTH);
+		VT_CHECK(!memcmp(expected, frame, LENGTH));
+		/* They come in their order. */
+		VT_CHECK(id >= next);
+		next = id + 1;
+		vt_recv(&b, wc.wr_id, place_of(wc.wr_id), 8192);
+	}
+	return next;
+}
+
+static void rules_come_and_go_while_frames_come(void)
+{
+	struct vt_patience patience = vt_patience(60000);
+	struct ibv_flow *flow;
+	pthread_t sender;
+	uint64_t next = 0, before;
+
+	need_right();
+	open_ready(&a);
+	open_ready(&b);
+	post_receives(&b, 16);
+	atomic_store(&stop, false);
+	VT_EQUAL(pthread_create(&sender, NULL, send_on, NULL), 0);
+	for (uint32_t turn = 0; turn < TURNS; turn++) {
+		flow = make_rule(&b, 1);
+		before = next;
+		while (turn % 50 == 0 && next == before) {
+			VT_CHECK(!vt_patience_ends(&patience));
+			next = take_all(next);
+		}
+		next = take_all(next);
+		VT_EQUAL(ibv_destroy_flow(flow), 0);
+		/* What was taken in before is there; the rest is not for it. */
+		next = take_all(next);
+		vt_poll_nothing(b.recv_cq, 0);
+	}
+	atomic_store(&stop, true);
+	VT_EQUAL(pthread_join(sender, NULL), 0);
+	vt_end_close(&b);
+	vt_end_close(&a);
+}
+
 /* From another process, which may be another host. */
 static void answer(int fd, void *argument)
 {
@@ -441,12 +512,10 @@ static void answer(int fd, void *argument)
 
 static void processes_ping_each_other(void)
 {
-	uint8_t ignored[6];
 	struct ibv_flow *flow;
 	struct vt_peer peer;
 
 	need_right();
-	own_mac(ignored, 0); /* the same for both */
 	peer = vt_fork(answer, NULL);
 	open_ready(&b);
 	flow = make_rule(&b, 2);
@@ -564,10 +633,12 @@ int main(int argc, char **argv)
 		VT_CASE(tags_stay),
 		VT_CASE(bad_rules_are_refused),
 		VT_CASE(a_sleeper_is_woken),
+		VT_CASE(rules_come_and_go_while_frames_come),
 		VT_CASE(processes_ping_each_other),
 		VT_CASE(the_kernel_s_datagrams_come_whole),
 		{ NULL, NULL, 0 },
 	};
 
+	own = (unsigned int)getpid();
 	return vt_main(argc, argv, cases);
 }
