@@ -343,9 +343,9 @@ static void serve_qps(struct adev_function *fn)
 enum adev_backlog adev_function_run(struct adev_function *fn)
 {
 	uint32_t polls = atomic_load_explicit(&fn->polls, memory_order_relaxed);
-	bool polled = polls - fn->polls_seen >= BUSY_POLLS;
+	bool polled = polls - atomic_exchange(&fn->polls_seen, polls) >=
+		      BUSY_POLLS;
 
-	fn->polls_seen = polls;
 	/* Engine threads are woken for it, and stay until it is done. */
 	if (adev_sched_idle(&fn->scheduler) || adev_engine_threads_count())
 		return ADEV_BACKLOG_NONE;

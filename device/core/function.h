@@ -144,7 +144,7 @@ struct adev_function {
 
 	/* Times that somebody polled and the adapter was entered; a hint. */
 	_Atomic uint32_t polls;
-	uint32_t polls_seen; /* by the agent */
+	_Atomic uint32_t polls_seen; /* by the agent */
 	/* One thread at a time serves what peers left here. */
 	atomic_flag serving;
 	/* The region or window that it reaches for a peer; zero: none. Above it
