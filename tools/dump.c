@@ -128,6 +128,13 @@ static void format_access(uint32_t access, char text[8])
 	text[i] = '\0';
 }
 
+static const char *state_name(const struct arnica_bus_stag *stag)
+{
+	if (stag->pending)
+		return "pending";
+	return stag->stag ? "valid" : "free";
+}
+
 static void print_stag(const struct arnica_bus_stag *stag, void *argument)
 {
 	struct dump_options *parsed = argument;
@@ -143,7 +150,7 @@ static void print_stag(const struct arnica_bus_stag *stag, void *argument)
 	printf("  %08x %-8s %-5s %5u %s %016" PRIx64 " %12" PRIu64,
 	       valid ? stag->stag : stag->mirror.stag,
 	       kind_name(valid ? stag->kind : stag->mirror.kind),
-	       valid ? "valid" : "free", valid ? stag->pd : stag->mirror.pd,
+	       state_name(stag), valid ? stag->pd : stag->mirror.pd,
 	       access, stag->iova, stag->length);
 	if (stag->qpn)
 		printf("  of QP 0x%06x", stag->qpn);

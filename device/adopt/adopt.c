@@ -49,9 +49,26 @@ void adev_adopt_open(uint32_t own_threads)
 {
 	pthread_mutex_lock(&adev_adopted.lock);
 	adev_adopted.mode = adev_adopt_mode();
-	adev_adopted.own_threads = own_threads;
-	adev_adopted.num_functions++;
+	if (!adev_adopted.num_functions++)
+		adev_adopted.own_threads = own_threads;
 	adev_adopt_budget_open(&adev_adopted.budget, adev_now_ns());
+	pthread_mutex_unlock(&adev_adopted.lock);
+}
+
+void adev_adopt_own_threads(int more)
+{
+	pthread_mutex_lock(&adev_adopted.lock);
+	adev_adopted.own_threads += (uint32_t)more;
+	pthread_mutex_unlock(&adev_adopted.lock);
+}
+
+void adev_adopt_hold(void)
+{
+	pthread_mutex_lock(&adev_adopted.lock);
+}
+
+void adev_adopt_let_go(void)
+{
 	pthread_mutex_unlock(&adev_adopted.lock);
 }
 
@@ -293,7 +310,8 @@ static uint64_t take(struct adev_function *fn,
 	uint64_t start = 0, end = 0, shared = 0;
 	struct adev_adopted *range;
 	struct adev_adopted_leftover leftover;
-	bool fresh = is_worth(fn, region) &&
+	bool fresh = region->users != ADEV_ADOPT_JOINS &&
+		     is_worth(fn, region) &&
 		     find_pages(address, length, &start, &end) &&
 		     end - start >= adev_adopt_smallest(adev_adopted.mode);
 

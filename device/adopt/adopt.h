@@ -25,6 +25,13 @@
  * adapter's. */
 void adev_adopt_open(uint32_t own_threads);
 
+/* A thread of the adapter's begins, or (-1) is about to end. */
+void adev_adopt_own_threads(int more);
+
+/* In between no pages are on their way. */
+void adev_adopt_hold(void);
+void adev_adopt_let_go(void);
+
 /* A function less: what it adopted is turned back. Its queue pairs are gone. */
 void adev_adopt_close(struct adev_function *fn);
 
@@ -40,6 +47,8 @@ enum adev_adopt_users {
 	ADEV_ADOPT_NEW,          /* whom the table's other regions let in */
 	ADEV_ADOPT_USED_BY_NONE, /* the function never had a peer */
 	ADEV_ADOPT_USED_HERE,    /* nor that, but this process's queue pairs are */
+	/* Nothing is to be moved: it may join what is adopted already. */
+	ADEV_ADOPT_JOINS,
 };
 
 /* A region [address, address + length), which is or will be entry `index`. */

@@ -26,6 +26,7 @@
 #include "domain/segment.h"
 #include "domain/wake.h"
 #include "exec/threads.h"
+#include "front/begun.h"
 #include "front/command.h"
 #include "front/exports.h"
 #include "front/imports.h"
@@ -412,6 +413,7 @@ static void forget(struct adev_function *fn)
 	}
 	adev_exports_forget(fn);
 	adev_import_unlink(fn);
+	adev_begun_forget(fn);
 	fini_tables(fn);
 	adev_directory_put(fn->directory);
 	close(fn->segment_fd);
@@ -431,6 +433,7 @@ void adev_function_detach(struct adev_function *fn)
 	/* Importers are asked, and may ask in turn: without locks of ours that
 	 * others wait for. */
 	adev_exports_close(fn);
+	adev_begun_stop(fn);
 	pthread_mutex_lock(&attach_lock);
 	go_offline(fn);
 	adev_agent_leave(fn);

@@ -26,6 +26,9 @@
 	X(windows_refused, "binds and local invalidations that were refused")  \
 	X(registrations, "regions that work requests registered")              \
 	X(registrations_refused, "... and that were refused")                   \
+	X(registrations_begun, "regions whose keys were used before they were") \
+	X(registrations_failed, "... and whose registration failed")           \
+	X(registrations_awaited, "requests that waited for that")              \
 	X(mkeys_refused, "layouts of indirect keys that were refused")         \
 	X(messages, "messages delivered")                                      \
 	X(bytes, "payload bytes delivered")                                    \

@@ -153,6 +153,8 @@ struct adev_function {
 	/* Somebody posted, left a backlog, and may never poll. */
 	_Atomic bool backlog_left;
 
+	struct adev_begun_queue *begun; /* front/begun.h; NULL: none ever */
+
 	struct adev_fault *fault;     /* of the wire; NULL: none wanted */
 	struct adev_capture *capture; /* NULL: off */
 

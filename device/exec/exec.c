@@ -21,6 +21,9 @@
 #define DOORBELL_BYTES (2u * ADEV_GATHER_ENTRY_BYTES)
 /* What goes ahead of others through the priority area. */
 #define EXPRESS_BYTES 8192u
+/* How soon a QP is looked at again whose memory is being registered, at first;
+ * it is also woken when that is done. */
+#define MEMORY_AFTER_NS 50000ull
 /* What a message costs in a turn beside its bytes. */
 #define MESSAGE_COST 64u
 
@@ -65,6 +68,7 @@ enum begun {
 	BEGUN_NOTHING, /* there is none, or the QP may not */
 	BEGUN_MESSAGE, /* it is under way */
 	BEGUN_OVER,    /* a plain one, which is over */
+	BEGUN_LATER,   /* it waits for its memory */
 };
 
 /* The descriptor at the head. Who has no buffer reads them where they are. */
@@ -76,6 +80,34 @@ static const void *fetch_head(struct adev_qp *qp, struct turn *turn)
 					     &turn->fetched);
 	turn->fetched++;
 	return adev_exec_descriptor(qp, qp->head);
+}
+
+/* A region that the request names is being registered: the queue waits, others
+ * go on. */
+static enum begun wait_for_memory(struct adev_qp *qp)
+{
+	qp->active = false;
+	if (qp->wait != ADEV_WAIT_MEMORY)
+		adev_count(&qp->fn->counters, registrations_awaited);
+	(void)adev_requester_wait(qp, ADEV_WAIT_MEMORY, ADEV_NEVER_NS,
+				  MEMORY_AFTER_NS);
+	/* Also when it is on the wire: no packet will wake it. */
+	adev_function_wait(qp->fn, qp);
+	return BEGUN_LATER;
+}
+
+/* What was fetched with an error, or after a wait. */
+static enum begun begin_late(struct adev_qp *qp, enum arnica_hw_status status)
+{
+	if (status == ADEV_STATUS_PENDING)
+		return wait_for_memory(qp);
+	qp->wait = ADEV_WAIT_NOT;
+	qp->again_ns = 0;
+	if (!status)
+		return BEGUN_MESSAGE;
+	if (!qp->remote || !adev_sender_postpone(qp, status))
+		adev_requester_fail(qp, status, 0);
+	return BEGUN_NOTHING;
 }
 
 /* Begins the next message; *bytes: of one that is over. */
@@ -115,11 +147,8 @@ static enum begun begin(struct adev_qp *qp, struct turn *turn, uint32_t *bytes)
 		return BEGUN_OVER;
 	qp->active = true;
 	status = adev_exec_fetch_first(qp, qp->head, descriptor, qp->message);
-	if (status) {
-		if (!qp->remote || !adev_sender_postpone(qp, status))
-			adev_requester_fail(qp, status, 0);
-		return BEGUN_NOTHING;
-	}
+	if (__builtin_expect(status || qp->wait, 0))
+		return begin_late(qp, status);
 	return BEGUN_MESSAGE;
 }
 
@@ -208,6 +237,8 @@ static enum turn_end run(struct adev_qp *qp, struct turn *turn)
 
 		if (!qp->active)
 			begun = begin(qp, turn, &over);
+		if (__builtin_expect(begun == BEGUN_LATER, 0))
+			return TURN_WAITING;
 		if (begun == BEGUN_NOTHING) {
 			adev_qp_check_drained(qp);
 			return qp->flush_pending ? TURN_WAITING : TURN_IDLE;

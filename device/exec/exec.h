@@ -48,7 +48,7 @@ static inline const void *adev_exec_descriptor(const struct adev_qp *qp,
 
 /* fetch.c: turns the descriptor of entry `index` into a message. SUCCESS, or
  * the status that it completes with; the message is then set as far as its
- * completion needs. */
+ * completion needs. ADEV_STATUS_PENDING: fetch it again later. */
 enum arnica_hw_status adev_exec_fetch(struct adev_qp *qp, uint32_t index,
 				      const void *descriptor,
 				      struct adev_message *message)

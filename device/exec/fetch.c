@@ -20,6 +20,7 @@ static void read_control(struct adev_message *message, const char *descriptor)
 	message->inbox_slot = -1;
 	message->bytes = 0;
 	message->sends = false;
+	message->registered = false;
 	message->drains = false;
 	message->refusal = 0;
 }
@@ -192,6 +193,8 @@ static enum arnica_hw_status read_segments(struct adev_qp *qp,
 		return ARNICA_HW_STATUS_LOC_QP_OP_ERR;
 	status = adev_gather_segments(&qp->fn->view, qp->pd, (const void *)data,
 				      count, access, &message->gather);
+	if (status == ADEV_STATUS_PENDING)
+		return status;
 	if (status) {
 		adev_count(&qp->fn->counters, local_protection);
 		arnica_trace_local_protection(qp->qpn, message->index);

@@ -81,6 +81,17 @@ static bool is_queued(const struct adev_qp *qp)
 	return qp->remote && qp->type != ARNICA_HW_QP_UC;
 }
 
+/* A region that the request names is being registered. */
+static enum adev_progress wait_for_memory(struct adev_qp *qp)
+{
+	if (qp->wait != ADEV_WAIT_MEMORY)
+		adev_count(&qp->fn->counters, registrations_awaited);
+	(void)adev_requester_wait(qp, ADEV_WAIT_MEMORY, ADEV_NEVER_NS,
+				  DRAIN_AFTER_NS);
+	adev_function_wait(qp->fn, qp);
+	return ADEV_PROGRESS_WAIT;
+}
+
 /* The second half of a request that registers memory and sends. */
 static enum adev_progress go_on_sending(struct adev_qp *qp)
 {
@@ -88,6 +99,12 @@ static enum adev_progress go_on_sending(struct adev_qp *qp)
 	enum arnica_hw_status status = adev_exec_fetch(
 		qp, index, adev_exec_descriptor(qp, index), qp->message);
 
+	if (status == ADEV_STATUS_PENDING) {
+		/* Its first half is done: only this is tried again. */
+		qp->message->opcode = ARNICA_HW_OP_REG_MR;
+		qp->message->registered = true;
+		return wait_for_memory(qp);
+	}
 	qp->wait = ADEV_WAIT_NOT;
 	qp->again_ns = 0;
 	if (!status)
@@ -157,11 +174,15 @@ enum adev_progress adev_local_run(struct adev_qp *qp)
 	/* What was sent from the region may have to be sent once more. */
 	if (is_queued(qp) && ends_region(qp) && adev_sender_is_behind(qp))
 		return ADEV_PROGRESS_WAIT;
+	if (qp->message->registered)
+		return go_on_sending(qp);
 	switch (execute(qp)) {
 	case ADEV_WINDOW_DONE:
 		return finish(qp);
 	case ADEV_WINDOW_BUSY:
 		return wait_for_users(qp);
+	case ADEV_WINDOW_PENDING:
+		return wait_for_memory(qp);
 	case ADEV_WINDOW_REFUSED:
 		break;
 	}

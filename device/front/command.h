@@ -38,6 +38,8 @@ ADEV_COMMAND_HANDLER(rereg_mr);
 ADEV_COMMAND_HANDLER(dereg_mr);
 ADEV_COMMAND_HANDLER(alloc_null_mr);
 ADEV_COMMAND_HANDLER(alloc_mr);
+ADEV_COMMAND_HANDLER(begin_mr); /* command_begin.c */
+ADEV_COMMAND_HANDLER(query_begun);
 ADEV_COMMAND_HANDLER(query_pd);
 ADEV_COMMAND_HANDLER(query_mr);
 ADEV_COMMAND_HANDLER(query_dm);

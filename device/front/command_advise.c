@@ -3,6 +3,7 @@
  * Advice about regions that page on demand: brings pages in before they are
  * needed. The statuses are those of ibv_advise_mr(3).
  */
+#include "front/begun.h"
 #include "front/command.h"
 #include "front/memory.h"
 #include "tpt/tpt.h"
@@ -20,6 +21,7 @@ static enum arnica_hw_command_status status_of(enum adev_tpt_verdict verdict)
 	case ADEV_TPT_BAD_ACCESS:
 		return ARNICA_HW_COMMAND_PERMISSION;
 	case ADEV_TPT_BAD_BOUNDS:
+	case ADEV_TPT_PENDING: /* waited for */
 		break;
 	}
 	return ARNICA_HW_COMMAND_FAULT;
@@ -41,6 +43,7 @@ ADEV_COMMAND_HANDLER(advise_mr)
 		return ARNICA_HW_COMMAND_NOT_SUPPORTED;
 	if (!adev_pd_valid(fn, pd))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
+	adev_begun_wait(fn, adev_tpt_index(stag));
 	/* Without a length, too, the key is looked at. */
 	status = status_of(adev_tpt_check(
 		&fn->view, stag, pd, arnica_from_le64(cmd->iova), length,

@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "dma/guard.h"
+#include "front/begun.h"
 #include "front/command.h"
 #include "front/keys.h"
 #include "front/objects.h"
@@ -94,11 +95,22 @@ static enum arnica_hw_command_status set(struct adev_function *fn,
 		case ADEV_WINDOW_REFUSED:
 			return ARNICA_HW_COMMAND_INVALID;
 		case ADEV_WINDOW_BUSY:
+		case ADEV_WINDOW_PENDING: /* its registrations are over */
 			break;
 		}
 		if (adev_now_ns() > until)
 			return ARNICA_HW_COMMAND_BUSY;
 	}
+}
+
+/* Commands are carried out in order: what was begun before is over. */
+static void await_regions(struct adev_function *fn,
+			  const struct adev_tpt_item *items, uint32_t count)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++)
+		adev_begun_wait(fn, adev_tpt_index(items[i].stag));
 }
 
 ADEV_COMMAND_HANDLER(set_mkey)
@@ -125,8 +137,10 @@ ADEV_COMMAND_HANDLER(set_mkey)
 		return ARNICA_HW_COMMAND_NO_MEMORY;
 	status = adev_command_status(read_items(arnica_from_le64(cmd->entries),
 						layout.count, items));
-	if (status == ARNICA_HW_COMMAND_OK)
+	if (status == ARNICA_HW_COMMAND_OK) {
+		await_regions(fn, items, layout.count);
 		status = set(fn, &layout, pd, items);
+	}
 	free(items);
 	return status;
 }

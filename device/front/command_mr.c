@@ -13,12 +13,14 @@
 #include "adopt/advice.h"
 #include "core/qp_lock.h"
 #include "exec/exec.h"
+#include "front/begun.h"
 #include "front/command.h"
 #include "front/exports.h"
 #include "front/imports.h"
 #include "front/keys.h"
 #include "front/memory.h"
 #include "front/objects.h"
+#include "front/region.h"
 #include "tpt/fast.h"
 #include "tpt/null_memory.h"
 #include "tpt/shared.h"
@@ -27,78 +29,11 @@
 
 #define QUIESCE_MS 2000u
 
-/* Hints that may be ignored: IBV_ACCESS_OPTIONAL_RANGE. */
-#define ACCESS_OPTIONAL ARNICA_GENMASK32(29, 20)
-#define ACCESS_RIGHTS                                                          \
-	((uint32_t)ARNICA_HW_ACCESS_LOCAL_WRITE |                              \
-	 ARNICA_HW_ACCESS_REMOTE_WRITE | ARNICA_HW_ACCESS_REMOTE_READ |        \
-	 ARNICA_HW_ACCESS_REMOTE_ATOMIC | ARNICA_HW_ACCESS_MW_BIND |           \
-	 ARNICA_HW_ACCESS_ZERO_BASED | ARNICA_HW_ACCESS_ON_DEMAND |           \
-	 ARNICA_HW_ACCESS_HUGETLB)
-#define ACCESS_NOT_THERE                                                       \
-	((uint32_t)ARNICA_HW_ACCESS_FLUSH_GLOBAL |                             \
-	 ARNICA_HW_ACCESS_FLUSH_PERSISTENT)
-#define ACCESS_REMOTE_STORES                                                   \
-	((uint32_t)ARNICA_HW_ACCESS_REMOTE_WRITE |                             \
-	 ARNICA_HW_ACCESS_REMOTE_ATOMIC)
-
 #define REREG_ALL                                                              \
 	((uint32_t)ARNICA_HW_REREG_TRANSLATION | ARNICA_HW_REREG_PD |          \
 	 ARNICA_HW_REREG_ACCESS)
 
-/* What a region is, as a command asks for it. */
-struct region {
-	uint32_t pd;
-	uint32_t access;
-	uint64_t address;
-	uint64_t length;
-	uint64_t iova;
-};
-
-static struct region region_from(const struct arnica_hw_cmd_reg_mr *command)
-{
-	return (struct region){
-		.pd = arnica_from_le32(command->pd),
-		.access = arnica_from_le32(command->access) & ~ACCESS_OPTIONAL,
-		.address = arnica_from_le64(command->address),
-		.length = arnica_from_le64(command->length),
-		.iova = arnica_from_le64(command->iova),
-	};
-}
-
-static enum arnica_hw_command_status check_access(uint32_t access)
-{
-	if (access & ~(ACCESS_RIGHTS | ACCESS_NOT_THERE))
-		return ARNICA_HW_COMMAND_INVALID;
-	if (access & ACCESS_NOT_THERE)
-		return ARNICA_HW_COMMAND_NOT_SUPPORTED;
-	if (access & ACCESS_REMOTE_STORES &&
-	    !(access & ARNICA_HW_ACCESS_LOCAL_WRITE))
-		return ARNICA_HW_COMMAND_INVALID;
-	return ARNICA_HW_COMMAND_OK;
-}
-
-static bool range_wraps(uint64_t start, uint64_t length)
-{
-	return length && length - 1 > UINT64_MAX - start;
-}
-
-static enum arnica_hw_command_status check_region(
-	const struct adev_function *fn, const struct region *region)
-{
-	enum arnica_hw_command_status status = check_access(region->access);
-
-	if (status != ARNICA_HW_COMMAND_OK)
-		return status;
-	if (!adev_pd_valid(fn, region->pd))
-		return ARNICA_HW_COMMAND_NO_OBJECT;
-	if (range_wraps(region->address, region->length) ||
-	    range_wraps(region->iova, region->length))
-		return ARNICA_HW_COMMAND_INVALID;
-	return ARNICA_HW_COMMAND_OK;
-}
-
-static enum arnica_hw_command_status touch(const struct region *region)
+static enum arnica_hw_command_status touch(const struct adev_region *region)
 {
 	/* What pages on demand need not be there yet, nor ever. */
 	if (!region->length || region->access & ARNICA_HW_ACCESS_ON_DEMAND)
@@ -106,22 +41,6 @@ static enum arnica_hw_command_status touch(const struct region *region)
 	return adev_command_status(adev_memory_populate(
 		region->address, region->length,
 		region->access & ARNICA_HW_ACCESS_LOCAL_WRITE));
-}
-
-static void store_region(struct adev_function *fn, uint32_t index,
-			 const struct region *region)
-{
-	struct adev_tpt_entry *entry = &fn->view.tpt[index];
-
-	entry->type = ADEV_TPT_REGION;
-	entry->pd = region->pd;
-	entry->access = region->access;
-	entry->iova = region->iova;
-	entry->length = region->length;
-	entry->address = region->address;
-	entry->address_space = fn->view.function;
-	entry->qpn = 0;
-	entry->sink = 0;
 }
 
 /* May a store, or with `loads` any access, through this entry be on its way to
@@ -160,25 +79,16 @@ bool adev_regions_overlap(const struct adev_function *fn, uint32_t index,
 	return false;
 }
 
-/* Makes the region's pages reachable for peers, if they may be. No peer uses
- * the region yet. */
+/* Makes its pages reachable for peers, if they may be. */
 static void adopt(struct adev_function *fn, uint32_t index,
 		  enum adev_adopt_users users)
 {
-	struct adev_tpt_entry *entry = &fn->view.tpt[index];
-	const struct adev_adopt_region region = {
-		.index = index,
-		.access = entry->access,
-		.address = entry->address,
-		.length = entry->length,
-		.users = users,
-	};
+	uint64_t shared = adev_region_adopt(fn, index, users);
 
-	if (!adev_adopt_wants(fn, entry->length))
-		return;
 	/* P9: the contents are in the pages before a peer looks there. */
-	atomic_store_explicit(&entry->shared, adev_adopt_take(fn, &region),
-			      memory_order_release);
+	if (shared)
+		atomic_store_explicit(&fn->view.tpt[index].shared, shared,
+				      memory_order_release);
 }
 
 /* Does this process itself send or receive? */
@@ -258,7 +168,7 @@ static void disown(struct adev_function *fn, uint32_t index)
 	uint64_t shared = 0;
 
 	/* The word of others is another one. */
-	if (entry->type == ADEV_TPT_REGION)
+	if (entry->type == ADEV_TPT_REGION && !adev_region_is_unborn(fn, index))
 		shared = atomic_load(&entry->shared);
 	atomic_store(&entry->shared, 0);
 	adev_adopt_put(fn, index, shared);
@@ -276,29 +186,24 @@ static void publish(struct adev_function *fn, uint32_t index, uint32_t stag,
 static void begin(struct adev_function *fn, uint32_t index, uint32_t pd,
 		  struct arnica_hw_completion *completion)
 {
-	fn->mr_pd[index] = pd + 1;
-	fn->num_mrs++;
-	adev_pd_get(fn, pd);
+	adev_region_count(fn, index, pd);
 	publish(fn, index, adev_key_make(fn, index), completion);
 }
 
 ADEV_COMMAND_HANDLER(reg_mr)
 {
-	const struct region region = region_from(&command->reg_mr);
 	enum arnica_hw_command_status status;
+	struct adev_region region;
 	uint32_t index;
 
-	if (arnica_from_le32(command->reg_mr.handle) ||
-	    arnica_from_le32(command->reg_mr.change))
-		return ARNICA_HW_COMMAND_INVALID;
-	status = check_region(fn, &region);
+	status = adev_region_read(fn, &command->reg_mr, &region);
 	if (status == ARNICA_HW_COMMAND_OK)
 		status = touch(&region);
 	if (status != ARNICA_HW_COMMAND_OK)
 		return status;
 	if (adev_key_take(fn, &index))
 		return ARNICA_HW_COMMAND_NO_MEMORY;
-	store_region(fn, index, &region);
+	adev_region_store(fn, index, &region);
 	adopt(fn, index, ADEV_ADOPT_NEW);
 	begin(fn, index, region.pd, completion);
 	return ARNICA_HW_COMMAND_OK;
@@ -317,7 +222,8 @@ ADEV_COMMAND_HANDLER(query_mr)
 	if (index >= fn->view.layout.max_mr || !fn->mr_pd[index])
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	entry = &fn->view.tpt[index];
-	if (entry->type != ADEV_TPT_REGION || entry->sink)
+	if (entry->type != ADEV_TPT_REGION || entry->sink ||
+	    adev_region_is_unborn(fn, index))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	region->stag = arnica_to_le32(index << 8 | fn->mr_instance[index]);
 	region->pd = arnica_to_le32(fn->mr_pd[index] - 1);
@@ -340,8 +246,8 @@ ADEV_COMMAND_HANDLER(alloc_null_mr)
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	if (adev_null_memory(&zeros, &sink) || adev_key_take(fn, &index))
 		return ARNICA_HW_COMMAND_NO_MEMORY;
-	store_region(fn, index,
-		     &(struct region){
+	adev_region_store(fn, index,
+		     &(struct adev_region){
 			     .pd = pd,
 			     .access = ARNICA_HW_ACCESS_LOCAL_WRITE,
 			     .address = zeros,
@@ -369,11 +275,9 @@ ADEV_COMMAND_HANDLER(alloc_mr)
 		adev_key_give(fn, index);
 		return ARNICA_HW_COMMAND_NO_MEMORY;
 	}
-	store_region(fn, index, &(struct region){ .pd = pd });
+	adev_region_store(fn, index, &(struct adev_region){ .pd = pd });
 	fn->view.tpt[index].type = ADEV_TPT_FAST;
-	fn->mr_pd[index] = pd + 1;
-	fn->num_mrs++;
-	adev_pd_get(fn, pd);
+	adev_region_count(fn, index, pd);
 	completion->mr.handle = arnica_to_le32(index);
 	completion->mr.stag = arnica_to_le32(adev_key_make(fn, index));
 	return ARNICA_HW_COMMAND_OK;
@@ -446,11 +350,11 @@ static enum arnica_hw_command_status end_fast(struct adev_function *fn,
 }
 
 /* The region as it will be: what does not change is taken from the entry. */
-static struct region merge(const struct adev_function *fn, uint32_t index,
-			   const struct region *wanted, uint32_t change)
+static struct adev_region merge(const struct adev_function *fn, uint32_t index,
+			   const struct adev_region *wanted, uint32_t change)
 {
 	const struct adev_tpt_entry *entry = &fn->view.tpt[index];
-	struct region region = *wanted;
+	struct adev_region region = *wanted;
 
 	if (!(change & ARNICA_HW_REREG_TRANSLATION)) {
 		region.address = entry->address;
@@ -471,20 +375,23 @@ static struct region merge(const struct adev_function *fn, uint32_t index,
  */
 ADEV_COMMAND_HANDLER(rereg_mr)
 {
-	const struct region wanted = region_from(&command->reg_mr);
+	const struct adev_region wanted = adev_region_from(&command->reg_mr);
 	uint32_t index = arnica_from_le32(command->reg_mr.handle);
 	uint32_t change = arnica_from_le32(command->reg_mr.change);
 	enum arnica_hw_command_status status;
-	struct region region;
+	struct adev_region region;
 
 	if (!change || change & ~REREG_ALL)
 		return ARNICA_HW_COMMAND_INVALID;
 	if (!mr_valid(fn, index))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
+	adev_begun_wait(fn, index);
+	if (adev_region_is_unborn(fn, index))
+		return ARNICA_HW_COMMAND_INVALID;
 	if (fn->view.tpt[index].type == ADEV_TPT_NULL || adev_fast_exists(fn, index))
 		return ARNICA_HW_COMMAND_INVALID;
 	region = merge(fn, index, &wanted, change);
-	status = check_region(fn, &region);
+	status = adev_region_check(fn, &region);
 	if (status == ARNICA_HW_COMMAND_OK && change != ARNICA_HW_REREG_PD)
 		status = touch(&region);
 	if (status == ARNICA_HW_COMMAND_OK)
@@ -496,7 +403,7 @@ ADEV_COMMAND_HANDLER(rereg_mr)
 	fn->mr_pd[index] = region.pd + 1;
 	if (change != ARNICA_HW_REREG_PD)
 		disown(fn, index);
-	store_region(fn, index, &region);
+	adev_region_store(fn, index, &region);
 	if (change != ARNICA_HW_REREG_PD)
 		adopt(fn, index, ADEV_ADOPT_NEW);
 	/* The key stays, as with hardware: peers hold copies of it. */
@@ -507,7 +414,8 @@ ADEV_COMMAND_HANDLER(rereg_mr)
 static bool is_region(const struct adev_function *fn, uint32_t index)
 {
 	return fn->mr_pd[index] &&
-	       fn->view.tpt[index].type == ADEV_TPT_REGION;
+	       fn->view.tpt[index].type == ADEV_TPT_REGION &&
+	       !adev_region_is_unborn(fn, index);
 }
 
 /* Is it among the adopted pages that [start, start + bytes) has a part in, or
@@ -549,6 +457,18 @@ void adev_regions_release(struct adev_function *fn, uint64_t start,
 	}
 }
 
+static enum arnica_hw_command_status end_region(struct adev_function *fn,
+						uint32_t index)
+{
+	if (adev_fast_exists(fn, index))
+		return end_fast(fn, index);
+	adev_begun_cancel(fn, index);
+	/* It never was valid: there is nobody to wait for. */
+	if (adev_region_is_unborn(fn, index))
+		return ARNICA_HW_COMMAND_OK;
+	return invalidate(fn, index);
+}
+
 ADEV_COMMAND_HANDLER(dereg_mr)
 {
 	uint32_t index = arnica_from_le32(command->object.handle);
@@ -562,8 +482,7 @@ ADEV_COMMAND_HANDLER(dereg_mr)
 		return ARNICA_HW_COMMAND_NOT_SUPPORTED;
 	if (!mr_valid(fn, index))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	status = adev_fast_exists(fn, index) ? end_fast(fn, index) :
-				      invalidate(fn, index);
+	status = end_region(fn, index);
 	if (status != ARNICA_HW_COMMAND_OK)
 		return status;
 	disown(fn, index);

@@ -4,6 +4,7 @@
 
 #include "front/command.h"
 #include "tpt/dump.h"
+#include "tpt/pending.h"
 #include "tpt/tpt.h"
 
 /* Only tools read it, and only by asking the kernel: any address will do. */
@@ -28,6 +29,7 @@ ADEV_COMMAND_HANDLER(query_stag)
 {
 	uint32_t stag = arnica_from_le32(command->object.handle);
 	uint32_t index = adev_tpt_index(stag), tag;
+	enum arnica_hw_stag_state state = ARNICA_HW_STAG_VALID;
 	const struct adev_tpt_entry *entry;
 
 	if (arnica_from_le32(command->object.reserved0) ||
@@ -35,6 +37,10 @@ ADEV_COMMAND_HANDLER(query_stag)
 		return ARNICA_HW_COMMAND_INVALID;
 	entry = &fn->view.tpt[index];
 	tag = atomic_load_explicit(&entry->tag, memory_order_acquire);
+	if (!tag && adev_tpt_is_pending(atomic_load(&entry->shared), stag)) {
+		tag = stag;
+		state = ARNICA_HW_STAG_PENDING;
+	}
 	if (!tag)
 		return ARNICA_HW_COMMAND_OK;
 	completion->stag = (struct arnica_hw_res_stag){
@@ -47,6 +53,7 @@ ADEV_COMMAND_HANDLER(query_stag)
 		.qpn = arnica_to_le32(entry->type == ADEV_TPT_LIST ?
 					      0 :
 					      entry->qpn),
+		.state = arnica_to_le32(state),
 	};
 	return ARNICA_HW_COMMAND_OK;
 }

@@ -62,7 +62,9 @@ adev_gather_segments(const struct adev_view *view, uint32_t pd,
 		if (__builtin_expect(verdict != ADEV_TPT_OK, 0) &&
 		    (verdict != ADEV_TPT_IS_LIST ||
 		     !take_list(view, pd, access, gather, piece)))
-			return ARNICA_HW_STATUS_LOC_PROT_ERR;
+			return verdict == ADEV_TPT_PENDING ?
+				       ADEV_STATUS_PENDING :
+				       ARNICA_HW_STATUS_LOC_PROT_ERR;
 		gather->num_pieces++;
 		gather->bytes += bytes;
 	}

@@ -22,6 +22,10 @@
  */
 #define ADEV_GATHER_ENTRY_BYTES 65536u
 
+/* Beside enum arnica_hw_status: a region that is named is being registered.
+ * Nothing completes with it. */
+#define ADEV_STATUS_PENDING ((enum arnica_hw_status)0x100)
+
 struct adev_piece {
 	uint64_t address; /* in its address space */
 	uint64_t iova;    /* as named by the request */
@@ -46,8 +50,8 @@ struct adev_gather {
 /*
  * Checks `count` data segments against the table of `view` for a work queue in
  * protection domain `pd`, and collects their pieces. Segments of length zero
- * are skipped unchecked. Each segment is copied once. Returns SUCCESS or
- * LOC_PROT_ERR; how long a message may be is the caller's business.
+ * are skipped unchecked. Each segment is copied once. Returns SUCCESS,
+ * LOC_PROT_ERR, or ADEV_STATUS_PENDING; how long a message may be is the caller's business.
  */
 enum arnica_hw_status
 adev_gather_segments(const struct adev_view *view, uint32_t pd,

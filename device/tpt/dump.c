@@ -5,6 +5,7 @@
  * changes meanwhile may look as if the two were different for a moment.
  */
 #include "tpt/dump.h"
+#include "tpt/pending.h"
 
 #include <errno.h>
 #include <string.h>
@@ -58,6 +59,11 @@ static const char *compare(const struct arnica_bus_stag *stag)
 {
 	const struct arnica_hw_mirror_entry *mirror = &stag->mirror;
 
+	/* The host learns the end of a registration when it asks. */
+	if (mirror->state == ARNICA_HW_STAG_PENDING && !stag->stag)
+		return NULL;
+	if (stag->pending && mirror->state == ARNICA_HW_STAG_VALID)
+		return "the host takes it for registered";
 	if (mirror->state == ARNICA_HW_STAG_FREE)
 		return stag->stag ? "the host takes it for free" : NULL;
 	if (!stag->stag)
@@ -86,6 +92,8 @@ static void report(struct dump *dump, uint32_t index, bool has_mirror,
 		   const struct arnica_hw_mirror_entry *mirror)
 {
 	bool list = entry->type == ADEV_TPT_LIST;
+	uint64_t word = atomic_load_explicit(&entry->shared,
+					     memory_order_relaxed);
 	struct arnica_bus_stag stag = {
 		.index = index,
 		.stag = atomic_load_explicit(&entry->tag, memory_order_relaxed),
@@ -94,6 +102,10 @@ static void report(struct dump *dump, uint32_t index, bool has_mirror,
 
 	if (has_mirror)
 		stag.mirror = *mirror;
+	if (!stag.stag && !(word >> 61) && word & ADEV_TPT_PENDING_MARK) {
+		stag.pending = true;
+		stag.stag = index << 8 | (uint32_t)(word & 0xff);
+	}
 	if (!stag.stag && stag.mirror.kind == ARNICA_HW_STAG_NONE)
 		return;
 	if (stag.stag) {

@@ -189,23 +189,32 @@ int adev_mkey_destroy(struct adev_function *fn, uint32_t index,
 
 /* Rights that such a key may have, all of it there (10.6.7.2.3 for windows), and
  * not itself within itself. */
-static bool may_set(struct adev_function *fn, const struct adev_mkey *mkey,
-		    const struct adev_mkey_layout *layout,
-		    const struct adev_tpt_item *items, uint64_t row_bytes)
+static enum adev_window_result may_set(struct adev_function *fn,
+				       const struct adev_mkey *mkey,
+				       const struct adev_mkey_layout *layout,
+				       const struct adev_tpt_item *items,
+				       uint64_t row_bytes)
 {
 	uint32_t i;
 
 	if (layout->access & ~RIGHTS ||
 	    (layout->access & REMOTE_STORES &&
 	     !(layout->access & ARNICA_HW_ACCESS_LOCAL_WRITE)))
-		return false;
+		return ADEV_WINDOW_REFUSED;
 	for (i = 0; i < layout->count; i++)
 		if (!items[i].stag ||
 		    adev_tpt_index(items[i].stag) == mkey->index)
-			return false;
-	return adev_tpt_list_check_items(&fn->view, items, layout->count,
-					 layout->rows, row_bytes, mkey->pd,
-					 layout->access) == ADEV_TPT_OK;
+			return ADEV_WINDOW_REFUSED;
+	switch (adev_tpt_list_check_items(&fn->view, items, layout->count,
+					  layout->rows, row_bytes, mkey->pd,
+					  layout->access)) {
+	case ADEV_TPT_OK:
+		return ADEV_WINDOW_DONE;
+	case ADEV_TPT_PENDING:
+		return ADEV_WINDOW_PENDING;
+	default:
+		return ADEV_WINDOW_REFUSED;
+	}
 }
 
 static void publish(struct adev_function *fn, struct adev_mkey *mkey,
@@ -233,14 +242,17 @@ static enum adev_window_result set(struct adev_function *fn, uint32_t pd,
 				   struct adev_tpt_item *items)
 {
 	struct adev_mkey *mkey = find(fn, adev_tpt_index(layout->key));
+	enum adev_window_result result;
 	uint64_t row_bytes, length;
 
 	if (!mkey || mkey->key != layout->key || mkey->pd != pd ||
 	    layout->count > mkey->max_items ||
 	    adev_tpt_list_arrange(items, layout->count, layout->rows,
-				  &row_bytes, &length) ||
-	    !may_set(fn, mkey, layout, items, row_bytes))
+				  &row_bytes, &length))
 		return ADEV_WINDOW_REFUSED;
+	result = may_set(fn, mkey, layout, items, row_bytes);
+	if (result != ADEV_WINDOW_DONE)
+		return result;
 	if (atomic_load(&entry_of(fn, mkey)->tag))
 		mkey->draining = true;
 	adev_tpt_invalidate(entry_of(fn, mkey));

@@ -12,6 +12,8 @@
  * first page is not among them (it holds somebody else's bytes, too). The last
  * may be missing as well; the number tells. Zero: nothing is adopted.
  *
+ * Of a region that is being registered the word says that (tpt/pending.h).
+ *
  * The word changes as the rest of the entry does, while the entry is invalid
  * and nobody uses it; but for once, when the function is about to have its first
  * peer and the regions that it has already are adopted.

@@ -2,7 +2,25 @@
 /* Checks of accesses against the translation and protection table. */
 #include "tpt/tpt.h"
 
+#include "tpt/pending.h"
 #include "tpt/touch.h"
+
+enum adev_tpt_verdict adev_tpt_find_again(const struct adev_view *view,
+					  uint32_t stag,
+					  const struct adev_tpt_entry **entry)
+{
+	uint32_t index = adev_tpt_index(stag);
+
+	if (index >= view->layout.max_mr || !stag)
+		return ADEV_TPT_BAD_KEY;
+	/* Q1: pairs with the end of a registration in front/begun.c. */
+	if (adev_tpt_is_pending(atomic_load_explicit(&view->tpt[index].shared,
+						     memory_order_acquire),
+				stag))
+		return ADEV_TPT_PENDING;
+	*entry = adev_tpt_find(view, stag);
+	return *entry ? ADEV_TPT_OK : ADEV_TPT_BAD_KEY;
+}
 
 /* A null region has no bounds; what is written to it goes elsewhere than what
  * is read from it comes from. */

@@ -20,6 +20,7 @@ enum adev_tpt_verdict {
 	ADEV_TPT_BAD_ACCESS,
 	ADEV_TPT_BAD_BOUNDS,
 	ADEV_TPT_IS_LIST, /* go on with adev_tpt_list_check() */
+	ADEV_TPT_PENDING, /* its registration is under way: come again */
 };
 
 /* Of `access`, beside enum arnica_hw_access: a peer of the PD may take it back. */
@@ -40,7 +41,8 @@ static inline uint32_t adev_tpt_index(uint32_t stag)
  * May a request of protection domain `pd` use `length` bytes at `iova` of the
  * region `stag` with all rights of `access`? On ADEV_TPT_OK *address is the
  * place in the region's address space. ADEV_TPT_IS_LIST: no region but a list
- * of that protection domain; nothing else was checked. A length of zero is not for this
+ * of that protection domain; nothing else was checked. ADEV_TPT_PENDING: nothing
+ * was, but the key. A length of zero is not for this
  * function: nothing is accessed, so nothing is checked (IBTA C9-88). Windows
  * are no regions.
  */
@@ -99,6 +101,13 @@ static inline struct adev_tpt_entry *adev_tpt_find(const struct adev_view *view,
 	return entry;
 }
 
+/* The same when it is not: its tag has changed since, or a registration of it is
+ * under way (PENDING). */
+enum adev_tpt_verdict adev_tpt_find_again(const struct adev_view *view,
+					  uint32_t stag,
+					  const struct adev_tpt_entry **entry)
+	__attribute__((cold)) ARNICA_MUST_CHECK;
+
 /* Rights and bounds, and the place. */
 static inline enum adev_tpt_verdict
 adev_tpt_check_range(const struct adev_tpt_entry *entry, uint64_t iova,
@@ -128,8 +137,15 @@ adev_tpt_check(const struct adev_view *view, uint32_t stag, uint32_t pd,
 {
 	const struct adev_tpt_entry *entry = adev_tpt_find(view, stag);
 
-	if (!entry)
-		return ADEV_TPT_BAD_KEY;
+	if (__builtin_expect(!entry, 0)) {
+		const struct adev_tpt_entry *late;
+		enum adev_tpt_verdict verdict =
+			adev_tpt_find_again(view, stag, &late);
+
+		if (verdict != ADEV_TPT_OK)
+			return verdict;
+		entry = late;
+	}
 	if (__builtin_expect(entry->type != ADEV_TPT_REGION, 0))
 		return adev_tpt_check_special(entry, pd, iova, length, access,
 					      address);
@@ -151,8 +167,15 @@ adev_tpt_check_remote(const struct adev_view *view, uint32_t stag,
 {
 	const struct adev_tpt_entry *entry = adev_tpt_find(view, stag);
 
-	if (!entry)
-		return ADEV_TPT_BAD_KEY;
+	if (__builtin_expect(!entry, 0)) {
+		const struct adev_tpt_entry *late;
+		enum adev_tpt_verdict verdict =
+			adev_tpt_find_again(view, stag, &late);
+
+		if (verdict != ADEV_TPT_OK)
+			return verdict;
+		entry = late;
+	}
 	if (__builtin_expect(entry->type != ADEV_TPT_REGION, 0))
 		return adev_tpt_check_remote_special(entry, user, iova, length,
 						     access, address);

@@ -291,31 +291,42 @@ int adev_window_destroy(struct adev_function *fn, uint32_t index,
 
 /* The checks of 10.6.7.2.3 on the region: the same PD, the right to bind, the
  * rights that the window is to give, bounds. */
-static bool region_permits(struct adev_function *fn, uint32_t pd,
-			   const struct adev_bind *bind, uint64_t *address)
+static enum adev_window_result region_permits(struct adev_function *fn,
+					      uint32_t pd,
+					      const struct adev_bind *bind,
+					      uint64_t *address)
 {
 	uint32_t access = ARNICA_HW_ACCESS_MW_BIND;
 
 	if (bind->access & REMOTE_STORES)
 		access |= ARNICA_HW_ACCESS_LOCAL_WRITE;
-	return adev_tpt_check(&fn->view, bind->lkey, pd, bind->address,
-			      bind->length, access, address) == ADEV_TPT_OK;
+	switch (adev_tpt_check(&fn->view, bind->lkey, pd, bind->address,
+			       bind->length, access, address)) {
+	case ADEV_TPT_OK:
+		return ADEV_WINDOW_DONE;
+	case ADEV_TPT_PENDING:
+		return ADEV_WINDOW_PENDING;
+	default:
+		return ADEV_WINDOW_REFUSED;
+	}
 }
 
-static bool may_bind(struct adev_function *fn, const struct adev_window *window,
-		     const struct adev_binder *binder,
-		     const struct adev_bind *bind, uint64_t *address)
+static enum adev_window_result may_bind(struct adev_function *fn,
+					const struct adev_window *window,
+					const struct adev_binder *binder,
+					const struct adev_bind *bind,
+					uint64_t *address)
 {
 	if (window->pd != binder->user.pd ||
 	    bind->access & ~(WINDOW_RIGHTS | ARNICA_HW_ACCESS_ZERO_BASED))
-		return false;
+		return ADEV_WINDOW_REFUSED;
 	if (window->type == ARNICA_HW_WINDOW_1) {
 		if (bind->access & ARNICA_HW_ACCESS_ZERO_BASED)
-			return false;
+			return ADEV_WINDOW_REFUSED;
 		if (!bind->length)
-			return true;
+			return ADEV_WINDOW_DONE;
 	} else if (!bind->length || is_bound(fn, window)) {
-		return false;
+		return ADEV_WINDOW_REFUSED;
 	}
 	return region_permits(fn, window->pd, bind, address);
 }
@@ -350,6 +361,7 @@ static enum adev_window_result bind_window(struct adev_function *fn,
 					   const struct adev_bind *bind)
 {
 	struct adev_window *window = find(fn, adev_tpt_index(bind->rkey));
+	enum adev_window_result result;
 	uint64_t address = 0;
 
 	if (window && window->one_touch && !is_bound(fn, window)) {
@@ -358,8 +370,11 @@ static enum adev_window_result bind_window(struct adev_function *fn,
 			return ADEV_WINDOW_BUSY;
 		}
 	}
-	if (!window || !may_bind(fn, window, binder, bind, &address))
+	if (!window)
 		return ADEV_WINDOW_REFUSED;
+	result = may_bind(fn, window, binder, bind, &address);
+	if (result != ADEV_WINDOW_DONE)
+		return result;
 	if (is_bound(fn, window)) {
 		adev_tpt_invalidate(entry_of(fn, window));
 		if (!drain(fn, window))

@@ -45,6 +45,9 @@ enum adev_window_result {
 	ADEV_WINDOW_DONE,
 	ADEV_WINDOW_BUSY,    /* accesses are under way: call again */
 	ADEV_WINDOW_REFUSED, /* nothing has changed */
+	/* Nor has anything, but it may: a region that is named is being
+	 * registered. */
+	ADEV_WINDOW_PENDING,
 };
 
 int adev_windows_init(struct adev_function *fn) ARNICA_MUST_CHECK;

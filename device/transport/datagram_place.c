@@ -203,6 +203,11 @@ enum adev_placed adev_datagram_place(struct adev_function *fn,
 	}
 	ADEV_POINT("datagram_admitted");
 	status = adev_receive_gather(link, &into);
+	if (status == ADEV_STATUS_PENDING) {
+		/* Nobody waits for a datagram: as if it were not posted. */
+		*why = ADEV_LOSS_NO_RECEIVE;
+		return ADEV_PLACED_LOST;
+	}
 	if (status) {
 		fail_receiver(link, delivery, status);
 		return ADEV_PLACED;

@@ -106,6 +106,15 @@ static enum adev_verdict not_ready(struct adev_qp *qp,
 		       ADEV_VERDICT_RNR;
 }
 
+/* The peer is registering what the request names: come again, however long that
+ * takes (unreliable: as long as one waits for a lock). */
+static enum adev_verdict await_memory(struct adev_qp *qp)
+{
+	if (!qp->wait)
+		adev_count(&qp->fn->counters, registrations_awaited);
+	return ADEV_VERDICT_LATER;
+}
+
 static enum adev_verdict of_dma(enum adev_dma_result result)
 {
 	switch (result) {
@@ -240,6 +249,8 @@ static enum adev_verdict place_send(struct adev_qp *qp,
 	if (!adev_receive_posted(link))
 		return not_ready(qp, placement);
 	status = adev_receive_gather(link, &into);
+	if (status == ADEV_STATUS_PENDING)
+		return await_memory(qp);
 	if (status)
 		return fail_receive(qp, placement, status,
 				    ADEV_VERDICT_NAK_OPERATION);
@@ -297,6 +308,8 @@ static enum adev_verdict remote_piece(struct adev_qp *qp, uint32_t access,
 		verdict = adev_gather_list(link->view, link->pd, access,
 					   remote);
 	}
+	if (verdict == ADEV_TPT_PENDING)
+		return await_memory(qp);
 	if (verdict != ADEV_TPT_OK)
 		return refuse(qp, placement, ADEV_VERDICT_NAK_ACCESS,
 			      IBV_EVENT_QP_ACCESS_ERR);

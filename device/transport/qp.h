@@ -45,6 +45,7 @@ struct adev_message {
 	uint32_t index;
 	uint32_t immediate; /* raw */
 	bool sends;   /* REG_MR: a SEND follows in the same entry */
+	bool registered; /* ... whose registration is done */
 	bool drains;  /* refused: its failure is the send queue's only */
 	uint8_t refusal; /* ... why: enum arnica_hw_refusal */
 	uint64_t remote_address;
@@ -72,6 +73,7 @@ enum adev_wait {
 	ADEV_WAIT_RNR,   /* no receive posted */
 	ADEV_WAIT_RETRY, /* the peer does not answer */
 	ADEV_WAIT_BUSY,  /* the peer's side is locked, or its inbox works */
+	ADEV_WAIT_MEMORY, /* a region of it is being registered */
 };
 
 struct adev_qp {

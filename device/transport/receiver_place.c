@@ -76,6 +76,8 @@ static bool place_send(struct adev_qp *qp, const struct roce_packet *packet,
 		if (!adev_receive_posted(receiver->to))
 			return adev_refuse_not_ready(qp, packet);
 		status = adev_receive_gather(receiver->to, &receiver->into);
+		if (status == ADEV_STATUS_PENDING)
+			return adev_refuse_for_now(qp, packet);
 		if (status)
 			return fail_receive(qp, packet, status,
 					    ROCE_NAK_REMOTE_OPERATION, after);
@@ -122,23 +124,41 @@ static bool place_send(struct adev_qp *qp, const struct roce_packet *packet,
 }
 
 /* What an RDMA request names, or part of it (9.7.4.1.5, 10.6.5). */
-static bool check_remote(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
-			 uint64_t bytes, uint32_t access,
-			 struct adev_gather *memory)
+static enum adev_tpt_verdict check_remote(struct adev_qp *qp, uint32_t rkey,
+					  uint64_t iova, uint64_t bytes,
+					  uint32_t access,
+					  struct adev_gather *memory)
 {
 	if (!bytes)
-		return true;
+		return ADEV_TPT_OK;
 	return adev_gather_any(adev_receiver_of(qp)->to->view, rkey,
 			       adev_receiver_user(qp), iova, bytes, access,
-			       memory) == ADEV_TPT_OK;
+			       memory);
 }
 
-/* Another message may have had the one touch of this key. */
-static bool claim(struct adev_qp *qp, uint32_t rkey, uint64_t bytes,
-		  uint64_t message)
+/* The same for a message that uses it now: another one may have had the one
+ * touch of this key. */
+static enum adev_tpt_verdict claim(struct adev_qp *qp, uint32_t rkey,
+				   uint64_t iova, uint64_t bytes,
+				   uint32_t access, uint64_t message,
+				   struct adev_gather *memory)
 {
-	return !bytes ||
-	       adev_touch_begin(adev_receiver_of(qp)->to->view, rkey, message);
+	enum adev_tpt_verdict verdict =
+		check_remote(qp, rkey, iova, bytes, access, memory);
+
+	if (verdict != ADEV_TPT_OK || !bytes ||
+	    adev_touch_begin(adev_receiver_of(qp)->to->view, rkey, message))
+		return verdict;
+	return ADEV_TPT_BAD_KEY;
+}
+
+/* What the table does not permit, or not yet. */
+static bool refuse_key(struct adev_qp *qp, const struct roce_packet *packet,
+		       uint32_t rkey, enum adev_tpt_verdict verdict)
+{
+	return verdict == ADEV_TPT_PENDING ?
+		       adev_refuse_for_now(qp, packet) :
+		       adev_refuse_access(qp, packet, rkey);
 }
 
 /* The first packet of a write: what it announces, before it is believed. */
@@ -147,6 +167,7 @@ static bool begin_write(struct adev_qp *qp, const struct roce_packet *packet,
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	bool only = info & ROCE_IS_LAST;
+	enum adev_tpt_verdict verdict;
 	struct adev_gather memory;
 
 	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_WRITE) ||
@@ -154,9 +175,11 @@ static bool begin_write(struct adev_qp *qp, const struct roce_packet *packet,
 	    (only ? packet->dma_length != packet->payload_bytes :
 		    packet->dma_length <= packet->payload_bytes))
 		return adev_refuse_invalid(qp, packet);
-	if (!check_remote(qp, packet->rkey, packet->address, packet->dma_length,
-			  ARNICA_HW_ACCESS_REMOTE_WRITE, &memory))
-		return adev_refuse_access(qp, packet, packet->rkey);
+	verdict = check_remote(qp, packet->rkey, packet->address,
+			       packet->dma_length,
+			       ARNICA_HW_ACCESS_REMOTE_WRITE, &memory);
+	if (verdict != ADEV_TPT_OK)
+		return refuse_key(qp, packet, packet->rkey, verdict);
 	receiver->address = packet->address;
 	receiver->rkey = packet->rkey;
 	receiver->message = adev_touch_message(qp->shared, packet->psn);
@@ -172,6 +195,7 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 	bool last = info & ROCE_IS_LAST;
 	struct adev_gather memory;
 	enum adev_dma_result result = ADEV_DMA_DONE;
+	enum adev_tpt_verdict verdict;
 	uint64_t end;
 
 	if (!length_fits(qp, packet, info))
@@ -183,13 +207,11 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 		return adev_refuse_invalid(qp, packet);
 	if (info & ROCE_HAS_IMM && !adev_receive_posted(receiver->to))
 		return adev_refuse_not_ready(qp, packet);
-	if (!check_remote(qp, receiver->rkey,
-			  receiver->address + receiver->placed,
-			  packet->payload_bytes, ARNICA_HW_ACCESS_REMOTE_WRITE,
-			  &memory) ||
-	    !claim(qp, receiver->rkey, packet->payload_bytes,
-		   receiver->message))
-		return adev_refuse_access(qp, packet, receiver->rkey);
+	verdict = claim(qp, receiver->rkey, receiver->address + receiver->placed,
+			packet->payload_bytes, ARNICA_HW_ACCESS_REMOTE_WRITE,
+			receiver->message, &memory);
+	if (verdict != ADEV_TPT_OK)
+		return refuse_key(qp, packet, receiver->rkey, verdict);
 	/* With the last bytes stored last: an application may wait for them. */
 	if (packet->payload_bytes)
 		result = adev_receiver_store(qp, &memory, packet);
@@ -216,16 +238,22 @@ static bool place_write(struct adev_qp *qp, const struct roce_packet *packet,
 }
 
 /* Of a read that comes in parts the key may be invalid since the first. */
-static bool may_read(struct adev_qp *qp, const struct roce_packet *packet,
-		     uint64_t message)
+static enum adev_tpt_verdict may_read(struct adev_qp *qp,
+				      const struct roce_packet *packet,
+				      uint64_t message)
 {
+	enum adev_tpt_verdict verdict;
 	struct adev_gather memory;
 
-	return !packet->dma_length ||
-	       (adev_receiver_find(qp, packet->rkey, packet->address,
-				   packet->dma_length, message, &memory) &&
-		adev_touch_begin(adev_receiver_of(qp)->to->view, packet->rkey,
-				 message));
+	if (!packet->dma_length)
+		return ADEV_TPT_OK;
+	verdict = adev_receiver_find(qp, packet->rkey, packet->address,
+				     packet->dma_length, message, &memory);
+	if (verdict == ADEV_TPT_OK &&
+	    !adev_touch_begin(adev_receiver_of(qp)->to->view, packet->rkey,
+			      message))
+		verdict = ADEV_TPT_BAD_KEY;
+	return verdict;
 }
 
 static bool place_read(struct adev_qp *qp, const struct roce_packet *packet)
@@ -233,14 +261,16 @@ static bool place_read(struct adev_qp *qp, const struct roce_packet *packet)
 	uint32_t count = adev_psn_count(packet->dma_length, qp->path_mtu_bytes);
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 	struct adev_resource *resource;
+	enum adev_tpt_verdict verdict;
 	uint64_t message;
 
 	if (!(qp->shared->access & ARNICA_HW_ACCESS_REMOTE_READ) ||
 	    packet->payload_bytes || packet->dma_length > ARNICA_HW_MAX_MESSAGE)
 		return adev_refuse_invalid(qp, packet);
 	message = adev_resource_message(qp, packet);
-	if (!may_read(qp, packet, message))
-		return adev_refuse_access(qp, packet, packet->rkey);
+	verdict = may_read(qp, packet, message);
+	if (verdict != ADEV_TPT_OK)
+		return refuse_key(qp, packet, packet->rkey, verdict);
 	if (!adev_response_room(receiver))
 		return false; /* as good as lost */
 	resource = adev_resource_take(qp, packet->psn, count);
@@ -262,12 +292,14 @@ static bool place_read(struct adev_qp *qp, const struct roce_packet *packet)
 static bool find_word(struct adev_qp *qp, const struct roce_packet *packet,
 		      uint32_t access, struct adev_gather *memory)
 {
+	enum adev_tpt_verdict verdict =
+		claim(qp, packet->rkey, packet->address, 8, access,
+		      adev_touch_message(qp->shared, packet->psn), memory);
+
+	if (verdict != ADEV_TPT_OK)
+		return refuse_key(qp, packet, packet->rkey, verdict);
 	/* Through a list: eight bytes in one place. */
-	if (!check_remote(qp, packet->rkey, packet->address, 8, access,
-			  memory) ||
-	    !claim(qp, packet->rkey, 8,
-		   adev_touch_message(qp->shared, packet->psn)) ||
-	    !adev_gather_word(memory))
+	if (!adev_gather_word(memory))
 		return adev_refuse_access(qp, packet, packet->rkey);
 	return memory->pieces[0].address & 7 ? adev_refuse_invalid(qp, packet) :
 					       true;

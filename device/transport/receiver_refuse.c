@@ -5,6 +5,7 @@
 #include <infiniband/verbs.h>
 
 #include "trace.h"
+#include "transport/complete.h"
 #include "transport/receiver_state.h"
 
 void adev_receiver_forget(struct adev_receiver *receiver)
@@ -76,7 +77,9 @@ bool adev_refuse_fault(struct adev_qp *qp, const struct roce_packet *packet)
 	return false;
 }
 
-bool adev_refuse_not_ready(struct adev_qp *qp, const struct roce_packet *packet)
+/* The requester shall come again, after the time of that code. */
+static bool come_again(struct adev_qp *qp, const struct roce_packet *packet,
+		       uint32_t timer)
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
 
@@ -85,8 +88,7 @@ bool adev_refuse_not_ready(struct adev_qp *qp, const struct roce_packet *packet)
 	adev_count(&qp->fn->counters, wire_rnr_naks);
 	receiver->refusal = (struct adev_refusal){
 		.due = true,
-		.syndrome = (uint8_t)(ROCE_SYNDROME_RNR_NAK |
-				      (qp->shared->min_rnr_timer & 31)),
+		.syndrome = (uint8_t)(ROCE_SYNDROME_RNR_NAK | (timer & 31)),
 		.psn = packet->psn,
 	};
 	/* What follows is dropped without a further word. */
@@ -95,4 +97,35 @@ bool adev_refuse_not_ready(struct adev_qp *qp, const struct roce_packet *packet)
 	receiver->gap_psn = packet->psn;
 	receiver->gap_newest = packet->psn;
 	return false;
+}
+
+bool adev_refuse_not_ready(struct adev_qp *qp, const struct roce_packet *packet)
+{
+	return come_again(qp, packet, qp->shared->min_rnr_timer);
+}
+
+/* Timer codes of one packet's RNR NAKs, one after the other: 2.56, 10.24,
+ * 40.96, 163.84, 491.52, and from then on 655.36 ms (IBTA table 45). */
+static uint32_t patient_timer(struct adev_receiver *receiver, uint32_t psn,
+			      uint32_t least)
+{
+	static const uint8_t codes[] = { 16, 20, 24, 28, 31, 0 };
+	uint32_t timer;
+
+	if (receiver->awaited_times && receiver->awaited_psn != psn)
+		receiver->awaited_times = 0;
+	receiver->awaited_psn = psn;
+	timer = codes[receiver->awaited_times];
+	if (receiver->awaited_times < sizeof(codes) - 1)
+		receiver->awaited_times++;
+	return adev_rnr_timer_ns(timer) > adev_rnr_timer_ns(least) ? timer :
+								     least;
+}
+
+bool adev_refuse_for_now(struct adev_qp *qp, const struct roce_packet *packet)
+{
+	adev_count(&qp->fn->counters, registrations_awaited);
+	return come_again(qp, packet,
+			  patient_timer(adev_receiver_of(qp), packet->psn,
+					qp->shared->min_rnr_timer));
 }

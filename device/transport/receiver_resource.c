@@ -70,9 +70,10 @@ struct adev_resource *adev_resource_take(struct adev_qp *qp, uint32_t psn,
 	return resource;
 }
 
-bool adev_receiver_find(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
-			uint64_t bytes, uint64_t message,
-			struct adev_gather *memory)
+enum adev_tpt_verdict adev_receiver_find(struct adev_qp *qp, uint32_t rkey,
+					 uint64_t iova, uint64_t bytes,
+					 uint64_t message,
+					 struct adev_gather *memory)
 {
 	const struct adev_view *view = adev_receiver_of(qp)->to->view;
 	const struct adev_tpt_user user = adev_receiver_user(qp);
@@ -84,7 +85,7 @@ bool adev_receiver_find(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
 		verdict = adev_tpt_check_again(view, rkey, user,
 					       iova, bytes, access, message,
 					       &memory->pieces[0].address);
-	return verdict == ADEV_TPT_OK;
+	return verdict;
 }
 
 uint64_t adev_resource_message(struct adev_qp *qp,

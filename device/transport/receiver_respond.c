@@ -80,8 +80,9 @@ static enum adev_dma_result load(struct adev_qp *qp,
 	struct adev_gather memory;
 	enum adev_dma_result result;
 
-	if (!adev_receiver_find(qp, resource->rkey, resource->address + offset,
-				bytes, resource->message, &memory))
+	if (adev_receiver_find(qp, resource->rkey, resource->address + offset,
+			       bytes, resource->message,
+			       &memory) != ADEV_TPT_OK)
 		return ADEV_DMA_FAULT;
 	result = adev_receiver_load(qp, &memory, to, bytes);
 	if (result == ADEV_DMA_DONE && offset + bytes == resource->bytes)

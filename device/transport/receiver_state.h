@@ -96,6 +96,10 @@ struct adev_receiver {
 	uint32_t gap_psn;    /* the first that was dropped since */
 	uint32_t gap_newest; /* the newest of them */
 
+	/* Memory that is being registered: how often this packet was put off. */
+	uint32_t awaited_times;
+	uint32_t awaited_psn;
+
 	bool ack_due;
 	/* A response could not be had in time, and counts as lost: nothing is
 	 * acknowledged beyond it before the requester comes again. */
@@ -198,9 +202,11 @@ struct adev_resource *adev_resource_take(struct adev_qp *qp, uint32_t psn,
 					 uint32_t count) ARNICA_MUST_CHECK;
 
 /* The memory of a read, or of a part of it, for the first time or again. */
-bool adev_receiver_find(struct adev_qp *qp, uint32_t rkey, uint64_t iova,
-			uint64_t bytes, uint64_t message,
-			struct adev_gather *memory) ARNICA_MUST_CHECK;
+enum adev_tpt_verdict adev_receiver_find(struct adev_qp *qp, uint32_t rkey,
+					 uint64_t iova, uint64_t bytes,
+					 uint64_t message,
+					 struct adev_gather *memory)
+	ARNICA_MUST_CHECK;
 
 /* What a new read at `psn` is to tpt/touch.h: the message that the newest read
  * belongs to, if it goes on where that one ends; else one of its own. */

@@ -20,6 +20,9 @@ static enum arnica_hw_status read_again(struct adev_qp *qp,
 		qp, sent->index, adev_exec_descriptor(qp, sent->index),
 		message);
 
+	/* It was valid when it was sent first. */
+	if (status == ADEV_STATUS_PENDING)
+		return ARNICA_HW_STATUS_LOC_PROT_ERR;
 	if (status)
 		return status;
 	if (message->opcode == sent->opcode && message->bytes == sent->bytes)

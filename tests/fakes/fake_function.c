@@ -13,6 +13,7 @@
 #include "domain/wake.h"
 #include "exec/exec.h"
 #include "fixture.h"
+#include "front/begun.h"
 #include "front/command.h"
 #include "front/exports.h"
 #include "front/imports.h"
@@ -45,6 +46,12 @@ int adev_wire_open(struct adev_function *fn)
 	(void)fn;
 	fake_num_wires++;
 	return fake_wire_error;
+}
+
+void adev_function_left_work(struct adev_function *fn, uint64_t when_ns)
+{
+	(void)fn;
+	(void)when_ns;
 }
 
 void adev_function_nudge_peer(struct adev_function *fn, uint32_t function)
@@ -172,6 +179,7 @@ int fake_function_teardown(void **state)
 {
 	struct adev_function *fn = *state;
 
+	adev_begun_stop(fn);
 	adev_channels_fini(fn);
 	adev_objects_fini(fn);
 	adev_heap_fini(&fn->heap);

@@ -228,6 +228,7 @@ struct arnica_bus_stag {
 	uint64_t length;
 	uint32_t qpn;   /* windows of type 2 */
 	uint32_t items; /* of an indirect key */
+	bool pending;   /* `stag` is being registered, not valid yet */
 	bool has_mirror;
 	struct arnica_hw_mirror_entry mirror;
 	const char *difference; /* NULL: the mirror is right */

@@ -57,6 +57,8 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_DEALLOC_MW = 33,
 	ARNICA_HW_CMD_ALLOC_NULL_MR = 34, /* ended by DEREG_MR */
 	ARNICA_HW_CMD_ALLOC_MR = 35, /* ended by DEREG_MR */
+	ARNICA_HW_CMD_BEGIN_MR = 36, /* ended by DEREG_MR */
+	ARNICA_HW_CMD_QUERY_BEGUN = 37, /* an object; handle: of BEGIN_MR */
 	ARNICA_HW_CMD_OPEN_XRCD = 40,
 	ARNICA_HW_CMD_CLOSE_XRCD = 41,
 	ARNICA_HW_CMD_OPEN_QP = 42,
@@ -136,7 +138,11 @@ struct arnica_hw_cmd_query_port {
 	arnica_le32 reserved0;
 };
 
-struct arnica_hw_cmd_reg_mr { /* REG_MR, REREG_MR */
+/*
+ * BEGIN_MR is REG_MR that is answered before it is done: the keys exist, and
+ * requests that use them wait until it is, or fail when it does.
+ */
+struct arnica_hw_cmd_reg_mr { /* REG_MR, REREG_MR, BEGIN_MR */
 	arnica_le32 handle; /* REREG: the region; REG: zero */
 	arnica_le32 change; /* REREG: enum arnica_hw_rereg; REG: zero */
 	arnica_le32 pd;
@@ -509,7 +515,7 @@ struct arnica_hw_res_handle { /* ALLOC_PD, CREATE_{AH,FLOW,RWQ_TABLE}, OPEN_* */
 	arnica_le32 reserved0;
 };
 
-/* REG_MR, REREG_MR, ALLOC_NULL_MR, ALLOC_M*, CREATE_MKEY */
+/* REG_MR, REREG_MR, BEGIN_MR, ALLOC_NULL_MR, ALLOC_M*, CREATE_MKEY */
 struct arnica_hw_res_mr {
 	arnica_le32 handle;
 	arnica_le32 stag; /* lkey and rkey; ALLOC_M*: its first key */
@@ -526,14 +532,19 @@ struct arnica_hw_res_region { /* QUERY_MR, IMPORT_MR */
 ARNICA_FORMAT_SIZE(struct arnica_hw_res_region, 32);
 
 struct arnica_hw_res_stag { /* QUERY_STAG: of the entry that it names */
-	arnica_le32 stag;   /* the valid one; zero: none is */
+	arnica_le32 stag;   /* the valid or pending one; zero: none is */
 	arnica_le32 kind;   /* enum arnica_hw_stag_kind; valid with one */
 	arnica_le32 pd;
 	arnica_le32 access; /* enum arnica_hw_access */
 	arnica_le64 iova;
 	arnica_le64 length;
 	arnica_le32 qpn; /* windows of type 2 */
-	arnica_le32 reserved0;
+	arnica_le32 state; /* enum arnica_hw_stag_state; valid with a key */
+};
+
+struct arnica_hw_res_begun { /* QUERY_BEGUN */
+	arnica_le32 state;  /* enum arnica_hw_stag_state */
+	arnica_le32 status; /* FREE: why, enum arnica_hw_command_status */
 };
 
 struct arnica_hw_res_cq {
@@ -614,6 +625,7 @@ struct arnica_hw_completion {
 		struct arnica_hw_res_mr mr;
 		struct arnica_hw_res_region region;
 		struct arnica_hw_res_stag stag;
+		struct arnica_hw_res_begun begun;
 		struct arnica_hw_res_cq cq;
 		struct arnica_hw_res_qp qp;
 		struct arnica_hw_res_dm dm;

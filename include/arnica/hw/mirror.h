@@ -27,6 +27,7 @@ enum arnica_hw_stag_kind {
 enum arnica_hw_stag_state {
 	ARNICA_HW_STAG_FREE = 0, /* no access succeeds */
 	ARNICA_HW_STAG_VALID = 1,
+	ARNICA_HW_STAG_PENDING = 2, /* its registration is under way */
 };
 
 struct arnica_hw_mirror_entry {
