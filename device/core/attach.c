@@ -430,10 +430,10 @@ void adev_function_detach(struct adev_function *fn)
 		forget(fn);
 		return;
 	}
+	adev_begun_stop(fn);
 	/* Importers are asked, and may ask in turn: without locks of ours that
 	 * others wait for. */
 	adev_exports_close(fn);
-	adev_begun_stop(fn);
 	pthread_mutex_lock(&attach_lock);
 	go_offline(fn);
 	adev_agent_leave(fn);

@@ -29,6 +29,31 @@ enum arnicadv_access_flags {
 };
 
 /*
+ * Registration that is not waited for: arnicadv_reg_mr(3)
+ */
+enum arnicadv_reg_mr_attr_mask {
+	ARNICADV_REG_MR_ATTR_IOVA = 1 << 0,
+};
+
+struct arnicadv_reg_mr_attr {
+	uint64_t comp_mask; /* enum arnicadv_reg_mr_attr_mask */
+	void *addr;
+	size_t length;
+	unsigned int access; /* enum ibv_access_flags */
+	uint64_t iova;	     /* by which requests name the first byte */
+};
+
+/* The keys at once. Requests that use them before the region is registered wait
+ * in the adapter, and fail if it cannot be. */
+struct ibv_mr *arnicadv_reg_mr(struct ibv_pd *pd,
+			       struct arnicadv_reg_mr_attr *attr);
+
+/* 0: it is registered. EINPROGRESS: not yet. Else: why it cannot be. */
+int arnicadv_query_mr(struct ibv_mr *mr);
+/* Waits for that; ETIMEDOUT after so long. Below zero: as long as it takes. */
+int arnicadv_wait_mr(struct ibv_mr *mr, int timeout_ms);
+
+/*
  * Registration by work requests (arnicadv_alloc_mr(3), arnicadv_wr_reg_mr(3))
  */
 
@@ -213,6 +238,7 @@ enum arnicadv_stag_type {
 enum arnicadv_stag_state {
 	ARNICADV_STAG_FREE = 0, /* it exists, and permits nothing */
 	ARNICADV_STAG_VALID = 1,
+	ARNICADV_STAG_PENDING = 2, /* arnicadv_reg_mr() goes on */
 };
 
 enum arnicadv_query_stag_flags {

@@ -112,7 +112,8 @@ static void forget_window(struct arnica_mirror *mirror, uint32_t index)
 
 static void make_region(struct arnica_mirror *mirror,
 			const struct arnica_hw_cmd_reg_mr *command,
-			const struct arnica_hw_res_mr *answer)
+			const struct arnica_hw_res_mr *answer,
+			enum arnica_hw_stag_state state)
 {
 	struct arnica_hw_mirror_entry *entry = make(
 		mirror, answer, ARNICA_HW_STAG_REGION, command->pd);
@@ -122,7 +123,17 @@ static void make_region(struct arnica_mirror *mirror,
 	entry->access = arnica_from_le32(command->access) & ~ACCESS_OPTIONAL;
 	entry->iova = arnica_from_le64(command->iova);
 	entry->length = arnica_from_le64(command->length);
-	entry->state = ARNICA_HW_STAG_VALID;
+	entry->state = (uint16_t)state;
+}
+
+/* What became of a registration that was begun. */
+static void end_begun(struct arnica_mirror *mirror, uint32_t index,
+		      const struct arnica_hw_res_begun *answer)
+{
+	struct arnica_hw_mirror_entry *entry = entry_of(mirror, index);
+
+	if (entry && entry->state == ARNICA_HW_STAG_PENDING)
+		entry->state = (uint16_t)arnica_from_le32(answer->state);
 }
 
 /* That its owner ends it, nobody tells. */
@@ -161,6 +172,8 @@ static void change_region(struct arnica_mirror *mirror,
 	if (change & ARNICA_HW_REREG_ACCESS)
 		entry->access = arnica_from_le32(command->access) &
 				~ACCESS_OPTIONAL;
+	/* It waited for the end of a registration that was begun. */
+	entry->state = ARNICA_HW_STAG_VALID;
 }
 
 static void make_null(struct arnica_mirror *mirror,
@@ -237,7 +250,16 @@ static void take_command(struct arnica_mirror *mirror,
 	switch ((enum arnica_hw_command_opcode)arnica_from_le32(
 		command->opcode)) {
 	case ARNICA_HW_CMD_REG_MR:
-		make_region(mirror, &command->reg_mr, &answer->mr);
+		make_region(mirror, &command->reg_mr, &answer->mr,
+			    ARNICA_HW_STAG_VALID);
+		break;
+	case ARNICA_HW_CMD_BEGIN_MR:
+		make_region(mirror, &command->reg_mr, &answer->mr,
+			    ARNICA_HW_STAG_PENDING);
+		break;
+	case ARNICA_HW_CMD_QUERY_BEGUN:
+		end_begun(mirror, arnica_from_le32(command->object.handle),
+			  &answer->begun);
 		break;
 	case ARNICA_HW_CMD_REREG_MR:
 		change_region(mirror, &command->reg_mr);
@@ -502,10 +524,20 @@ static void ask_for(struct arnica_context *context, uint32_t stag)
 			entry->iova = arnica_from_le64(answer.stag.iova);
 			entry->length = arnica_from_le64(answer.stag.length);
 			entry->stag = arnica_from_le32(answer.stag.stag);
-			entry->state = ARNICA_HW_STAG_VALID;
+			entry->state = (uint16_t)arnica_from_le32(
+				answer.stag.state);
 		}
 	}
 	arnica_spinlock_unlock(&mirror->lock);
+}
+
+void arnica_mirror_follow(struct arnica_context *context, uint32_t stag)
+{
+	struct arnica_hw_mirror_entry entry;
+
+	if (arnica_mirror_find(&context->mirror, stag, &entry) &&
+	    entry.state == ARNICA_HW_STAG_PENDING)
+		ask_for(context, stag);
 }
 
 void arnica_mirror_ask(struct arnica_qp *qp)

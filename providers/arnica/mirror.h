@@ -50,6 +50,9 @@ void arnica_mirror_taken_back(struct arnica_mirror *mirror, uint32_t stag);
 /* The send queue forgets what was posted and not polled. */
 void arnica_mirror_ask(struct arnica_qp *qp);
 
+/* Is its registration over? Asks the adapter if that is not known. */
+void arnica_mirror_follow(struct arnica_context *context, uint32_t stag);
+
 /* A copy of the entry of that key; false: nobody has had it. */
 bool arnica_mirror_find(struct arnica_mirror *mirror, uint32_t stag,
 			struct arnica_hw_mirror_entry *entry);

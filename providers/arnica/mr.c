@@ -136,8 +136,11 @@ static void adopt_answer(struct arnica_mr *mr,
 	mr->offset = (uintptr_t)address - iova;
 }
 
-struct ibv_mr *arnica_mr_create(struct ibv_pd *pd, void *address, size_t length,
-				uint64_t iova, int access)
+/* REG_MR or BEGIN_MR. */
+static struct ibv_mr *create(struct ibv_pd *pd,
+			     enum arnica_hw_command_opcode opcode,
+			     void *address, size_t length, uint64_t iova,
+			     int access)
 {
 	struct arnica_context *context = arnica_context_of(pd->context);
 	struct arnica_hw_command command;
@@ -154,8 +157,8 @@ struct ibv_mr *arnica_mr_create(struct ibv_pd *pd, void *address, size_t length,
 	}
 	if (access & IBV_ACCESS_ZERO_BASED)
 		iova = 0;
-	command = reg_command(ARNICA_HW_CMD_REG_MR, 0, 0, pd->handle, access,
-			      address, length, iova);
+	command = reg_command(opcode, 0, 0, pd->handle, access, address, length,
+			      iova);
 	error = arnica_command_execute(&context->commands, &command, &answer);
 	if (error)
 		goto err_free;
@@ -165,6 +168,8 @@ struct ibv_mr *arnica_mr_create(struct ibv_pd *pd, void *address, size_t length,
 	mr->verbs.mr.pd = pd;
 	mr->verbs.mr.addr = address;
 	mr->verbs.mr.length = length;
+	if (opcode == ARNICA_HW_CMD_BEGIN_MR)
+		atomic_init(&mr->outcome, EINPROGRESS);
 	add_translation(context, mr);
 	return &mr->verbs.mr;
 
@@ -173,6 +178,19 @@ err_free:
 err_out:
 	errno = error;
 	return NULL;
+}
+
+struct ibv_mr *arnica_mr_create(struct ibv_pd *pd, void *address, size_t length,
+				uint64_t iova, int access)
+{
+	return create(pd, ARNICA_HW_CMD_REG_MR, address, length, iova, access);
+}
+
+struct ibv_mr *arnica_mr_begin(struct ibv_pd *pd, void *address, size_t length,
+			       uint64_t iova, int access)
+{
+	return create(pd, ARNICA_HW_CMD_BEGIN_MR, address, length, iova,
+		      access);
 }
 
 /* A region of the adapter's that has no address here; NULL and errno. */

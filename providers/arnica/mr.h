@@ -9,6 +9,7 @@
 #define ARNICA_MR_H
 
 #include <infiniband/verbs.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,6 +22,8 @@ struct arnica_mr {
 	uint32_t lkey;
 	uint32_t max_ranges; /* by work request: of a list; else zero */
 	struct arnica_mr *next; /* list of translations */
+	/* Of its registration; EINPROGRESS: not known to be over. */
+	_Atomic int outcome;
 };
 
 /* ibv_alloc_null_mr(): zeros, and a sink. */
@@ -35,6 +38,9 @@ struct ibv_mr *arnica_mr_create(struct ibv_pd *pd, void *address, size_t length,
 				uint64_t iova, int access);
 struct ibv_mr *arnica_mr_reg(struct ibv_pd *pd, void *address, size_t length,
 			     uint64_t iova, int access);
+/* arnicadv_reg_mr(): the same, not waited for. */
+struct ibv_mr *arnica_mr_begin(struct ibv_pd *pd, void *address, size_t length,
+			       uint64_t iova, int access);
 /* arnicadv_alloc_mr(): its memory comes with work requests. */
 struct ibv_mr *arnica_mr_alloc(struct ibv_pd *pd, uint32_t max_ranges);
 /* Entries of a list for such a region; zero: it is none. */

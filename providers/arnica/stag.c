@@ -20,6 +20,7 @@ static int from_mirror(struct arnica_context *context, uint32_t stag,
 {
 	struct arnica_hw_mirror_entry entry;
 
+	arnica_mirror_follow(context, stag);
 	if (!arnica_mirror_find(&context->mirror, stag, &entry))
 		return ENOENT;
 	*attr = (struct arnicadv_stag_attr){
@@ -33,7 +34,7 @@ static int from_mirror(struct arnica_context *context, uint32_t stag,
 		.pd_handle = entry.pd,
 		.parent = entry.parent,
 	};
-	if (entry.state != ARNICA_HW_STAG_VALID)
+	if (entry.state == ARNICA_HW_STAG_FREE)
 		clear_range(attr);
 	return 0;
 }
@@ -55,7 +56,8 @@ static int from_table(struct arnica_context *context, uint32_t stag,
 	clear_range(attr);
 	if (arnica_from_le32(answer.stag.stag) != stag)
 		return 0;
-	attr->state = ARNICADV_STAG_VALID;
+	attr->state = (enum arnicadv_stag_state)arnica_from_le32(
+		answer.stag.state);
 	attr->type = (enum arnicadv_stag_type)arnica_from_le32(
 		answer.stag.kind);
 	attr->access = arnica_from_le32(answer.stag.access);
