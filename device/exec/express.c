@@ -98,9 +98,9 @@ static inline bool read_descriptor(const struct adev_qp *qp,
 }
 
 /* Into the completion of the receive that is due. */
-static inline bool place_send(struct adev_link *link,
-			      const struct express *express,
-			      struct adev_completion *completion)
+static inline __attribute__((always_inline)) bool
+place_send(struct adev_link *link, const struct express *express,
+	   struct adev_completion *completion)
 {
 	struct adev_qp_shared *responder = link->qp;
 	struct adev_gather into;
