@@ -457,6 +457,10 @@ int arnica_cq_poll(struct ibv_cq *ibv_cq, int num_entries, struct ibv_wc *wc)
 	struct arnica_cq *cq = arnica_cq_of(ibv_cq);
 	int num_taken = take_some(cq, num_entries, wc);
 
+	/* One look at a time: those that a processor begins ahead of time are
+	 * in the way of the store that they wait for. */
+	if (!num_taken)
+		arnica_cpu_settle();
 	if (arnica_cq_attend(cq, num_taken != 0) && !num_taken)
 		num_taken = take_again(cq, num_entries, wc);
 	return num_taken;

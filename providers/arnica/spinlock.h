@@ -58,6 +58,15 @@ static inline void arnica_cpu_pause(void)
 #endif
 }
 
+/* Begins nothing before what was begun has ended, where that is cheap. Nobody
+ * relies on it. */
+static inline void arnica_cpu_settle(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_lfence();
+#endif
+}
+
 static inline void arnica_spinlock_init(struct arnica_spinlock *lock)
 {
 #ifdef ARNICA_SPINLOCK_PLAIN
