@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/lines.h"
+
 static uint64_t align_up(uint64_t value)
 {
 	return (value + ARNICA_HW_PAGE_BYTES - 1) &
