@@ -135,6 +135,16 @@ static inline void adev_qp_unlock(struct adev_qp_shared *qp)
 	arnica_fence_after_rmw();
 }
 
+/* The same after a message of which nobody is to be told: what was done under the
+ * lock is visible to the next holder, and to who waits for the lock. */
+static inline void adev_qp_unlock_quietly(struct adev_qp_shared *qp)
+{
+	uint64_t word = atomic_load_explicit(&qp->lock, memory_order_relaxed);
+
+	atomic_store_explicit(&qp->lock, word & ~0xffffffffull,
+			      memory_order_release);
+}
+
 struct adev_function;
 
 /* Is the function that holds the lock, by its word, still running, whatever

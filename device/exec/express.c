@@ -207,7 +207,10 @@ uint32_t adev_express_run(struct adev_qp *qp, const void *descriptor)
 	}
 	established = adev_responder_advance(qp, express.bytes);
 	ADEV_POINT("responder_unlocking");
-	adev_qp_unlock(link->qp);
+	if (express.opcode == ARNICA_HW_OP_SEND)
+		adev_qp_unlock(link->qp);
+	else
+		adev_qp_unlock_quietly(link->qp);
 	ADEV_POINT("responder_unlocked");
 	arnica_trace_deliver(qp->qpn, ADEV_VERDICT_ACK);
 	if (express.opcode == ARNICA_HW_OP_SEND)
