@@ -72,8 +72,10 @@ static bool local_accessible(struct iovec *iov, uint32_t count)
 					      iov[i].iov_len - 1,
 				      1 };
 
-		if (process_vm_readv(getpid(), &here, 1, &first, 1, 0) != 1 ||
-		    process_vm_readv(getpid(), &here, 1, &last, 1, 0) != 1)
+		/* As its own side: the other must be pages, which what devices
+		 * map need not be. */
+		if (process_vm_writev(getpid(), &first, 1, &here, 1, 0) != 1 ||
+		    process_vm_writev(getpid(), &last, 1, &here, 1, 0) != 1)
 			return false;
 	}
 	return true;
@@ -315,8 +317,14 @@ static enum adev_dma_result transfer(struct adev_transfer *transfer, bool write)
 		if (transfer_mapped(transfer, write, &result))
 			return result;
 		/* A transfer that began in the inbox ends there. */
-		if (transfer->inbox_slot < 0)
-			return transfer_vm(transfer, write);
+		if (transfer->inbox_slot >= 0)
+			break;
+		result = transfer_vm(transfer, write);
+		/* Its owner reaches more than the kernel does for us: memory of
+		 * devices that is mapped (dma-bufs) has no pages. */
+		if (__builtin_expect(result != ADEV_DMA_FAULT, 1) ||
+		    transfer->unaided)
+			return result;
 		break;
 	case ADEV_DMA_BOUNCE:
 		if (transfer_mapped(transfer, write, &result))

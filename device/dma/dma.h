@@ -42,6 +42,7 @@ struct adev_transfer {
 	uint32_t access;          /* right that the remote pieces need */
 	int inbox_slot;           /* -1: none */
 	uint32_t inbox_bytes;
+	bool unaided; /* what its owner would have to do fails */
 };
 
 enum adev_dma_result adev_dma_write(struct adev_transfer *transfer);

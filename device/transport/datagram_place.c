@@ -59,6 +59,7 @@ static enum adev_dma_result place_directly(struct adev_function *fn,
 		.access = ARNICA_HW_ACCESS_LOCAL_WRITE,
 		.allowance = ADEV_GATHER_ENTRY_BYTES,
 		.inbox_slot = -1,
+		.unaided = true, /* nobody would come back to it */
 	};
 	enum adev_dma_result result;
 
