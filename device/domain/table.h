@@ -45,7 +45,12 @@ struct adev_table_header {
 	 * number that changes with every attachment; see domain/multicast.h. */
 	_Atomic uint32_t mcast_epoch;
 	_Atomic uint64_t mcast_members[ADEV_FUNCTIONS / 64];
-	uint8_t reserved0[4096 - 64 - ADEV_FUNCTIONS / 8];
+	/* The limit of the port, on lines of its own; see domain/limit.h. */
+	_Atomic uint64_t limit_rate;	/* bytes a second; zero: none */
+	_Atomic uint64_t limit_free_ns; /* when all that was charged is sent */
+	uint64_t reserved1[6];
+	_Atomic uint64_t limit_members[ADEV_FUNCTIONS / 64]; /* may want to send */
+	uint8_t reserved0[4096 - 128 - 2 * (ADEV_FUNCTIONS / 8)];
 };
 ARNICA_FORMAT_SIZE(struct adev_table_header, 4096);
 
@@ -98,7 +103,11 @@ struct adev_slot {
 	_Atomic uint32_t beacon_fd;
 	uint32_t reserved0;
 	_Atomic uint64_t net_namespace; /* inode: its GIDs are of this one */
-	uint8_t reserved1[24];
+	/* Its part of the port's limit; domain/limit.h. */
+	_Atomic uint64_t limit_time;	 /* virtual: what it sent, by weight */
+	_Atomic uint64_t limit_wants_ns; /* until then it wants to send */
+	_Atomic uint32_t limit_weight;
+	_Atomic uint32_t limit_last; /* by how much its time advanced last */
 };
 ARNICA_FORMAT_SIZE(struct adev_slot, 128);
 
