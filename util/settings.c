@@ -181,6 +181,18 @@ const struct arnica_settings *arnica_settings_own(void)
 	return &own;
 }
 
+uint32_t arnica_settings_own_weight(void)
+{
+	const struct arnica_settings *settings = arnica_settings_own();
+	unsigned int i;
+
+	for (i = 0; i < settings->num_weights; i++)
+		if (!strcmp(settings->weights[i].program,
+			    program_invocation_short_name))
+			return settings->weights[i].weight;
+	return 1;
+}
+
 const char *arnica_setting_text(enum arnica_setting setting)
 {
 	enum arnica_setting_origin origin;

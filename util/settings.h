@@ -44,7 +44,11 @@ enum arnica_setting_kind {
 	  "on|off")                                                            \
 	X(ECN, "device", "ecn", "ARNICA_ECN", WORD, 0, 0, "on|off")            \
 	X(ENGINES, "device", "engines", "ARNICA_ENGINES", NUMBER, 0, 64,       \
-	  "a number from 0 to 64")
+	  "a number from 0 to 64")                                            \
+	X(RATE, "port", "rate", "ARNICA_RATE", RATE, 1000000, 1000000000000,   \
+	  "none, or bytes a second from 1M to 1000G")                          \
+	X(WEIGHT, "port", "weight", "ARNICA_WEIGHT", NUMBER, 1, 1000,          \
+	  "a number from 1 to 1000")
 
 enum arnica_setting {
 #define ARNICA_SETTING_ID(name, section, key, variable, kind, min, max,        \
@@ -67,6 +71,15 @@ extern const struct arnica_setting_row arnica_setting_rows[ARNICA_NUM_SETTINGS];
 #define ARNICA_SETTINGS_TEXT_BYTES 64u /* of a value */
 #define ARNICA_SETTINGS_WHY_BYTES (PATH_MAX + 256u)
 
+/* [weights]: names of programs, and their weights as of ARNICA_WEIGHT. */
+#define ARNICA_SETTINGS_WEIGHTS 64u
+#define ARNICA_SETTINGS_WEIGHTS_SECTION "weights"
+struct arnica_settings_weight {
+	char program[48];
+	uint32_t weight;
+	unsigned int line;
+};
+
 /* What a file says. */
 struct arnica_settings {
 	char path[PATH_MAX]; /* of the file; "": there is none */
@@ -75,6 +88,8 @@ struct arnica_settings {
 		unsigned int line; /* zero: not set */
 		char text[ARNICA_SETTINGS_TEXT_BYTES];
 	} set[ARNICA_NUM_SETTINGS];
+	unsigned int num_weights;
+	struct arnica_settings_weight weights[ARNICA_SETTINGS_WEIGHTS];
 };
 
 /*
@@ -116,6 +131,9 @@ bool arnica_setting_parse(enum arnica_setting setting, const char *text,
 int arnica_settings_error(const char **why);
 const struct arnica_settings *arnica_settings_own(void);
 const char *arnica_setting_text(enum arnica_setting setting);
+
+/* What [weights] says of this program, or one. */
+uint32_t arnica_settings_own_weight(void);
 
 /* A number, size or rate, or `otherwise` where it is not set. EINVAL: what the
  * variable says cannot be; a line for the user is in `why`. */

@@ -200,6 +200,57 @@ static void list_known(const char *section, char *list, size_t room)
 					 used ? ", " : "", word);
 		last = word;
 	}
+	if (!known && used < room)
+		snprintf(list + used, room - used,
+			 ", [" ARNICA_SETTINGS_WEIGHTS_SECTION "]");
+}
+
+static unsigned int line_of_weight(const struct arnica_settings *settings,
+				   const char *program)
+{
+	unsigned int i;
+
+	for (i = 0; i < settings->num_weights; i++)
+		if (!strcmp(settings->weights[i].program, program))
+			return settings->weights[i].line;
+	return 0;
+}
+
+/* A program of [weights] and its weight. */
+static bool take_weight(struct reading *reading, const char *program,
+			const char *value)
+{
+	struct arnica_settings *settings = reading->settings;
+	struct arnica_settings_weight *weight =
+		&settings->weights[settings->num_weights];
+	unsigned int line = line_of_weight(settings, program);
+	uint64_t number;
+
+	if (line)
+		explain(reading->why, reading->path,
+			" line %u: %s is set in line %u already: remove one",
+			reading->line, program, line);
+	else if (settings->num_weights == ARNICA_SETTINGS_WEIGHTS)
+		explain(reading->why, reading->path,
+			" line %u: is the weight of more than %u programs: remove some",
+			reading->line, ARNICA_SETTINGS_WEIGHTS);
+	else if (strlen(program) >= sizeof(weight->program))
+		explain(reading->why, reading->path,
+			" line %u: %.50s... is no program's name: correct or remove it",
+			reading->line, program);
+	else if (!arnica_setting_parse(ARNICA_SETTING(WEIGHT), value, &number))
+		explain(reading->why, reading->path,
+			" line %u: %s = %.60s: it must be %s", reading->line,
+			program, value,
+			arnica_setting_rows[ARNICA_SETTING(WEIGHT)].allowed);
+	else {
+		strcpy(weight->program, program);
+		weight->weight = (uint32_t)number;
+		weight->line = reading->line;
+		settings->num_weights++;
+		return true;
+	}
+	return false;
 }
 
 /* One key and its value; returns zero where they are refused, and of all that
@@ -216,6 +267,12 @@ static int take(void *argument, const char *section, const char *key,
 	if (reading->refused_line)
 		return 0;
 	reading->refused_line = reading->line;
+	if (!strcmp(section, ARNICA_SETTINGS_WEIGHTS_SECTION)) {
+		if (!take_weight(reading, key, value))
+			return 0;
+		reading->refused_line = 0;
+		return 1;
+	}
 	i = find(section, key);
 	if (i < 0) {
 		list_known(section, known, sizeof(known));

@@ -2,6 +2,8 @@
 /* The bus: what users set, for tools; see arnica/hw/bus.h. */
 #include <arnica/hw/bus.h>
 
+#include <stdio.h>
+
 #include "settings.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -28,6 +30,26 @@ static struct arnica_bus_setting describe(const struct arnica_settings *own,
 	return described;
 }
 
+static void describe_weight(const struct arnica_settings_weight *weight,
+			    arnica_bus_setting_fn *found, void *argument)
+{
+	const struct arnica_setting_row *row =
+		&arnica_setting_rows[ARNICA_SETTING(WEIGHT)];
+	char text[16];
+	const struct arnica_bus_setting setting = {
+		.section = ARNICA_SETTINGS_WEIGHTS_SECTION,
+		.key = weight->program,
+		.variable = row->variable,
+		.allowed = row->allowed,
+		.text = text,
+		.is_allowed = true,
+		.line = weight->line,
+	};
+
+	snprintf(text, sizeof(text), "%u", weight->weight);
+	found(&setting, argument);
+}
+
 EXPORT int arnica_bus_settings(const char **file, const char **why,
 			       arnica_bus_setting_fn *found, void *argument)
 {
@@ -41,5 +63,7 @@ EXPORT int arnica_bus_settings(const char **file, const char **why,
 
 		found(&setting, argument);
 	}
+	for (i = 0; i < (int)own->num_weights; i++)
+		describe_weight(&own->weights[i], found, argument);
 	return arnica_settings_error(why);
 }

@@ -170,8 +170,7 @@ int arnica_bus_channel_index(struct arnica_bus *bus, int fd, uint32_t *index)
 /* Creates the descriptor of the function's asynchronous events, likewise. */
 int arnica_bus_async_open(int device_fd, int *fd) ARNICA_MUST_CHECK;
 
-/* Something that users set, and what it is in this process; the texts stay
- * valid. */
+/* Something that users set, and what it is in this process. */
 struct arnica_bus_setting {
 	const char *section, *key; /* in the configuration file */
 	const char *variable;      /* of the environment, which wins */
@@ -212,6 +211,18 @@ typedef void arnica_bus_counter_fn(const struct arnica_bus_counter *counter,
  */
 int arnica_bus_counters(int device_fd, pid_t pid, arnica_bus_counter_fn *found,
 			void *argument) ARNICA_MUST_CHECK;
+
+/* What a function has of the port, when the port has a limit. */
+struct arnica_bus_share {
+	uint64_t rate;    /* the port's, bytes a second */
+	uint32_t weight;  /* the function's */
+	uint32_t weights; /* of it and all others that want to send now */
+};
+
+/* For tools, of the function of a device file. ENOENT: there is no limit, or
+ * none when it was opened; errors as those of arnica_bus_counters(). */
+int arnica_bus_share(int device_fd, struct arnica_bus_share *share)
+	ARNICA_MUST_CHECK;
 
 /*
  * An entry of a function's table that another process has open, and what its
