@@ -18,6 +18,7 @@
 #include "comp/channel.h"
 #include "core/adapter.h"
 #include "core/agent.h"
+#include "core/limited.h"
 #include "dma/guard.h"
 #include "domain/directory.h"
 #include "domain/identity.h"
@@ -334,15 +335,22 @@ static int attach_locked(int device_fd, struct adev_function *fn)
 	error = adev_agent_enter(fn);
 	if (error)
 		goto err_tables;
+	error = adev_limited_open(fn);
+	if (error)
+		goto err_agent_leave;
 	/* Yama: lets the peers of this user reach our memory. */
 	(void)prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
 	adev_adopt_open(1 + adev_engine_threads_count()); /* with the agent */
 	go_online(fn);
 	return 0;
 
+err_agent_leave:
+	adev_agent_leave(fn);
+	goto err_entered;
 err_tables:
 	adev_log_error("cannot enter the directory of the host domain: %s",
 		       strerror(error));
+err_entered:
 	fini_tables(fn);
 err_agent:
 	adev_engine_threads_stop();
@@ -415,6 +423,7 @@ static void forget(struct adev_function *fn)
 	adev_import_unlink(fn);
 	adev_begun_forget(fn);
 	fini_tables(fn);
+	free(fn->limit);
 	adev_directory_put(fn->directory);
 	close(fn->segment_fd);
 	adev_segment_release(fn->view.base, fn->view.size);
@@ -436,12 +445,15 @@ void adev_function_detach(struct adev_function *fn)
 	adev_exports_close(fn);
 	pthread_mutex_lock(&attach_lock);
 	go_offline(fn);
+	if (fn->limit)
+		adev_limited_withdraw(fn);
 	adev_agent_leave(fn);
 	adev_exports_close(fn); /* who came meanwhile */
 	adev_raw_deafen(fn);
 	destroy_all_qps(fn);
 	adev_raw_close(fn);
 	adev_import_unlink(fn);
+	adev_limited_close(fn);
 	adev_wire_close(fn);
 	adev_adopt_close(fn);
 	adev_engine_threads_stop();

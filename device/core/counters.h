@@ -51,6 +51,8 @@
 	X(wire_stale_answers, "answers to nothing that is outstanding")        \
 	X(wire_bad_answers, "answers that are not what was asked for")         \
 	X(wire_notifications, "congestion notifications")                      \
+	X(limit_bytes, "payload bytes charged to the port's limit")            \
+	X(limit_waits, "times that the port's limit was waited for")           \
 	X(dma_process_vm, "transfers by process_vm")                           \
 	X(dma_bounce, "transfers by bounce buffers")                           \
 	X(dma_shared, "transfers by copies into or out of shared memory")      \

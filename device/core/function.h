@@ -23,6 +23,7 @@ struct adev_directory;
 struct adev_async_waiting;
 struct adev_fault;
 struct adev_capture;
+struct adev_limit;
 struct adev_ah_table;
 struct adev_wire;
 struct adev_raw;
@@ -157,6 +158,7 @@ struct adev_function {
 
 	struct adev_fault *fault;     /* of the wire; NULL: none wanted */
 	struct adev_capture *capture; /* NULL: off */
+	struct adev_limit *limit; /* NULL: the port has none; core/limited.h */
 
 	uint64_t probe_word; /* peers read it to try their DMA */
 	uint32_t fork_epoch; /* of the process that attached it */

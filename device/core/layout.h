@@ -89,6 +89,8 @@ struct adev_shared {
 	uint64_t mirror_address;   /* the host's, in the owner; zero: none */
 	uint32_t mirror_entries;
 	uint32_t tpt_half; /* of the table, that entries are taken from first */
+	uint32_t limit_weight; /* under the port's limit; zero: it has none */
+	uint32_t reserved0;
 	ADEV_LINE _Atomic uint32_t agent_state; /* enum adev_agent_state */
 	_Atomic uint32_t inbox_wanted; /* a peer needs the bounce buffers */
 	_Atomic uint32_t inbox_ready;  /* the owner has populated them */

@@ -11,6 +11,7 @@
 
 #include "comp/channel.h"
 #include "core/fault_point.h"
+#include "core/limited.h"
 #include "transport/datagram.h"
 #include "transport/raw_packet.h"
 #include "transport/remote.h"
@@ -213,7 +214,14 @@ static uint64_t go_on(struct adev_qp *qp, uint64_t left,
 				(uint32_t)left :
 				ADEV_GATHER_ENTRY_BYTES;
 	ADEV_POINT("message_begun");
-	*progress = carry_out(qp);
+	if (__builtin_expect(!qp->fn->limit, 1)) {
+		*progress = carry_out(qp);
+	} else if (adev_limited_begin(qp)) {
+		*progress = carry_out(qp);
+		adev_limited_end(qp, *progress, before);
+	} else {
+		*progress = ADEV_PROGRESS_WAIT;
+	}
 	if (*progress == ADEV_PROGRESS_MORE || *progress == ADEV_PROGRESS_WAIT)
 		return qp->message->done - before;
 	return qp->message->bytes - before + MESSAGE_COST;

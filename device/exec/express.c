@@ -24,7 +24,7 @@ struct express {
 static inline bool fits(const struct adev_qp *qp)
 {
 	return (qp->type == ARNICA_HW_QP_RC || qp->type == ARNICA_HW_QP_UC) &&
-	       !qp->wait && !qp->fn->capture &&
+	       !qp->wait && !qp->fn->capture && !qp->fn->limit &&
 	       !atomic_load_explicit(&qp->remote, memory_order_relaxed);
 }
 

@@ -144,6 +144,7 @@ struct adev_qp {
 	bool registers;         /* its send queue takes REG_MR */
 	bool drains;            /* a refused REG_MR leads to SQD, not to ERR */
 	bool stopped;           /* ... has: what is posted in SQD is flushed */
+	bool limited;           /* waits for the port */
 
 	struct arnica_hw_qp_attributes attributes; /* as modified */
 	/* UD: groups that it is attached to; raw packets: its flow rules.

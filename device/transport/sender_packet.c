@@ -4,6 +4,7 @@
  * headers a packet has, its place in the message says (IBTA 9.2.1, 9.7.2).
  */
 #include "core/clock.h"
+#include "core/limited.h"
 #include "transport/remote.h"
 #include "transport/responder.h"
 #include "transport/sender_state.h"
@@ -113,6 +114,9 @@ static bool add(struct adev_qp *qp, struct adev_sender *sender,
 
 	adev_rate_sent(&sender->rate, packet->payload_bytes + PACKET_OVERHEAD,
 		       sender->now_ns);
+	if (__builtin_expect(qp->fn->limit != NULL, 0))
+		adev_limited_sent(qp->fn, sender->now_ns,
+				  packet->payload_bytes);
 	if (!batch)
 		return true;
 	payload = adev_batch_add(batch, &qp->remote->path, packet);
@@ -302,6 +306,9 @@ static bool send_read(struct adev_qp *qp, struct adev_sender *sender,
 	packet.rkey = message->rkey;
 	packet.dma_length = (uint32_t)bytes;
 	(void)add(qp, sender, &packet, message, 0);
+	/* What comes back on its account. */
+	if (__builtin_expect(qp->fn->limit != NULL, 0))
+		adev_limited_sent(qp->fn, sender->now_ns, bytes);
 	went(qp, sender, count, true);
 	sender->next_asked++;
 	return true;
@@ -376,6 +383,23 @@ static bool send_one(struct adev_qp *qp, struct adev_sender *sender,
 	return send_data(qp, sender, sent, message);
 }
 
+/* Do the rate of the connection and the port's limit let a packet go? */
+static bool may_go(struct adev_qp *qp, struct adev_sender *sender)
+{
+	bool waited = sender->limited_ns;
+
+	sender->limited_ns = 0;
+	if (adev_rate_ready(&sender->rate, sender->now_ns) > sender->now_ns)
+		return false;
+	if (__builtin_expect(!qp->fn->limit, 1) ||
+	    adev_limited_may_send(qp->fn, sender->now_ns,
+				  &sender->limited_ns))
+		return true;
+	if (!waited)
+		adev_count(&qp->fn->counters, limit_waits);
+	return false;
+}
+
 bool adev_sender_transmit(struct adev_qp *qp)
 {
 	struct adev_sender *sender = qp->remote->sender;
@@ -390,10 +414,13 @@ bool adev_sender_transmit(struct adev_qp *qp)
 		}
 		if (!room(sender) ||
 		    (sender->refusal && sender->next >= sender->refused) ||
-		    adev_rate_ready(&sender->rate, sender->now_ns) >
-			    sender->now_ns ||
-		    !send_one(qp, sender, sent))
+		    !may_go(qp, sender))
 			break;
+		if (!send_one(qp, sender, sent)) {
+			if (__builtin_expect(qp->fn->limit != NULL, 0))
+				adev_limited_withdraw(qp->fn);
+			break;
+		}
 		if (sender->next > sent->last)
 			sender->next_message++;
 	}
@@ -416,8 +443,7 @@ enum adev_progress adev_sender_run_uc(struct adev_qp *qp)
 	while (done < count && message->done - begin < qp->allowance) {
 		struct roce_packet packet;
 
-		if (adev_rate_ready(&sender->rate, sender->now_ns) >
-		    sender->now_ns)
+		if (!may_go(qp, sender))
 			return ADEV_PROGRESS_WAIT;
 		set_data(qp, message, first + done, first, first + count - 1,
 			 &packet);

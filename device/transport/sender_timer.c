@@ -224,5 +224,11 @@ void adev_sender_schedule(struct adev_qp *qp)
 	    (qp->active || sender->next < sender->assigned) &&
 	    at > sender->rate.free_ns)
 		at = sender->rate.free_ns;
+	if (__builtin_expect(sender->limited_ns > sender->now_ns, 0) &&
+	    (qp->active || sender->next < sender->assigned) &&
+	    at > sender->limited_ns) {
+		at = sender->limited_ns;
+		adev_function_left_work(qp->fn, at);
+	}
 	adev_function_set_timer(qp->fn, qp, at);
 }
