@@ -64,3 +64,12 @@ tool_settings_fn *tool_adapter_settings(const char *command,
 					  "arnica_bus_settings");
 	return settings;
 }
+
+tool_share_fn *tool_adapter_share(const char *command,
+				  const struct tool_layout *layout)
+{
+	tool_share_fn *share;
+
+	*(void **)&share = find_symbol(command, layout, "arnica_bus_share");
+	return share;
+}

@@ -34,4 +34,9 @@ typedef int tool_settings_fn(const char **file, const char **why,
 tool_settings_fn *tool_adapter_settings(const char *command,
 					const struct tool_layout *layout);
 
+/* arnica_bus_share(), likewise. */
+typedef int tool_share_fn(int device_fd, struct arnica_bus_share *share);
+tool_share_fn *tool_adapter_share(const char *command,
+				  const struct tool_layout *layout);
+
 #endif

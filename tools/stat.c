@@ -19,6 +19,7 @@ struct stat_options {
 	bool all;  /* also those that are zero */
 	pid_t pid; /* zero: every process */
 	tool_counters_fn *counters;
+	tool_share_fn *share;
 	unsigned num_found;
 	int error; /* of the last process whose counters cannot be read */
 };
@@ -98,6 +99,20 @@ static void print_engines(pid_t pid)
 		printf(", %u engine thread%s", count, count > 1 ? "s" : "");
 }
 
+/* Where the port has a limit. */
+static void print_share(const struct tool_function *function,
+			const struct stat_options *parsed)
+{
+	struct arnica_bus_share share;
+
+	if (parsed->share(function->fd, &share))
+		return;
+	printf("  %-22s %14" PRIu64
+	       "  bytes a second; weight %u of %u that want to send: %u %%\n",
+	       "port_limit", share.rate, share.weight, share.weights,
+	       100 * share.weight / share.weights);
+}
+
 static void print_function(const struct tool_function *function, void *argument)
 {
 	struct stat_options *parsed = argument;
@@ -108,6 +123,7 @@ static void print_function(const struct tool_function *function, void *argument)
 	printf("process %d %s", function->pid, function->command);
 	print_engines(function->pid);
 	putchar('\n');
+	print_share(function, parsed);
 	err = parsed->counters(function->fd, function->pid, print_counter,
 			       parsed);
 	if (err) {
@@ -136,7 +152,8 @@ int tool_command_stat(int argc, char **argv)
 	if (tool_locate_or_explain(argv[0], &layout))
 		return TOOL_EXIT_FAILED;
 	parsed.counters = tool_adapter_counters(argv[0], &layout);
-	if (!parsed.counters)
+	parsed.share = tool_adapter_share(argv[0], &layout);
+	if (!parsed.counters || !parsed.share)
 		return TOOL_EXIT_FAILED;
 	tool_functions_scan(print_function, &parsed);
 	if (!parsed.num_found && parsed.pid) {

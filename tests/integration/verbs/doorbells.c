@@ -91,7 +91,7 @@ static void a_small_message_overtakes_bulk_of_another_queue(void)
 {
 	struct vt_wish wish = vt_defaults();
 	struct vt_end bulk, bulk_peer, small, small_peer;
-	uint32_t round, overtook = 0, count = 48;
+	uint32_t round, overtook = 0, count = 24;
 	long long hits, fallbacks;
 
 	wish.buffer_bytes = 2 * BULK_BYTES;
