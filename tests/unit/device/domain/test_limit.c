@@ -15,6 +15,14 @@
 #define STEP_NS 10000ull
 #define SECOND_NS 1000000000ull
 #define MAX_PLAYERS 3u
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define LONG_MS 2000u
+#define ROUNDS 3u
+#else
+#define LONG_MS 5000u
+#define ROUNDS 20u
+#endif
+#define LONG_BYTES (RATE * LONG_MS / 1000)
 
 struct player {
 	struct adev_limit limit;
@@ -161,8 +169,8 @@ static void shares_follow_the_weights(void **state)
 			add(game, weights[i][j]);
 		play(game, 100);
 		start_again(game);
-		play(game, 5000);
-		expect_shares(game, 5 * RATE);
+		play(game, LONG_MS);
+		expect_shares(game, LONG_BYTES);
 	}
 }
 
@@ -177,9 +185,9 @@ static void shares_do_not_depend_on_pieces_and_zeal(void **state)
 	lazy->chunk = 8192;
 	lazy->asks = 20;
 	adev_limit_set(game->table, RATE / 4);
-	play(game, 5000);
+	play(game, LONG_MS);
 	assert_about(lazy->sent, 3 * large->sent, 5);
-	assert_about(total(game), 5 * RATE / 4, 3);
+	assert_about(total(game), LONG_BYTES / 4, 3);
 }
 
 static void what_one_does_not_want_is_the_others(void **state)
@@ -192,11 +200,11 @@ static void what_one_does_not_want_is_the_others(void **state)
 	modest->chunk = 16384;
 	play(game, 100);
 	start_again(game);
-	play(game, 5000);
-	assert_about(modest->sent, 5 * RATE / 10, 5);
-	assert_about(first->sent, 5 * RATE * 9 / 10 * 3 / 4, 5);
-	assert_about(second->sent, 5 * RATE * 9 / 10 / 4, 5);
-	assert_about(total(game), 5 * RATE, 3);
+	play(game, LONG_MS);
+	assert_about(modest->sent, LONG_BYTES / 10, 5);
+	assert_about(first->sent, LONG_BYTES * 9 / 10 * 3 / 4, 5);
+	assert_about(second->sent, LONG_BYTES * 9 / 10 / 4, 5);
+	assert_about(total(game), LONG_BYTES, 3);
 }
 
 /* Killed or stopped while it wants, before or after any of its stores. */
@@ -311,7 +319,7 @@ static void wrong_contents_pass(void **state)
 
 	add(game, 1);
 	add(game, 1);
-	for (round = 0; round < 20; round++) {
+	for (round = 0; round < ROUNDS; round++) {
 		for (i = 0; i < 1000; i++) {
 			store_anything(game);
 			play(game, 0);
