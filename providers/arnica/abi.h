@@ -59,6 +59,7 @@ enum arnica_abi_mr_type {
 	ARNICA_ABI_MR_ORDINARY = 0,
 	ARNICA_ABI_MR_NULL = 1,
 	ARNICA_ABI_MR_IMPORTED = 2,
+	ARNICA_ABI_MR_DMABUF = 3,
 };
 
 struct arnica_abi_mr {

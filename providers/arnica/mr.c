@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "contexts.h"
+#include "dmabuf.h"
 #include "scatter.h"
 
 #define ACCESS_RIGHTS                                                          \
@@ -270,7 +271,8 @@ int arnica_mr_rereg(struct arnica_abi_mr *abi_mr, int flags, struct ibv_pd *pd,
 	uint64_t iova;
 	int error = 0;
 
-	/* Who imported a region does not know its rights. */
+	/* Who imported a region does not know its rights; and the kernel knows
+	 * no other dma-buf, nor other rights, for a region of one. */
 	if (abi_mr->type != ARNICA_ABI_MR_ORDINARY)
 		error = EINVAL;
 	if (!(flags & IBV_REREG_MR_CHANGE_ACCESS))
@@ -352,6 +354,7 @@ int arnica_mr_dereg(struct arnica_abi_mr *abi_mr)
 		return error;
 	arnica_scatter_outstanding(context);
 	remove_translation(context, mr);
+	arnica_dmabuf_end(mr);
 	free(mr);
 	return 0;
 }

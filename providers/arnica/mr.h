@@ -16,6 +16,14 @@
 #include "abi.h"
 #include "context.h"
 
+/* What a region of a dma-buf keeps (dmabuf.c). */
+struct arnica_dmabuf {
+	void *start;
+	size_t bytes;
+	int fd; /* a duplicate of its own */
+	int access;
+};
+
 struct arnica_mr {
 	struct arnica_abi_mr verbs; /* first: this is the library's view */
 	uint64_t offset; /* add to the region's address; zero: the same */
@@ -24,6 +32,7 @@ struct arnica_mr {
 	struct arnica_mr *next; /* list of translations */
 	/* Of its registration; EINPROGRESS: not known to be over. */
 	_Atomic int outcome;
+	struct arnica_dmabuf *dmabuf; /* NULL: memory of the application */
 };
 
 /* ibv_alloc_null_mr(): zeros, and a sink. */

@@ -13,6 +13,7 @@
 #include "cq.h"
 #include "device_query.h"
 #include "dm.h"
+#include "dmabuf.h"
 #include "flow.h"
 #include "mcast.h"
 #include "mr.h"
@@ -87,6 +88,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(query_rt_values, arnica_device_query_rt_values);
 	SET(query_srq, arnica_srq_query);
 	SET(reg_dm_mr, arnica_dm_reg_mr);
+	SET(reg_dmabuf_mr, arnica_dmabuf_reg);
 	SET(reg_mr, arnica_mr_reg);
 	SET(req_notify_cq, arnica_cq_req_notify);
 	SET(rereg_mr, arnica_mr_rereg);
