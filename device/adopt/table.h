@@ -49,8 +49,9 @@ struct adev_adopted {
 struct adev_adopted_table {
 	pthread_mutex_t lock;
 	_Atomic int mode; /* enum adev_adopt_mode */
-	uint32_t own_threads;
-	uint32_t num_functions;
+	/* These two are read without the lock, too. */
+	_Atomic uint32_t own_threads;
+	_Atomic uint32_t num_functions;
 	uint32_t end; /* one past the last entry that is in use */
 	_Atomic uint32_t used;
 	_Atomic uint32_t kept;
