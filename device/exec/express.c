@@ -188,7 +188,7 @@ uint32_t adev_express_run(struct adev_qp *qp, const void *descriptor)
 {
 	struct adev_link *link = &qp->link;
 	struct adev_completion completion;
-	struct express express;
+	struct express express = { .bytes = 0 };
 	bool established;
 
 	if (!fits(qp) || !read_descriptor(qp, descriptor, &express) ||
