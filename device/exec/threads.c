@@ -12,6 +12,7 @@
 #include "exec/threads.h"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ enum state { STATE_AWAKE, STATE_SLEEPING };
 struct engine {
 	_Alignas(ARNICA_HW_LINE_BYTES) _Atomic uint32_t state; /* futex */
 	_Atomic uint32_t turn;
+	_Atomic int woken_on; /* the processor of who woke it */
 	pthread_t thread;
 };
 
@@ -53,6 +55,8 @@ static void wake(struct engine *engine)
 {
 	uint32_t sleeping = STATE_SLEEPING;
 
+	atomic_store_explicit(&engine->woken_on, sched_getcpu(),
+			      memory_order_relaxed);
 	if (atomic_compare_exchange_strong(&engine->state, &sleeping,
 					   STATE_AWAKE))
 		futex(&engine->state, FUTEX_WAKE, 1);
@@ -83,7 +87,7 @@ void adev_exec_left(struct adev_function *fn)
 		wake_one();
 		return;
 	}
-	atomic_store(&fn->backlog_left, true);
+	atomic_store(&fn->backlog_left, sched_getcpu() + 1);
 	adev_agent_expect(0);
 }
 
@@ -125,6 +129,10 @@ static void sleep_unless(struct engine *engine)
 	}
 	while (atomic_load(&engine->state) == STATE_SLEEPING)
 		futex(&engine->state, FUTEX_WAIT, STATE_SLEEPING);
+	/* Who woke it has work of his own, and had the processor. */
+	if (atomic_load_explicit(&engine->woken_on, memory_order_relaxed) ==
+	    sched_getcpu())
+		sched_yield();
 }
 
 static void *run(void *argument)
