@@ -31,8 +31,7 @@ bool adev_refuse_not_ready(struct adev_qp *qp,
 			   const struct roce_packet *packet);
 
 /* Memory that is being registered: the same, each time after a longer while, so
- * that a requester who comes a limited number of times comes for two seconds
- * at least with six (no error is said to be due before). */
+ * that a requester who may come six times more comes for more than a second. */
 bool adev_refuse_for_now(struct adev_qp *qp, const struct roce_packet *packet);
 
 #endif
