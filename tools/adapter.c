@@ -46,6 +46,16 @@ tool_counters_fn *tool_adapter_counters(const char *command,
 	return counters;
 }
 
+tool_scheduler_fn *tool_adapter_scheduler(const char *command,
+					  const struct tool_layout *layout)
+{
+	tool_scheduler_fn *scheduler;
+
+	*(void **)&scheduler = find_symbol(command, layout,
+					   "arnica_bus_scheduler");
+	return scheduler;
+}
+
 tool_table_fn *tool_adapter_table(const char *command,
 				  const struct tool_layout *layout)
 {

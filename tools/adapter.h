@@ -22,6 +22,12 @@ typedef int tool_counters_fn(int device_fd, pid_t pid,
 tool_counters_fn *tool_adapter_counters(const char *command,
 					const struct tool_layout *layout);
 
+/* arnica_bus_scheduler(), likewise. */
+typedef int tool_scheduler_fn(int device_fd, pid_t pid,
+			      struct arnica_hw_sched_counters *counters);
+tool_scheduler_fn *tool_adapter_scheduler(const char *command,
+					  const struct tool_layout *layout);
+
 /* arnica_bus_table(), likewise. */
 typedef int tool_table_fn(int device_fd, pid_t pid, arnica_bus_stag_fn *found,
 			  void *argument);

@@ -9,23 +9,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "adapter.h"
 #include "command.h"
 #include "functions.h"
+#include "stat_scheduler.h"
 
 struct stat_options {
 	const char *command;
 	bool all;  /* also those that are zero */
 	pid_t pid; /* zero: every process */
+	unsigned interval_s; /* zero: once */
 	tool_counters_fn *counters;
 	tool_share_fn *share;
+	tool_scheduler_fn *scheduler;
 	unsigned num_found;
 	int error; /* of the last process whose counters cannot be read */
 };
 
 static const struct argp_option options[] = {
 	{ "all", 'a', NULL, 0, "show also the counters that are zero", 0 },
+	{ "interval", 'i', "SECONDS", 0,
+	  "show them again and again, until the processes end", 0 },
 	{ 0 },
 };
 
@@ -38,6 +44,14 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case 'a':
 		parsed->all = true;
+		return 0;
+	case 'i':
+		parsed->interval_s = (unsigned)strtoul(argument, &end, 10);
+		if (!parsed->interval_s || *end || *argument == '-') {
+			argp_error(state, "'%s' is no number of seconds",
+				   argument);
+			return EINVAL;
+		}
 		return 0;
 	case ARGP_KEY_ARG:
 		pid = strtol(argument, &end, 10);
@@ -113,6 +127,21 @@ static void print_share(const struct tool_function *function,
 	       100 * share.weight / share.weights);
 }
 
+static int print_all(const struct tool_function *function,
+		     struct stat_options *parsed)
+{
+	struct arnica_hw_sched_counters scheduler;
+	int err = parsed->counters(function->fd, function->pid, print_counter,
+				   parsed);
+
+	if (!err)
+		err = parsed->scheduler(function->fd, function->pid,
+					&scheduler);
+	if (!err)
+		tool_print_scheduler(&scheduler, parsed->all);
+	return err;
+}
+
 static void print_function(const struct tool_function *function, void *argument)
 {
 	struct stat_options *parsed = argument;
@@ -124,8 +153,7 @@ static void print_function(const struct tool_function *function, void *argument)
 	print_engines(function->pid);
 	putchar('\n');
 	print_share(function, parsed);
-	err = parsed->counters(function->fd, function->pid, print_counter,
-			       parsed);
+	err = print_all(function, parsed);
 	if (err) {
 		fprintf(stderr,
 			"%s: process %d: its counters cannot be read: %s\n",
@@ -153,9 +181,18 @@ int tool_command_stat(int argc, char **argv)
 		return TOOL_EXIT_FAILED;
 	parsed.counters = tool_adapter_counters(argv[0], &layout);
 	parsed.share = tool_adapter_share(argv[0], &layout);
-	if (!parsed.counters || !parsed.share)
+	parsed.scheduler = tool_adapter_scheduler(argv[0], &layout);
+	if (!parsed.counters || !parsed.share || !parsed.scheduler)
 		return TOOL_EXIT_FAILED;
 	tool_functions_scan(print_function, &parsed);
+	while (parsed.interval_s && parsed.num_found && !parsed.error) {
+		fflush(stdout);
+		sleep(parsed.interval_s);
+		parsed.num_found = 0;
+		tool_functions_scan(print_function, &parsed);
+		if (!parsed.num_found)
+			return TOOL_EXIT_OK;
+	}
 	if (!parsed.num_found && parsed.pid) {
 		fprintf(stderr, "%s: process %d has no device open\n", argv[0],
 			parsed.pid);

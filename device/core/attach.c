@@ -190,6 +190,9 @@ static int lay_out(struct adev_function *fn, void *base, uint64_t size)
 	view->shared->probe_word = fn->probe_word;
 	view->shared->counters_address = (uint64_t)(uintptr_t)&fn->counters;
 	view->shared->counters_bytes = sizeof(fn->counters);
+	view->shared->scheduler_address =
+		(uint64_t)(uintptr_t)&fn->scheduler.counters;
+	view->shared->scheduler_bytes = sizeof(fn->scheduler.counters);
 	registers = (void *)(view->base + ARNICA_HW_BAR_REGISTERS);
 	registers[ARNICA_HW_REG_DEVICE_ID / 4] =
 		arnica_to_le32(ARNICA_HW_DEVICE_ID).raw;

@@ -12,6 +12,8 @@
 
 #include <arnica/hw/bus.h>
 
+#include <arnica/hw/scheduler.h>
+
 #include "core/layout.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -59,5 +61,25 @@ EXPORT int arnica_bus_counters(int device_fd, pid_t pid,
 		counter.value = values[i];
 		found(&counter, argument);
 	}
+	return 0;
+}
+
+EXPORT int arnica_bus_scheduler(int device_fd, pid_t pid,
+				struct arnica_hw_sched_counters *counters)
+{
+	struct iovec to = { .iov_base = counters,
+			    .iov_len = sizeof(*counters) };
+	struct iovec from = { .iov_len = sizeof(*counters) };
+	struct adev_shared shared;
+	int error = adev_shared_read(device_fd, &shared);
+
+	if (error)
+		return error;
+	if (shared.scheduler_bytes != sizeof(*counters))
+		return EPROTO;
+	from.iov_base = (void *)(uintptr_t)shared.scheduler_address;
+	if (process_vm_readv(pid, &to, 1, &from, 1, 0) !=
+	    (ssize_t)sizeof(*counters))
+		return errno;
 	return 0;
 }

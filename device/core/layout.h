@@ -85,6 +85,8 @@ struct adev_shared {
 	uint64_t probe_word;       /* equals the generation */
 	uint64_t counters_address; /* struct adev_counters in the owner */
 	uint64_t counters_bytes;   /* its size: tells builds apart */
+	uint64_t scheduler_address; /* arnica_hw_sched_counters in the owner */
+	uint64_t scheduler_bytes;
 	uint64_t base_address;     /* of the segment in the owner's process */
 	uint64_t mirror_address;   /* the host's, in the owner; zero: none */
 	uint32_t mirror_entries;

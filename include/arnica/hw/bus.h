@@ -224,6 +224,13 @@ struct arnica_bus_share {
 int arnica_bus_share(int device_fd, struct arnica_bus_share *share)
 	ARNICA_MUST_CHECK;
 
+struct arnica_hw_sched_counters; /* scheduler.h */
+
+/* What the engines of that function have done; errors as above. */
+int arnica_bus_scheduler(int device_fd, pid_t pid,
+			 struct arnica_hw_sched_counters *counters)
+	ARNICA_MUST_CHECK;
+
 /*
  * An entry of a function's table that another process has open, and what its
  * host believes of it. A key for one touch that was touched is no difference:
