@@ -371,6 +371,13 @@ enum adev_backlog adev_function_run(struct adev_function *fn)
 	return ADEV_BACKLOG_MORE;
 }
 
+/* Who polls may wait for a message of a higher class. */
+static uint64_t poll_bytes(struct adev_function *fn)
+{
+	return adev_sched_has_higher(&fn->scheduler) ? ADEV_GATHER_ENTRY_BYTES :
+						       ADEV_TURN_MOST;
+}
+
 /* What a poll does of the backlog; true when there is one yet. The agent has
  * adev_function_run(). */
 static bool poll_backlog(struct adev_function *fn)
@@ -381,7 +388,7 @@ static bool poll_backlog(struct adev_function *fn)
 		return !adev_sched_idle(&fn->scheduler);
 	polls = atomic_load_explicit(&fn->polls, memory_order_relaxed);
 	atomic_store_explicit(&fn->polls, polls + 1, memory_order_relaxed);
-	if (adev_exec_turn(fn, ADEV_TURN_MOST) == ADEV_TURN_NOTHING)
+	if (adev_exec_turn(fn, poll_bytes(fn)) == ADEV_TURN_NOTHING)
 		return false;
 	/* Engine threads that found all of it in this thread's hands sleep. The
 	 * agent does not, as long as there is a backlog. */

@@ -437,7 +437,7 @@ void adev_exec_release(struct adev_qp *qp)
 static uint64_t allow(struct adev_function *fn, const struct adev_qp *qp,
 		      uint64_t bytes)
 {
-	if (adev_sched_interrupts(&fn->scheduler, qp->scheduled_class) ||
+	if (!adev_sched_may_go_on(&fn->scheduler, qp->scheduled_class) ||
 	    bytes < ADEV_GATHER_ENTRY_BYTES)
 		return ADEV_GATHER_ENTRY_BYTES;
 	return bytes < ADEV_TURN_MOST ? bytes : ADEV_TURN_MOST;

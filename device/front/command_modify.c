@@ -169,10 +169,12 @@ static void apply(struct adev_qp *qp, uint32_t mask, uint32_t from, uint32_t to)
 		qp->path_mtu_bytes = 128u << arnica_from_le32(own->path_mtu);
 		shared->path_mtu_bytes = qp->path_mtu_bytes;
 	}
-	if (mask & IBV_QP_AV)
+	if (mask & IBV_QP_AV) {
 		atomic_store_explicit(&qp->service_level,
 				      arnica_from_le32(own->sl),
 				      memory_order_relaxed);
+		adev_sched_note(&qp->fn->scheduler, arnica_from_le32(own->sl));
+	}
 	if (from == ARNICA_HW_QPS_RTR && to == ARNICA_HW_QPS_RTS && qp->remote)
 		adev_sender_start(qp);
 	if (from == ARNICA_HW_QPS_INIT && to == ARNICA_HW_QPS_RTR) {

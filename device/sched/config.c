@@ -76,6 +76,8 @@ static void set_interrupts(struct adev_scheduler *scheduler)
 	bool strict = scheduler->config.policy == ARNICA_HW_POLICY_STRICT;
 	uint32_t i;
 
+	atomic_store_explicit(&scheduler->weighted, !strict,
+			      memory_order_relaxed);
 	for (i = 0; i < ADEV_CLASSES; i++)
 		atomic_store_explicit(&scheduler->interrupts[i],
 				      strict ? UINT32_MAX << i : UINT32_MAX,

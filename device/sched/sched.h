@@ -82,6 +82,8 @@ struct adev_scheduler {
 	 * get in between its gather entries. */
 	_Atomic uint32_t waiting;
 	_Atomic uint32_t interrupts[ADEV_CLASSES];
+	_Atomic bool weighted; /* the policy */
+	_Atomic uint32_t used; /* classes that QPs of the function have had */
 	pthread_mutex_t lock;
 	struct adev_sched_config config;
 	struct adev_class classes[ADEV_CLASSES];
@@ -137,6 +139,26 @@ static inline bool adev_sched_idle(struct adev_scheduler *scheduler)
 				     memory_order_relaxed);
 }
 
+/* A QP has this service level. */
+static inline void adev_sched_note(struct adev_scheduler *scheduler,
+				   uint32_t service_level)
+{
+	atomic_fetch_or(&scheduler->used,
+			1u << service_level % ADEV_CLASSES);
+}
+
+/* Are there QPs of a higher class than those that wait? Their threads are not
+ * to be kept by what waits for longer than an entry takes. */
+static inline bool adev_sched_has_higher(struct adev_scheduler *scheduler)
+{
+	uint32_t waiting = atomic_load_explicit(&scheduler->waiting,
+						memory_order_relaxed);
+
+	return waiting && atomic_load_explicit(&scheduler->used,
+					       memory_order_relaxed) >>
+					  (32 - __builtin_clz(waiting));
+}
+
 /* Are there QPs that no thread has? */
 static inline bool adev_sched_waits(struct adev_scheduler *scheduler)
 {
@@ -155,6 +177,17 @@ static inline bool adev_sched_interrupts(struct adev_scheduler *scheduler,
 
 	return atomic_load_explicit(&scheduler->waiting, memory_order_relaxed) &
 	       by;
+}
+
+/* May a turn of this service level be longer than an entry? With shares not while
+ * others have a backlog, in whose hands it may be. */
+static inline bool adev_sched_may_go_on(struct adev_scheduler *scheduler,
+					uint32_t service_level)
+{
+	if (atomic_load_explicit(&scheduler->weighted, memory_order_relaxed))
+		return atomic_load_explicit(&scheduler->num_scheduled,
+					    memory_order_relaxed) < 2;
+	return !adev_sched_interrupts(scheduler, service_level);
 }
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "test.h"
+#include <cmocka.h>
 
 static char text[16384];
 

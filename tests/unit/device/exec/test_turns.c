@@ -86,11 +86,39 @@ static struct two_qp other(struct two *two, uint32_t sl, struct two_qp *to)
 	struct two_wish wish = two_defaults();
 	struct two_qp qp;
 
+	wish.send_depth = 64;
 	wish.sl = sl;
 	two_create(&qp, &two->a, &wish);
 	two_create(to, &two->b, &wish);
 	two_connect(&qp, to, &wish);
 	return qp;
+}
+
+static void engines_fetch_many_descriptors_at_a_time(void **state)
+{
+	enum { SMALL = 40 };
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->a);
+	struct two_request bulk = two_request(ARNICA_HW_OP_WRITE, &two->a, 0,
+					      HALF, &two->b, 0);
+	struct two_request small = two_request(ARNICA_HW_OP_WRITE, &two->a, 0,
+					       8, &two->b, HALF);
+	struct two_qp peer, qp = other(two, 0, &peer);
+	uint32_t i;
+
+	occupy_engines(fn, true);
+	(void)two_post(&qp, &bulk);
+	for (i = 0; i < SMALL; i++)
+		(void)two_post(&qp, &small);
+	two_ring(&qp);
+	assert_int_equal(fn->counters.wqe_fetched, 1);
+	assert_int_equal(fn->counters.wqe_fetches, 1);
+	occupy_engines(fn, false);
+	for (i = 0; i < SMALL + 1; i++)
+		(void)two_expect(&qp, TWO_SEND, ARNICA_HW_STATUS_SUCCESS);
+	/* Each once, and a buffer holds 16. */
+	assert_int_equal(fn->counters.wqe_fetched, SMALL + 1);
+	assert_in_range(fn->counters.wqe_fetches, 1 + SMALL / 16 + 1, 8);
 }
 
 /* Not so through the priority area, for which there is another test. */
@@ -173,6 +201,7 @@ int main(void)
 		two_connected_test(one_doorbell_does_no_more_than_a_turn),
 		two_connected_test(
 			a_doorbell_moves_two_gather_entries_of_a_long_message),
+		two_connected_test(engines_fetch_many_descriptors_at_a_time),
 		two_connected_test(
 			behind_a_backlog_a_class_as_high_waits_and_a_higher_one_does_not),
 		two_connected_test(a_waiting_queue_does_not_hold_up_another),

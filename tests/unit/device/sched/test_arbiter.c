@@ -353,6 +353,42 @@ static void classes_get_in_between_by_the_policy(void **state)
 	assert_true(adev_sched_interrupts(&scheduler, 6));
 }
 
+static void polls_are_short_where_there_are_higher_classes(void **state)
+{
+	(void)state;
+	adev_sched_note(&scheduler, 0);
+	adev_sched_note(&scheduler, 5);
+	assert_false(adev_sched_has_higher(&scheduler));
+	enqueue(0, 4);
+	assert_true(adev_sched_has_higher(&scheduler));
+	enqueue(1, 5);
+	assert_false(adev_sched_has_higher(&scheduler));
+	adev_sched_note(&scheduler, 15);
+	assert_true(adev_sched_has_higher(&scheduler));
+	enqueue(2, 15);
+	assert_false(adev_sched_has_higher(&scheduler));
+}
+
+static void with_shares_a_turn_is_an_entry_while_others_have_work(void **state)
+{
+	struct adev_grant a, b;
+
+	(void)state;
+	enqueue(0, 0);
+	assert_true(take(&a));
+	assert_true(adev_sched_may_go_on(&scheduler, 0));
+	enqueue(1, 1);
+	assert_false(adev_sched_may_go_on(&scheduler, 0));
+	assert_true(take(&b));
+	assert_true(adev_sched_may_go_on(&scheduler, 0));
+	config.policy = ARNICA_HW_POLICY_WEIGHTED;
+	configure();
+	assert_false(adev_sched_may_go_on(&scheduler, 0));
+	give(&b, false, 1);
+	assert_true(adev_sched_may_go_on(&scheduler, 0));
+	give(&a, false, 1);
+}
+
 /* Entries that engine has, of those that its QP announced. */
 static void has_descriptors(uint32_t qp, uint32_t count, uint32_t announced)
 {
@@ -471,6 +507,9 @@ int main(void)
 		arbiter_test(a_lower_class_goes_on_beside_a_higher_one),
 		arbiter_test(who_must_wait_depends_on_the_policy),
 		arbiter_test(classes_get_in_between_by_the_policy),
+		arbiter_test(polls_are_short_where_there_are_higher_classes),
+		arbiter_test(
+			with_shares_a_turn_is_an_entry_while_others_have_work),
 		arbiter_test(
 			descriptors_are_fetched_by_class_below_the_watermark),
 		arbiter_test(numbers_can_change_while_engines_work),
