@@ -118,7 +118,8 @@ static void tell_region(const struct adev_function *fn, uint32_t index,
 	const struct adev_tpt_entry *entry = &fn->view.tpt[index];
 	struct arnica_hw_res_region *region = &completion->region;
 
-	region->stag = arnica_to_le32((*adev_import_find_region(fn, index))->stag);
+	region->stag = arnica_to_le32(
+		(*adev_import_find_region(fn, index))->stag);
 	region->pd = arnica_to_le32(entry->pd);
 	region->length = arnica_to_le64(entry->length);
 	region->iova = arnica_to_le64(entry->iova);
@@ -256,7 +257,8 @@ ADEV_COMMAND_HANDLER(import_dm)
 	if (arnica_from_le32(command->import.pd))
 		return ARNICA_HW_COMMAND_INVALID;
 	status = check(fn, ARNICA_HW_MAX_DM, handle);
-	if (status == ARNICA_HW_COMMAND_OK && !*adev_import_find_dm(fn, handle)) {
+	if (status == ARNICA_HW_COMMAND_OK &&
+	    !*adev_import_find_dm(fn, handle)) {
 		status = adev_call(fn, fn->import->view, &call);
 		if (status == ARNICA_HW_COMMAND_OK) {
 			status = add_dm(fn, &call);

@@ -181,7 +181,8 @@ void adev_import_ended(struct adev_function *fn, uint32_t function,
 	/* What a stopped peer has in its hands stays: the memory is there, and
 	 * nobody else's any more. */
 	while (import->regions &&
-	       adev_import_end_region(fn, &import->regions) == ARNICA_HW_COMMAND_OK)
+	       adev_import_end_region(fn, &import->regions) ==
+		       ARNICA_HW_COMMAND_OK)
 		adev_count(&fn->counters, imports_revoked);
 	pthread_mutex_unlock(&fn->command_lock);
 }

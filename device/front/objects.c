@@ -35,7 +35,8 @@ int adev_objects_init(struct adev_function *fn)
 		error = adev_fasts_init(fn);
 	if (!error)
 		error = adev_mkeys_init(fn);
-	if (!fn->pd_references || !fn->pd_births || !fn->cq_references || !fn->cq_events ||
+	if (!fn->pd_references || !fn->pd_births || !fn->cq_references ||
+	    !fn->cq_events ||
 	    !fn->cq_depths || !fn->mr_pd || !fn->mr_instance || !fn->srqs ||
 	    !fn->xrcds || !fn->opened || !fn->ahs || error) {
 		adev_objects_fini(fn);

@@ -44,8 +44,8 @@ static void own_regions_work_in_the_imported_domain(void)
 	VT_EQUAL(ASK(owner, FILL, 7, BYTES), 0);
 	VT_EQUAL(ASK(third, RECEIVE, 8, BYTES), 0);
 	vt_fill(my_buffer, BYTES, 8);
-	VT_EQUAL(post(IBV_WR_SEND, my_mr->lkey, (uintptr_t)my_buffer, BYTES, 0, 0),
-		 IBV_WC_SUCCESS);
+	VT_EQUAL(post(IBV_WR_SEND, my_mr->lkey, (uintptr_t)my_buffer, BYTES, 0,
+		      0), IBV_WC_SUCCESS);
 	VT_EQUAL(ASK(third, RECEIVED, 8, BYTES), 0);
 	VT_EQUAL(ASK(third, WRITE, 9, BYTES, (uintptr_t)my_buffer,
 		     my_mr->rkey), IBV_WC_SUCCESS);

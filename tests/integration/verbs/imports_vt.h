@@ -144,7 +144,8 @@ static inline int close_all(struct servant *servant)
 	return 0;
 }
 
-static inline uint64_t rdma(struct servant *servant, const struct request *request,
+static inline uint64_t rdma(struct servant *servant,
+			    const struct request *request,
 		     enum ibv_wr_opcode opcode)
 {
 	struct vt_end *end = &servant->end;
@@ -164,7 +165,8 @@ static inline uint64_t rdma(struct servant *servant, const struct request *reque
 	return wc.status;
 }
 
-static inline uint64_t add(struct servant *servant, const struct request *request)
+static inline uint64_t add(struct servant *servant,
+			    const struct request *request)
 {
 	struct vt_end *end = &servant->end;
 	struct ibv_sge sge = vt_sge(end, 0, 8);
@@ -178,7 +180,8 @@ static inline uint64_t add(struct servant *servant, const struct request *reques
 	return vt_poll(end->send_cq).status;
 }
 
-static inline uint64_t obey(struct servant *servant, const struct request *request)
+static inline uint64_t obey(struct servant *servant,
+			    const struct request *request)
 {
 	struct vt_end *end = &servant->end;
 
@@ -320,7 +323,6 @@ static inline uint64_t ask(const struct vt_peer *peer, struct request request)
 	return answer;
 }
 
-/* An order, and as many of the others as it has. */
 #define ASK(peer, ...) ASK_WITH(peer, __VA_ARGS__, 0, 0, 0, 0, 0)
 #define ASK_WITH(peer, order_, seed_, bytes_, remote_, rkey_, ...)             \
 	ask(&(peer), (struct request){ .order = (order_),                      \
