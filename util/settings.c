@@ -76,10 +76,43 @@ static bool parse_number(const struct arnica_setting_row *row, const char *text,
 	return true;
 }
 
+/* One number for all, or so many with commas (and spaces) between them. */
+static bool parse_list(const struct arnica_setting_row *row, const char *text,
+		       uint64_t numbers[ARNICA_SETTINGS_LIST])
+{
+	uint64_t found[ARNICA_SETTINGS_LIST];
+	unsigned int count = 0, i;
+	char word[32];
+
+	for (;;) {
+		size_t length = strcspn(text, ", ");
+
+		if (count == ARNICA_SETTINGS_LIST || length >= sizeof(word))
+			return false;
+		memcpy(word, text, length);
+		word[length] = '\0';
+		if (!parse_number(row, word, 0, &found[count++]))
+			return false;
+		text += length;
+		text += strspn(text, " ");
+		if (!*text)
+			break;
+		if (*text++ != ',')
+			return false;
+		text += strspn(text, " ");
+	}
+	if (count != 1 && count != ARNICA_SETTINGS_LIST)
+		return false;
+	for (i = 0; i < ARNICA_SETTINGS_LIST; i++)
+		numbers[i] = found[count == 1 ? 0 : i];
+	return true;
+}
+
 bool arnica_setting_parse(enum arnica_setting setting, const char *text,
 			  uint64_t *number)
 {
 	const struct arnica_setting_row *row = &arnica_setting_rows[setting];
+	uint64_t numbers[ARNICA_SETTINGS_LIST];
 
 	switch (row->kind) {
 	case ARNICA_SETTING_WORD:
@@ -92,6 +125,11 @@ bool arnica_setting_parse(enum arnica_setting setting, const char *text,
 		*number = 0;
 		return !strcmp(text, "none") ||
 		       parse_number(row, text, 1000, number);
+	case ARNICA_SETTING_LIST16:
+		if (!parse_list(row, text, numbers))
+			return false;
+		*number = numbers[0];
+		return true;
 	}
 	return false;
 }
@@ -200,17 +238,34 @@ const char *arnica_setting_text(enum arnica_setting setting)
 	return arnica_settings_text(arnica_settings_own(), setting, &origin);
 }
 
+static int complain(const struct arnica_setting_row *row, const char *text,
+		    char *why)
+{
+	snprintf(why, ARNICA_SETTINGS_WHY_BYTES,
+		 "%s=%.130s must be %s: correct or unset it", row->variable,
+		 text, row->allowed);
+	return EINVAL;
+}
+
 int arnica_setting_number(enum arnica_setting setting, uint64_t otherwise,
 			  uint64_t *number, char why[ARNICA_SETTINGS_WHY_BYTES])
 {
-	const struct arnica_setting_row *row = &arnica_setting_rows[setting];
 	const char *text = arnica_setting_text(setting);
 
 	*number = otherwise;
 	if (!text || arnica_setting_parse(setting, text, number))
 		return 0;
-	snprintf(why, ARNICA_SETTINGS_WHY_BYTES,
-		 "%s=%.100s must be %s: correct or unset it", row->variable,
-		 text, row->allowed);
-	return EINVAL;
+	return complain(&arnica_setting_rows[setting], text, why);
+}
+
+int arnica_setting_list(enum arnica_setting setting,
+			uint64_t numbers[ARNICA_SETTINGS_LIST],
+			char why[ARNICA_SETTINGS_WHY_BYTES])
+{
+	const char *text = arnica_setting_text(setting);
+
+	if (!text ||
+	    parse_list(&arnica_setting_rows[setting], text, numbers))
+		return 0;
+	return complain(&arnica_setting_rows[setting], text, why);
 }

@@ -25,6 +25,7 @@ enum arnica_setting_kind {
 	ARNICA_SETTING_NUMBER, /* from min to max */
 	ARNICA_SETTING_SIZE,   /* the same, with K, M or G */
 	ARNICA_SETTING_RATE,   /* "none", or as a size; K is 1000 */
+	ARNICA_SETTING_LIST16, /* a number for all 16, or one for each */
 };
 
 /* name, section, key, variable, kind, min, max, allowed (words: with
@@ -48,7 +49,20 @@ enum arnica_setting_kind {
 	X(RATE, "port", "rate", "ARNICA_RATE", RATE, 1000000, 1000000000000,   \
 	  "none, or bytes a second from 1M to 1000G")                          \
 	X(WEIGHT, "port", "weight", "ARNICA_WEIGHT", NUMBER, 1, 1000,          \
-	  "a number from 1 to 1000")
+	  "a number from 1 to 1000")                                           \
+	X(POLICY, "scheduler", "policy", "ARNICA_POLICY", WORD, 0, 0,          \
+	  "strict|weighted")                                                   \
+	X(CLASS_WEIGHTS, "scheduler", "class-weights", "ARNICA_CLASS_WEIGHTS", \
+	  LIST16, 1, 255, "a number from 1 to 255, or 16 with commas")         \
+	X(WATERMARKS, "scheduler", "watermarks", "ARNICA_WATERMARKS", LIST16,  \
+	  1, 16, "a number from 1 to 16, or 16 with commas")                   \
+	X(EXEC_ENGINES, "scheduler", "execution-engines",                      \
+	  "ARNICA_EXECUTION_ENGINES", NUMBER, 1, 16, "a number from 1 to 16")  \
+	X(GATHER_ENGINES, "scheduler", "gather-engines",                       \
+	  "ARNICA_GATHER_ENGINES", NUMBER, 1, 8, "a number from 1 to 8")       \
+	X(ENGINE_WEIGHTS, "scheduler", "engine-weights",                       \
+	  "ARNICA_ENGINE_WEIGHTS", LIST16, 1, 255,                             \
+	  "a number from 1 to 255, or 16 with commas")
 
 enum arnica_setting {
 #define ARNICA_SETTING_ID(name, section, key, variable, kind, min, max,        \
@@ -68,7 +82,8 @@ struct arnica_setting_row {
 };
 extern const struct arnica_setting_row arnica_setting_rows[ARNICA_NUM_SETTINGS];
 
-#define ARNICA_SETTINGS_TEXT_BYTES 64u /* of a value */
+#define ARNICA_SETTINGS_TEXT_BYTES 128u /* of a value */
+#define ARNICA_SETTINGS_LIST 16u /* numbers of a list */
 #define ARNICA_SETTINGS_WHY_BYTES (PATH_MAX + 256u)
 
 /* [weights]: names of programs, and their weights as of ARNICA_WEIGHT. */
@@ -120,7 +135,7 @@ const char *arnica_settings_text(const struct arnica_settings *settings,
 				 enum arnica_setting_origin *origin);
 
 /* Is this a value that the setting may have? *number is what it means; of a word
- * its place in the list. */
+ * its place in the list, of a list its first number. */
 bool arnica_setting_parse(enum arnica_setting setting, const char *text,
 			  uint64_t *number);
 
@@ -139,6 +154,12 @@ uint32_t arnica_settings_own_weight(void);
  * variable says cannot be; a line for the user is in `why`. */
 int arnica_setting_number(enum arnica_setting setting, uint64_t otherwise,
 			  uint64_t *number, char why[ARNICA_SETTINGS_WHY_BYTES])
+	__attribute__((warn_unused_result));
+
+/* The same of a list; `numbers` stay what they are where it is not set. */
+int arnica_setting_list(enum arnica_setting setting,
+			uint64_t numbers[ARNICA_SETTINGS_LIST],
+			char why[ARNICA_SETTINGS_WHY_BYTES])
 	__attribute__((warn_unused_result));
 
 #endif

@@ -339,6 +339,8 @@ static int attach_locked(int device_fd, struct adev_function *fn)
 	if (error)
 		goto err_tables;
 	error = adev_limited_open(fn);
+	if (!error)
+		error = adev_sched_read_settings(&fn->scheduler);
 	if (error)
 		goto err_agent_leave;
 	/* Yama: lets the peers of this user reach our memory. */

@@ -133,6 +133,10 @@ void adev_sched_query(struct adev_scheduler *scheduler,
 		      struct adev_sched_config *config);
 void adev_sched_defaults(struct adev_sched_config *config);
 
+/* settings.c: what environment and configuration file say. ENODEV: something
+ * wrong, which was logged. */
+int adev_sched_read_settings(struct adev_scheduler *scheduler);
+
 static inline bool adev_sched_idle(struct adev_scheduler *scheduler)
 {
 	return !atomic_load_explicit(&scheduler->num_scheduled,

@@ -228,6 +228,43 @@ static void rates_are_none_or_bytes(void **state)
 	refuse_text("[port]\nrate = 1001G\n", " line 2: rate");
 }
 
+static void lists_have_one_number_or_sixteen(void **state)
+{
+	const enum arnica_setting weights = ARNICA_SETTING(CLASS_WEIGHTS);
+	static const char *const wrong[] = {
+		"1,2", "0", "256", "1,", ",1", "1 2", "", "x",
+		"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15",
+		"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,0",
+		"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
+		"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,",
+	};
+	uint64_t numbers[16], number;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		if (arnica_setting_parse(weights, wrong[i], &number))
+			fail_msg("'%s' is taken for a list", wrong[i]);
+	assert_int_equal(setenv("ARNICA_CONFIG", "none", 1), 0);
+	memset(numbers, 0, sizeof(numbers));
+	assert_int_equal(arnica_setting_list(weights, numbers, why), 0);
+	assert_int_equal(numbers[3], 0); /* not set */
+	assert_int_equal(setenv("ARNICA_CLASS_WEIGHTS", "7", 1), 0);
+	assert_int_equal(arnica_setting_list(weights, numbers, why), 0);
+	for (i = 0; i < 16; i++)
+		assert_int_equal(numbers[i], 7);
+	assert_int_equal(
+		setenv("ARNICA_CLASS_WEIGHTS",
+		       "1, 2,3 ,4,5,6,7,8,9,10,11,12,13,14,15,0x10", 1),
+		0);
+	assert_int_equal(arnica_setting_list(weights, numbers, why), 0);
+	for (i = 0; i < 16; i++)
+		assert_int_equal(numbers[i], i + 1);
+	assert_int_equal(setenv("ARNICA_CLASS_WEIGHTS", "1,2", 1), 0);
+	assert_int_equal(arnica_setting_list(weights, numbers, why), EINVAL);
+	assert_non_null(strstr(why, "ARNICA_CLASS_WEIGHTS=1,2 must be"));
+}
+
 static void a_line_too_long_is_refused(void **state)
 {
 	char text[600] = "[device]\n#";
@@ -399,6 +436,7 @@ int main(void)
 		TEST(numbers_out_of_range_are_refused),
 		TEST(programs_have_weights),
 		TEST(rates_are_none_or_bytes),
+		TEST(lists_have_one_number_or_sixteen),
 		TEST(a_line_too_long_is_refused),
 		TEST(bytes_that_are_no_text_are_refused),
 		TEST(a_huge_file_is_refused),
