@@ -19,7 +19,9 @@
 #ifndef ARNICA_HW_CQP_H
 #define ARNICA_HW_CQP_H
 
+#include "cqp_answers.h"
 #include "cqp_flow.h"
+#include "cqp_memory.h"
 #include "endian.h"
 #include "format.h"
 #include <arnica/hw/scheduler.h>
@@ -110,23 +112,6 @@ enum arnica_hw_command_status {
 #undef ARNICA_HW_COMMAND_STATUS_ENUM
 };
 
-/* Access rights; the numbers are those of enum ibv_access_flags. */
-enum arnica_hw_access {
-	ARNICA_HW_ACCESS_LOCAL_WRITE = 1 << 0,
-	ARNICA_HW_ACCESS_REMOTE_WRITE = 1 << 1,
-	ARNICA_HW_ACCESS_REMOTE_READ = 1 << 2,
-	ARNICA_HW_ACCESS_REMOTE_ATOMIC = 1 << 3,
-	ARNICA_HW_ACCESS_MW_BIND = 1 << 4,
-	ARNICA_HW_ACCESS_ZERO_BASED = 1 << 5,
-	ARNICA_HW_ACCESS_ON_DEMAND = 1 << 6,
-	ARNICA_HW_ACCESS_HUGETLB = 1 << 7,
-	ARNICA_HW_ACCESS_FLUSH_GLOBAL = 1 << 8,
-	ARNICA_HW_ACCESS_FLUSH_PERSISTENT = 1 << 9,
-	ARNICA_HW_ACCESS_RELAXED_ORDERING = 1 << 20,
-	/* Windows and regions of work requests: for one remote message. */
-	ARNICA_HW_ACCESS_ONE_TOUCH = 1 << 30,
-};
-
 /* DEALLOC_PD, DEREG_MR, DEALLOC_MW, DESTROY_*, FREE_DM, QUERY_*, UNIMPORT_* */
 struct arnica_hw_cmd_object {
 	arnica_le32 handle;
@@ -136,80 +121,6 @@ struct arnica_hw_cmd_object {
 struct arnica_hw_cmd_query_port {
 	arnica_le32 port; /* from 1 */
 	arnica_le32 reserved0;
-};
-
-/*
- * BEGIN_MR is REG_MR that is answered before it is done: the keys exist, and
- * requests that use them wait until it is, or fail when it does.
- */
-struct arnica_hw_cmd_reg_mr { /* REG_MR, REREG_MR, BEGIN_MR */
-	arnica_le32 handle; /* REREG: the region; REG: zero */
-	arnica_le32 change; /* REREG: enum arnica_hw_rereg; REG: zero */
-	arnica_le32 pd;
-	arnica_le32 access;  /* enum arnica_hw_access */
-	arnica_le64 address; /* first byte, in the caller's address space */
-	arnica_le64 length;  /* bytes; zero: a region that permits nothing */
-	arnica_le64 iova;    /* address by which work requests name it */
-};
-
-/* Handles are those of the function that is imported from. Of a region the
- * answer is another one than that to its registration (arnica_hw_res_region);
- * its key is the same. A domain has the same handle here. */
-struct arnica_hw_cmd_import { /* IMPORT_PD, IMPORT_MR, IMPORT_DM */
-	arnica_le32 handle;
-	arnica_le32 pd; /* MR: imported before; else zero */
-};
-
-enum arnica_hw_rereg { /* numbers of enum ibv_rereg_mr_flags */
-	ARNICA_HW_REREG_TRANSLATION = 1 << 0,
-	ARNICA_HW_REREG_PD = 1 << 1,
-	ARNICA_HW_REREG_ACCESS = 1 << 2,
-};
-
-enum arnica_hw_window_type { /* numbers of enum ibv_mw_type */
-	ARNICA_HW_WINDOW_1 = 1,
-	ARNICA_HW_WINDOW_2 = 2,
-};
-
-struct arnica_hw_cmd_alloc_mw {
-	arnica_le32 pd;
-	arnica_le32 type; /* enum arnica_hw_window_type */
-};
-
-struct arnica_hw_cmd_alloc_null_mr {
-	arnica_le32 pd;
-	arnica_le32 reserved0; /* zero */
-};
-
-/* A region without memory: REG_MR of a send queue gives it some. */
-struct arnica_hw_cmd_alloc_mr {
-	arnica_le32 pd;
-	arnica_le32 max_ranges; /* that it will have, at least one */
-};
-
-/* An indirect key: its memory is what it is set to by SET_MKEY, the command or
- * the work request. */
-struct arnica_hw_cmd_create_mkey {
-	arnica_le32 pd;
-	arnica_le32 max_entries;
-};
-
-/* Where the host keeps its mirror of the table (mirror.h). */
-struct arnica_hw_cmd_set_mirror {
-	arnica_le64 address;     /* in the caller's address space */
-	arnica_le32 num_entries;
-	arnica_le32 entry_bytes; /* as the adapter knows them */
-};
-
-struct arnica_hw_cmd_set_mkey {
-	arnica_le32 handle;
-	arnica_le32 access; /* enum arnica_hw_access: LOCAL_WRITE, REMOTE_* */
-	arnica_le64 rows;   /* at least one */
-	/* struct arnica_hw_mkey_entry[num_entries], in the caller's address
-	 * space */
-	arnica_le64 entries;
-	arnica_le32 num_entries;
-	arnica_le32 reserved0; /* zero */
 };
 
 enum arnica_hw_cq_flags {
@@ -386,32 +297,6 @@ struct arnica_hw_cmd_mcast { /* ATTACH_MCAST, DETACH_MCAST */
 	uint8_t gid[16];       /* of the group, network order */
 };
 
-enum arnica_hw_dm_flags {
-	/* For the program's own use: of any length that there is room for. */
-	ARNICA_HW_DM_SHAREABLE = 1,
-};
-
-struct arnica_hw_cmd_alloc_dm {
-	arnica_le64 length;    /* bytes, at least one */
-	arnica_le32 log_align; /* of its start, at most ARNICA_HW_PAGE_SHIFT */
-	arnica_le32 flags;     /* enum arnica_hw_dm_flags */
-};
-
-enum arnica_hw_advice { /* numbers of enum ibv_advise_mr_advice */
-	ARNICA_HW_ADVICE_PREFETCH = 0,
-	ARNICA_HW_ADVICE_PREFETCH_WRITE = 1,
-	ARNICA_HW_ADVICE_PREFETCH_NO_FAULT = 2,
-};
-
-struct arnica_hw_cmd_advise_mr {
-	arnica_le32 pd;
-	arnica_le32 advice; /* enum arnica_hw_advice */
-	arnica_le32 stag;
-	arnica_le32 reserved0; /* zero */
-	arnica_le64 iova;
-	arnica_le64 length; /* bytes */
-};
-
 struct arnica_hw_command {
 	arnica_le32 opcode;    /* enum arnica_hw_command_opcode */
 	arnica_le32 reserved0; /* zero */
@@ -445,176 +330,6 @@ struct arnica_hw_command {
 	};
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_command, 256);
-
-/* Answers */
-
-enum arnica_hw_device_flags {
-	ARNICA_HW_DEVICE_WINDOWS = 1 << 0, /* of type 1 */
-	/* Of type 2, held to a queue pair (2A), or to a queue pair and its
-	 * protection domain (2B): one of both. */
-	ARNICA_HW_DEVICE_WINDOWS_2A = 1 << 1,
-	ARNICA_HW_DEVICE_WINDOWS_2B = 1 << 2,
-	/* LOCAL_INV and SEND_INV */
-	ARNICA_HW_DEVICE_INVALIDATION = 1 << 3,
-	ARNICA_HW_DEVICE_XRC = 1 << 4,
-};
-
-struct arnica_hw_device_caps {
-	arnica_le64 node_guid; /* value, not bytes: print as %016x */
-	arnica_le64 max_mr_size;
-	arnica_le64 page_size_cap; /* mask of page sizes */
-	arnica_le32 max_qp;
-	arnica_le32 max_qp_wr;
-	arnica_le32 max_sge;
-	arnica_le32 max_inline;
-	arnica_le32 max_cq;
-	arnica_le32 max_cqe;
-	arnica_le32 max_mr;
-	arnica_le32 max_pd;
-	arnica_le32 max_ah;
-	arnica_le32 max_qp_rd_atom; /* as a responder */
-	arnica_le32 max_qp_init_rd_atom;
-	arnica_le32 max_res_rd_atom;
-	arnica_le32 num_ports;
-	arnica_le32 max_pkeys;
-	arnica_le32 local_ca_ack_delay;
-	arnica_le32 num_comp_vectors;
-	arnica_le32 max_message_bytes;
-	arnica_le32 vendor_id;
-	arnica_le32 vendor_part_id;
-	arnica_le32 hw_version;
-	char firmware_version[32];
-	arnica_le64 max_dm_bytes; /* of one range of device memory */
-	arnica_le32 max_srq;
-	arnica_le32 max_srq_wr;
-	arnica_le32 max_srq_sge;
-	arnica_le32 max_mw; /* regions and windows share one table */
-	arnica_le32 flags;  /* enum arnica_hw_device_flags */
-	arnica_le32 max_mcast_grp;
-	arnica_le32 max_mcast_qp; /* attached to one group */
-	arnica_le32 max_mcast_attach; /* of all groups together */
-	arnica_le32 max_moderation_count; /* of MODIFY_CQ */
-	arnica_le32 max_moderation_us;
-};
-
-struct arnica_hw_port_attributes {
-	arnica_le32 state;      /* enum ibv_port_state */
-	arnica_le32 phys_state; /* 5 link up, 3 disabled */
-	arnica_le32 max_mtu;    /* enum ibv_mtu */
-	arnica_le32 active_mtu;
-	arnica_le32 gid_table_len;
-	arnica_le32 pkey_table_len;
-	arnica_le32 max_message_bytes;
-	arnica_le32 active_width;
-	arnica_le32 active_speed;
-	arnica_le32 reserved0;
-};
-
-struct arnica_hw_res_handle { /* ALLOC_PD, CREATE_{AH,FLOW,RWQ_TABLE}, OPEN_* */
-	arnica_le32 handle;
-	arnica_le32 reserved0;
-};
-
-/* REG_MR, REREG_MR, BEGIN_MR, ALLOC_NULL_MR, ALLOC_M*, CREATE_MKEY */
-struct arnica_hw_res_mr {
-	arnica_le32 handle;
-	arnica_le32 stag; /* lkey and rkey; ALLOC_M*: its first key */
-};
-
-struct arnica_hw_res_region { /* QUERY_MR, IMPORT_MR */
-	arnica_le32 stag; /* lkey and rkey */
-	arnica_le32 pd;
-	arnica_le64 length; /* bytes */
-	arnica_le64 iova;   /* address by which work requests name it */
-	arnica_le32 access; /* enum arnica_hw_access, as it may be used here */
-	arnica_le32 reserved0;
-};
-ARNICA_FORMAT_SIZE(struct arnica_hw_res_region, 32);
-
-struct arnica_hw_res_stag { /* QUERY_STAG: of the entry that it names */
-	arnica_le32 stag;   /* the valid or pending one; zero: none is */
-	arnica_le32 kind;   /* enum arnica_hw_stag_kind; valid with one */
-	arnica_le32 pd;
-	arnica_le32 access; /* enum arnica_hw_access */
-	arnica_le64 iova;
-	arnica_le64 length;
-	arnica_le32 qpn; /* windows of type 2 */
-	arnica_le32 state; /* enum arnica_hw_stag_state; valid with a key */
-};
-
-struct arnica_hw_res_begun { /* QUERY_BEGUN */
-	arnica_le32 state;  /* enum arnica_hw_stag_state */
-	arnica_le32 status; /* FREE: why, enum arnica_hw_command_status */
-};
-
-struct arnica_hw_res_cq {
-	arnica_le32 handle;
-	arnica_le32 cqe;           /* entries granted */
-	arnica_le64 record_offset; /* struct arnica_hw_cq_record */
-};
-
-struct arnica_hw_res_queue { /* one work queue */
-	arnica_le64 entries_offset; /* the queue; zero when depth is zero */
-	arnica_le64 ring_offset;    /* its completion ring */
-	arnica_le64 record_offset;  /* struct arnica_hw_queue_record */
-	arnica_le64 eager_offset;   /* receive: eager ring; send: zero */
-	arnica_le32 entry_bytes;    /* stride, a power of two */
-	arnica_le32 slots;          /* power of two >= depth; ring slots too */
-	arnica_le32 depth;          /* work requests that may be outstanding */
-	arnica_le32 max_sge;
-	arnica_le32 eager_bytes; /* a power of two, or zero */
-	arnica_le32 reserved0;
-};
-
-struct arnica_hw_res_qp {
-	arnica_le32 handle; /* also the queue index in doorbells */
-	arnica_le32 qpn;    /* 24 bits, random */
-	arnica_le32 inline_bytes;
-	arnica_le32 reserved0;
-	struct arnica_hw_res_queue send;
-	struct arnica_hw_res_queue receive;
-};
-
-/*
- * With an SRQ the receive queue of a QP has no entries of its own, depth zero,
- * and a completion ring with as many slots as the SRQ.
- */
-struct arnica_hw_res_srq {
-	arnica_le32 handle;
-	arnica_le32 number;         /* 24 bits, for doorbells */
-	arnica_le64 entries_offset; /* the entries */
-	arnica_le64 words_offset;   /* arnica_atomic_le64[slots], see records.h */
-	arnica_le64 ring_offset;    /* arnica_atomic_le32[slots] */
-	arnica_le64 record_offset;  /* struct arnica_hw_srq_record */
-	arnica_le32 entry_bytes;    /* stride, a power of two */
-	arnica_le32 slots;          /* power of two >= depth */
-	arnica_le32 depth;          /* work requests that may be outstanding */
-	arnica_le32 max_sge;
-};
-
-struct arnica_hw_res_srq_limit { /* QUERY_SRQ */
-	arnica_le32 limit; /* zero: not armed, or the event has come */
-	arnica_le32 reserved0;
-};
-
-struct arnica_hw_res_dm { /* ALLOC_DM, QUERY_DM, IMPORT_DM */
-	arnica_le32 handle;
-	arnica_le32 reserved0;
-	/* In the segment; IMPORT_DM: for arnica_bus_map_imported(). */
-	arnica_le64 offset;
-	arnica_le64 length; /* bytes, as it was allocated */
-};
-
-/* How many events of the object the application has read, and so acknowledges;
- * those that it had not were taken back. */
-struct arnica_hw_res_events { /* DESTROY_CQ, DESTROY_QP, DESTROY_SRQ */
-	arnica_le32 completion_events;
-	arnica_le32 async_events;
-};
-
-/* Where the adapter cannot look into its channels: the host knows only of those
- * that it was handed. */
-#define ARNICA_HW_EVENTS_UNKNOWN UINT32_MAX
 
 struct arnica_hw_completion {
 	union {
