@@ -204,13 +204,16 @@ static bool has_more(const struct adev_qp *qp)
 						 memory_order_relaxed);
 }
 
-/* Goes on with the message under way; returns what that cost of the turn. */
-static uint64_t go_on(struct adev_qp *qp, uint64_t left,
+/* Goes on with the message under way; returns what that cost of the turn. Who
+ * posts a message that he cannot end begins it, and no more. */
+static uint64_t go_on(struct adev_qp *qp, const struct turn *turn,
 		      enum adev_progress *progress)
 {
-	uint64_t before = qp->message->done;
+	uint64_t before = qp->message->done, left = turn->left;
+	bool only_begins = !turn->engine &&
+			   qp->message->bytes - before > left;
 
-	qp->allowance = left > ADEV_GATHER_ENTRY_BYTES ?
+	qp->allowance = left > ADEV_GATHER_ENTRY_BYTES && !only_begins ?
 				(uint32_t)left :
 				ADEV_GATHER_ENTRY_BYTES;
 	ADEV_POINT("message_begun");
@@ -222,6 +225,8 @@ static uint64_t go_on(struct adev_qp *qp, uint64_t left,
 	} else {
 		*progress = ADEV_PROGRESS_WAIT;
 	}
+	if (*progress == ADEV_PROGRESS_MORE && only_begins)
+		return left;
 	if (*progress == ADEV_PROGRESS_MORE || *progress == ADEV_PROGRESS_WAIT)
 		return qp->message->done - before;
 	return qp->message->bytes - before + MESSAGE_COST;
@@ -253,7 +258,7 @@ static enum turn_end run(struct adev_qp *qp, struct turn *turn)
 		}
 		cost = __builtin_expect(begun == BEGUN_OVER, 1) ?
 			       over + MESSAGE_COST :
-			       go_on(qp, turn->left, &progress);
+			       go_on(qp, turn, &progress);
 		turn->left = turn->left > cost ? turn->left - cost : 0;
 		if (progress == ADEV_PROGRESS_WAIT)
 			return TURN_WAITING;
