@@ -231,12 +231,18 @@ static bool has_left(struct adev_engine *engine, struct adev_qp *qp, bool left)
 	engine->again = false;
 	if (left)
 		return true;
-	/* C6: pairs with is_scheduled() in exec.c. */
+	/* C6: pairs with is_scheduled() in exec.c. Not scheduled again before the
+	 * wish is seen: who finds it scheduled relies on that. */
 	atomic_store(&qp->scheduled, false);
 	arnica_fence_after_rmw();
-	left = atomic_load(&qp->again);
+	if (!atomic_load(&qp->again))
+		return false;
+	/* Who has the send queue sees the wish when he gives it back. Until then
+	 * turns would come to nothing, and others would wait for them. */
+	if (atomic_load(&qp->sq_lock))
+		return false;
 	atomic_store(&qp->scheduled, true);
-	return left;
+	return true;
 }
 
 /* The engine's thread lets go of it. */

@@ -5,13 +5,18 @@
  * nothing here, for time is simulated: the test is the agent.
  */
 #include <sched.h>
+#include <time.h>
 
 #include "two_functions.h"
 
 #include "core/clock.h"
+#include "core/qp_lock.h"
+#include "exec/exec.h"
 
 #define HALF (TWO_BUFFER_BYTES / 2)
 #define MESSAGES 16u
+#define ROUNDS 1000u
+#define PATIENCE_S 20
 
 /* The agent may be at work yet that it began before; when it sleeps again it
  * has seen that time is simulated. */
@@ -132,6 +137,111 @@ static void looks_now_and_then_are_no_busy_polls(void **state)
 	all_of_it_is_carried_out(two, fn);
 }
 
+static void post_many(struct two_qp *from, const struct two_function *to)
+{
+	struct two_request request = two_request(ARNICA_HW_OP_WRITE,
+						 from->function, 0, HALF, to,
+						 HALF);
+	uint32_t i;
+
+	for (i = 0; i < MESSAGES; i++)
+		(void)two_post(from, &request);
+	two_ring(from);
+}
+
+/* Somebody has the send queue, as a command may for long: who gives it back
+ * carries out what was wanted meanwhile. */
+static void a_queue_that_somebody_has_keeps_no_engine(void **state)
+{
+	struct two *two = *state;
+	struct two_wish wish = two_defaults();
+	struct two_completion completion;
+	struct adev_function *fn;
+	struct two_qp urgent, peer;
+	uint32_t others = 0, i;
+
+	wish.sl = 7;
+	two_create(&urgent, &two->a, &wish);
+	two_create(&peer, &two->b, &wish);
+	two_connect(&urgent, &peer, &wish);
+	fn = leave_backlog(two);
+	post_many(&urgent, &two->b);
+	assert_true(atomic_load(&two_qp_of(&urgent)->scheduled));
+	adev_qp_lock_send(two_qp_of(&urgent));
+	for (i = 0; i < 10 * MESSAGES; i++)
+		(void)adev_function_run(fn);
+	while (two_poll(&two->qp_a, TWO_SEND, &completion))
+		others++;
+	adev_exec_release(two_qp_of(&urgent));
+	assert_int_equal(others, MESSAGES);
+	for (i = 0; i < 10 * MESSAGES; i++)
+		(void)adev_function_run(fn);
+	for (i = 0; i < MESSAGES; i++)
+		assert_true(two_poll(&urgent, TWO_SEND, &completion));
+	assert_true(adev_sched_idle(&fn->scheduler));
+}
+
+struct engine {
+	struct adev_function *fn;
+	atomic_bool stop;
+};
+
+static void *run_engine(void *context)
+{
+	struct engine *engine = context;
+
+	while (!atomic_load(&engine->stop))
+		(void)adev_exec_turn(engine->fn, ADEV_TURN_MOST);
+	return NULL;
+}
+
+/* Looks at the ring alone, which brings nothing forward; false: it never came. */
+static bool has_completed(struct two_qp *qp)
+{
+	struct two_queue *queue = &qp->queue[TWO_SEND];
+	const struct arnica_hw_cqe *cqe =
+		&queue->ring[queue->polled & (queue->slots - 1)];
+	time_t until = time(NULL) + PATIENCE_S;
+
+	while (arnica_load32(&cqe->sequence, memory_order_acquire) !=
+	       queue->polled + 1) {
+		if (time(NULL) > until)
+			return false;
+		adev_pause();
+	}
+	queue->polled++;
+	return true;
+}
+
+/* The doorbell comes while the engine finds that nothing is left: one of the two
+ * carries it out. */
+static void what_comes_as_a_turn_ends_is_carried_out(void **state)
+{
+	struct two *two = *state;
+	struct engine engine = { .fn = two_function_of(&two->a) };
+	struct two_request bulk = two_request(ARNICA_HW_OP_WRITE, &two->a, 0,
+					      3 * ADEV_GATHER_ENTRY_BYTES,
+					      &two->b, 0);
+	struct two_request small = two_request(ARNICA_HW_OP_WRITE, &two->a, 0,
+					       8, &two->b, 0);
+	pthread_t thread;
+	bool all = true;
+	uint32_t i, pause;
+
+	assert_ok(pthread_create(&thread, NULL, run_engine, &engine));
+	for (i = 0; i < ROUNDS && all; i++) {
+		(void)two_send(&two->qp_a, &bulk);
+		all = has_completed(&two->qp_a);
+		for (pause = i % 64; pause; pause--)
+			adev_pause();
+		(void)two_send(&two->qp_a, &small);
+		all = all && has_completed(&two->qp_a);
+	}
+	atomic_store(&engine.stop, true);
+	pthread_join(thread, NULL);
+	assert_true(all);
+}
+
 #define left_test(function)                                                    \
 	cmocka_unit_test_setup_teardown(function, setup, teardown)
 
@@ -142,6 +252,8 @@ int main(void)
 		left_test(what_was_left_is_taken_whoever_polled_before),
 		left_test(busy_polls_keep_it_for_themselves),
 		left_test(looks_now_and_then_are_no_busy_polls),
+		left_test(a_queue_that_somebody_has_keeps_no_engine),
+		left_test(what_comes_as_a_turn_ends_is_carried_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
