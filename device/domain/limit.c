@@ -94,7 +94,7 @@ static struct others look_around(const struct adev_limit *limit,
 			uint32_t bit = (uint32_t)__builtin_ctzll(bits);
 			const struct adev_slot *slot =
 				&limit->table->slots[word * 64 + bit];
-			uint64_t time;
+			uint64_t time, last;
 
 			if (word * 64 + bit == limit->function)
 				continue;
@@ -106,9 +106,11 @@ static struct others look_around(const struct adev_limit *limit,
 			time = load(&slot->limit_time);
 			if (time < others.least)
 				others.least = time;
-			time -= UNITS * atomic_load_explicit(
-						&slot->limit_last,
-						memory_order_relaxed);
+			/* It may have been stopped between its two stores. */
+			last = UNITS * atomic_load_explicit(
+					       &slot->limit_last,
+					       memory_order_relaxed);
+			time -= last < time ? last : time;
 			if (time < others.began)
 				others.began = time;
 		}

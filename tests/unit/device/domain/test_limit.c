@@ -229,6 +229,23 @@ static void who_is_stopped_holds_nobody_up(void **state)
 	assert_about(other->sent, RATE / 2, 5);
 }
 
+/* It was about to add its first message to its time, and has not. */
+static void half_a_charge_puts_nobody_ahead(void **state)
+{
+	struct game *game = *state;
+	struct player *player = add(game, 1);
+	struct adev_slot *slot = &game->table->slots[5];
+	uint64_t again_ns;
+
+	atomic_store(&slot->limit_weight, 1);
+	atomic_store(&slot->limit_last, 65536);
+	atomic_store(&slot->limit_wants_ns,
+		     game->now_ns + ADEV_LIMIT_WANTS_NS);
+	atomic_store(&game->table->header.limit_members[0], 1ull << 5);
+	assert_true(adev_limit_admits(&player->limit, game->now_ns,
+				      &again_ns));
+}
+
 static void who_comes_late_is_not_preferred(void **state)
 {
 	struct game *game = *state;
@@ -378,6 +395,7 @@ int main(void)
 		TEST(shares_do_not_depend_on_pieces_and_zeal),
 		TEST(what_one_does_not_want_is_the_others),
 		TEST(who_is_stopped_holds_nobody_up),
+		TEST(half_a_charge_puts_nobody_ahead),
 		TEST(who_comes_late_is_not_preferred),
 		TEST(a_pause_saves_up_no_more_than_a_moment),
 		TEST(without_a_limit_everybody_may),
