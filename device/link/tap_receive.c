@@ -14,6 +14,7 @@
 #include <linux/virtio_net.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "transport/frame.h"
 
@@ -109,15 +110,19 @@ static int bind_here(struct adev_tap *tap)
 
 	if (!here.sll_ifindex)
 		return ENETDOWN;
+	/* Until all of it is done it is to be done again. */
+	tap->bound = 0;
 	error = close_filter(tap->receive_fd);
 	if (!error && bind(tap->receive_fd, (const void *)&here, sizeof(here)))
 		error = errno;
 	if (error)
 		return error;
 	empty(tap->receive_fd);
-	tap->bound = (uint32_t)here.sll_ifindex;
-	return open_filter(tap->receive_fd, atomic_load(&tap->loopback),
-			   adev_tap_mark(tap->receive_fd));
+	error = open_filter(tap->receive_fd, atomic_load(&tap->loopback),
+			    adev_tap_mark(tap->receive_fd));
+	if (!error)
+		tap->bound = (uint32_t)here.sll_ifindex;
+	return error;
 }
 
 static int make_receiver(struct adev_tap *tap)
@@ -130,8 +135,11 @@ static int make_receiver(struct adev_tap *tap)
 		return error;
 	}
 	if (setsockopt(tap->receive_fd, SOL_PACKET, PACKET_VNET_HDR, &on,
-		       sizeof(on)))
+		       sizeof(on))) {
+		close(tap->receive_fd);
+		tap->receive_fd = -1;
 		return EOPNOTSUPP;
+	}
 	wish(tap->receive_fd, SOL_PACKET, PACKET_AUXDATA, 1);
 	if (setsockopt(tap->receive_fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes,
 		       sizeof(bytes)))
