@@ -55,7 +55,8 @@ static struct adev_call_slot *claim(const struct adev_function *fn,
 static void post(const struct adev_function *fn, const struct adev_view *to,
 		 struct adev_call_slot *slot, const struct adev_call *call)
 {
-	slot->generation = fn->view.generation;
+	atomic_store_explicit(&slot->generation, fn->view.generation,
+			      memory_order_relaxed);
 	slot->operation = call->operation;
 	memcpy(slot->arguments, call->arguments, sizeof(slot->arguments));
 	/* P10: the question is complete before it is posted; C10 in answer(). */
@@ -98,11 +99,20 @@ static bool is_alive(const struct adev_function *fn, const struct adev_view *to)
 				    to->generation);
 }
 
+/* The question is on its way; else somebody was at the slot who has nothing to
+ * do with it, and no answer will come. */
+static bool is_under_way(const struct adev_function *fn, uint64_t word)
+{
+	return word == word_of(ADEV_CALL_POSTED, fn->view.function) ||
+	       word == word_of(ADEV_CALL_RUNNING, fn->view.function);
+}
+
 enum arnica_hw_command_status adev_call(struct adev_function *fn,
 					const struct adev_view *to,
 					struct adev_call *call)
 {
 	uint64_t until = adev_now_ns() + LIMIT_NS;
+	uint64_t done = word_of(ADEV_CALL_DONE, fn->view.function), word;
 	struct adev_call_slot *slot;
 	enum arnica_hw_command_status status;
 
@@ -115,10 +125,9 @@ enum arnica_hw_command_status adev_call(struct adev_function *fn,
 	}
 	post(fn, to, slot, call);
 	/* C11: pairs with P11 in answer(). */
-	while (state_of(atomic_load_explicit(&slot->word,
-					     memory_order_acquire)) !=
-	       ADEV_CALL_DONE) {
-		if (!is_alive(fn, to))
+	while ((word = atomic_load_explicit(&slot->word,
+					    memory_order_acquire)) != done) {
+		if (!is_under_way(fn, word) || !is_alive(fn, to))
 			return ARNICA_HW_COMMAND_IO;
 		if (adev_now_ns() > until && abandon(fn, slot))
 			return ARNICA_HW_COMMAND_BUSY;
@@ -159,6 +168,20 @@ static void answer(struct adev_function *fn, struct adev_call_slot *slot,
 		atomic_store(&slot->word, 0); /* abandoned */
 }
 
+/* Frees what its caller will not take, because his function ended; another may
+ * have its number by now, so that others take him for alive. */
+static void sweep(const struct adev_function *fn, struct adev_call_slot *slot,
+		  uint64_t word)
+{
+	uint64_t generation = atomic_load_explicit(&slot->generation,
+						   memory_order_relaxed);
+
+	/* Only with the command lock a call gets done: this is the same one. */
+	if (!adev_directory_alive(fn->directory, (uint32_t)(word >> 32) - 1u,
+				  generation))
+		(void)atomic_compare_exchange_strong(&slot->word, &word, 0);
+}
+
 static void answer_all(struct adev_function *fn)
 {
 	struct adev_shared *shared = fn->view.shared;
@@ -177,6 +200,8 @@ static void answer_all(struct adev_function *fn)
 			    &slot->word, &word,
 			    word_of(ADEV_CALL_RUNNING, function)))
 			answer(fn, slot, function);
+		else if (state_of(word) == ADEV_CALL_DONE)
+			sweep(fn, slot, word);
 	}
 }
 

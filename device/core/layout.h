@@ -69,7 +69,7 @@ enum adev_call_state {
 
 struct adev_call_slot {
 	_Atomic uint64_t word; /* low 32: state; high 32: caller + 1 */
-	uint64_t generation;   /* of the caller */
+	_Atomic uint64_t generation; /* of the caller */
 	uint32_t operation;    /* enum adev_call_operation */
 	uint32_t status;       /* enum arnica_hw_command_status */
 	uint32_t arguments[4];

@@ -92,7 +92,8 @@ bool adev_dm_export(struct adev_function *fn, uint32_t handle, uint64_t *offset,
 
 void adev_dm_return(struct adev_function *fn, uint32_t handle)
 {
-	struct adev_dm *dm = &fn->dms[handle];
+	struct adev_dm *dm =
+		&fn->dms[adev_import_number(fn, ARNICA_HW_MAX_DM, handle)];
 
 	if (!--dm->exports && dm->freed)
 		release(fn, dm);

@@ -309,6 +309,97 @@ static void slots_of_the_dead_are_taken_over(void **state)
 	assert_ok(import_mr(trio));
 }
 
+/* Those that died before they took their answers, too, when others have their
+ * numbers meanwhile. */
+static void answers_for_the_dead_are_dropped(void **state)
+{
+	struct trio *trio = *state;
+	struct adev_shared *shared =
+		two_function_of(&trio->two.a)->view.shared;
+	uint64_t number = two_function_of(&trio->two.b)->view.function + 1u;
+	uint32_t i;
+
+	for (i = 0; i < ADEV_CALL_SLOTS - 1; i++) {
+		atomic_store(&shared->calls[i].generation, 99);
+		atomic_store(&shared->calls[i].word,
+			     number << 32 | ADEV_CALL_DONE);
+	}
+	assert_ok(import_mr(trio));
+	for (i = 0; i < ADEV_CALL_SLOTS; i++)
+		assert_int_equal(atomic_load(&shared->calls[i].word), 0);
+}
+
+static void *import_in_thread(void *argument)
+{
+	return (void *)(uintptr_t)import_mr(argument);
+}
+
+static struct adev_call_slot *await_question(struct adev_shared *shared)
+{
+	uint64_t until = 0;
+	uint32_t i;
+
+	do
+		for (i = 0; i < ADEV_CALL_SLOTS; i++)
+			if ((uint32_t)atomic_load(&shared->calls[i].word) ==
+			    ADEV_CALL_POSTED)
+				return &shared->calls[i];
+	while (two_patience(&until));
+	return NULL;
+}
+
+/* Somebody wipes the question out: no answer will come, and nobody waits. */
+static void a_question_that_is_wiped_out_ends(void **state)
+{
+	struct trio *trio = *state;
+	struct adev_function *fn = two_function_of(&trio->two.a);
+	struct adev_call_slot *slot;
+	pthread_t thread;
+	void *status;
+
+	pthread_mutex_lock(&fn->command_lock); /* it does not answer */
+	assert_int_equal(pthread_create(&thread, NULL, import_in_thread, trio),
+			 0);
+	slot = await_question(fn->view.shared);
+	assert_non_null(slot);
+	atomic_store(&slot->word, 0);
+	pthread_join(thread, &status);
+	pthread_mutex_unlock(&fn->command_lock);
+	assert_int_equal((uintptr_t)status, ARNICA_HW_COMMAND_IO);
+	assert_ok(import_mr(trio));
+}
+
+/* Device memory of one that imports has numbers of its own kind, also for who
+ * asks for it without any right to. */
+static void an_importers_device_memory_comes_back(void **state)
+{
+	struct trio *trio = *state;
+	struct adev_function *fn = two_function_of(&trio->importer);
+	const struct adev_function *asks = two_function_of(&trio->two.b);
+	const struct adev_caller caller = {
+		.function = asks->view.function,
+		.generation = asks->view.generation,
+	};
+	const struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_ALLOC_DM),
+		.alloc_dm.length = arnica_to_le64(BYTES),
+	};
+	struct arnica_hw_completion answer;
+	struct adev_call call = { .operation = ADEV_CALL_EXPORT_DM };
+
+	assert_ok(two_command(&trio->importer, &command, &answer));
+	call.arguments[0] = arnica_from_le32(answer.dm.handle);
+	pthread_mutex_lock(&fn->command_lock);
+	assert_int_equal(adev_call_answer(fn, &caller, &call),
+			 ARNICA_HW_COMMAND_OK);
+	call.operation = ADEV_CALL_RETURN_DM;
+	assert_int_equal(adev_call_answer(fn, &caller, &call),
+			 ARNICA_HW_COMMAND_OK);
+	pthread_mutex_unlock(&fn->command_lock);
+	assert_ok(two_object(&trio->importer, ARNICA_HW_CMD_FREE_DM,
+			     call.arguments[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +410,9 @@ int main(void)
 		trio_test(ends_meet_imports_and_messages),
 		trio_test(wild_calls_are_refused),
 		trio_test(slots_of_the_dead_are_taken_over),
+		trio_test(answers_for_the_dead_are_dropped),
+		trio_test(a_question_that_is_wiped_out_ends),
+		trio_test(an_importers_device_memory_comes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
