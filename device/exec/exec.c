@@ -39,6 +39,7 @@ struct turn {
 	const void *area;           /* descriptor from the priority area */
 	struct adev_engine *engine; /* NULL: who rang the doorbell, or the like */
 	uint64_t left;              /* bytes that it may still move */
+	uint64_t forgone;           /* ... that it ended without moving */
 	uint32_t fetches, fetched;
 };
 
@@ -206,7 +207,7 @@ static bool has_more(const struct adev_qp *qp)
 
 /* Goes on with the message under way; returns what that cost of the turn. Who
  * posts a message that he cannot end begins it, and no more. */
-static uint64_t go_on(struct adev_qp *qp, const struct turn *turn,
+static uint64_t go_on(struct adev_qp *qp, struct turn *turn,
 		      enum adev_progress *progress)
 {
 	uint64_t before = qp->message->done, left = turn->left;
@@ -225,8 +226,10 @@ static uint64_t go_on(struct adev_qp *qp, const struct turn *turn,
 	} else {
 		*progress = ADEV_PROGRESS_WAIT;
 	}
-	if (*progress == ADEV_PROGRESS_MORE && only_begins)
+	if (*progress == ADEV_PROGRESS_MORE && only_begins) {
+		turn->forgone = left - (qp->message->done - before);
 		return left;
+	}
 	if (*progress == ADEV_PROGRESS_MORE || *progress == ADEV_PROGRESS_WAIT)
 		return qp->message->done - before;
 	return qp->message->bytes - before + MESSAGE_COST;
@@ -415,7 +418,7 @@ static void submit_ahead(struct adev_qp *qp, struct turn *turn)
 	count_fetches(qp, turn);
 	if (turn->left < DOORBELL_BYTES)
 		adev_sched_charge(&fn->scheduler, qp,
-				  DOORBELL_BYTES - turn->left);
+				  DOORBELL_BYTES - turn->left - turn->forgone);
 }
 
 void adev_exec_submit(struct adev_qp *qp, const void *area)
