@@ -4,9 +4,9 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
+#include "core/thread.h"
 #include "front/keys.h"
 #include "front/memory.h"
 #include "tpt/pending.h"
@@ -165,22 +165,11 @@ static void *run(void *argument)
 	return NULL;
 }
 
-/* The program's signals are for its own threads, but for what a guarded copy
- * handles (as in core/agent.c). */
 static int start_thread(struct adev_function *fn)
 {
-	sigset_t all, old;
-	int error;
+	int error = adev_thread_create(&fn->begun->thread, "arnica-control",
+				       run, fn);
 
-	sigfillset(&all);
-	sigdelset(&all, SIGSEGV);
-	sigdelset(&all, SIGBUS);
-	sigdelset(&all, SIGFPE);
-	sigdelset(&all, SIGILL);
-	sigdelset(&all, SIGTRAP);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	error = pthread_create(&fn->begun->thread, NULL, run, fn);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	fn->begun->running = !error;
 	return error ? ENOMEM : 0;
 }
