@@ -123,6 +123,16 @@ adev_tpt_check_range(const struct adev_tpt_entry *entry, uint64_t iova,
 	return ADEV_TPT_OK;
 }
 
+static inline enum adev_tpt_verdict
+adev_tpt_look_up(const struct adev_view *view, uint32_t stag,
+		 const struct adev_tpt_entry **entry)
+{
+	*entry = adev_tpt_find(view, stag);
+	if (__builtin_expect(*entry != NULL, 1))
+		return ADEV_TPT_OK;
+	return adev_tpt_find_again(view, stag, entry);
+}
+
 /* What local requests, and remote ones, may name beside regions. */
 enum adev_tpt_verdict adev_tpt_check_special(const struct adev_tpt_entry *entry,
 					     uint32_t pd, uint64_t iova,
@@ -135,17 +145,11 @@ adev_tpt_check(const struct adev_view *view, uint32_t stag, uint32_t pd,
 	       uint64_t iova, uint64_t length, uint32_t access,
 	       uint64_t *address)
 {
-	const struct adev_tpt_entry *entry = adev_tpt_find(view, stag);
+	const struct adev_tpt_entry *entry;
+	enum adev_tpt_verdict verdict = adev_tpt_look_up(view, stag, &entry);
 
-	if (__builtin_expect(!entry, 0)) {
-		const struct adev_tpt_entry *late;
-		enum adev_tpt_verdict verdict =
-			adev_tpt_find_again(view, stag, &late);
-
-		if (verdict != ADEV_TPT_OK)
-			return verdict;
-		entry = late;
-	}
+	if (__builtin_expect(verdict != ADEV_TPT_OK, 0))
+		return verdict;
 	if (__builtin_expect(entry->type != ADEV_TPT_REGION, 0))
 		return adev_tpt_check_special(entry, pd, iova, length, access,
 					      address);
@@ -165,17 +169,11 @@ adev_tpt_check_remote(const struct adev_view *view, uint32_t stag,
 		      struct adev_tpt_user user, uint64_t iova, uint64_t length,
 		      uint32_t access, uint64_t *address)
 {
-	const struct adev_tpt_entry *entry = adev_tpt_find(view, stag);
+	const struct adev_tpt_entry *entry;
+	enum adev_tpt_verdict verdict = adev_tpt_look_up(view, stag, &entry);
 
-	if (__builtin_expect(!entry, 0)) {
-		const struct adev_tpt_entry *late;
-		enum adev_tpt_verdict verdict =
-			adev_tpt_find_again(view, stag, &late);
-
-		if (verdict != ADEV_TPT_OK)
-			return verdict;
-		entry = late;
-	}
+	if (__builtin_expect(verdict != ADEV_TPT_OK, 0))
+		return verdict;
 	if (__builtin_expect(entry->type != ADEV_TPT_REGION, 0))
 		return adev_tpt_check_remote_special(entry, user, iova, length,
 						     access, address);
