@@ -36,50 +36,18 @@ int tool_adapter_identity(const char *command, const struct tool_layout *layout,
 	return err;
 }
 
-tool_counters_fn *tool_adapter_counters(const char *command,
-					const struct tool_layout *layout)
-{
-	tool_counters_fn *counters;
+/* A call of the adapter's library, or NULL when it was complained of. */
+#define ADAPTER_CALL(name, type, symbol)                                       \
+	type *name(const char *command, const struct tool_layout *layout)      \
+	{                                                                      \
+		type *call;                                                    \
+                                                                               \
+		*(void **)&call = find_symbol(command, layout, symbol);        \
+		return call;                                                   \
+	}
 
-	*(void **)&counters = find_symbol(command, layout,
-					  "arnica_bus_counters");
-	return counters;
-}
-
-tool_scheduler_fn *tool_adapter_scheduler(const char *command,
-					  const struct tool_layout *layout)
-{
-	tool_scheduler_fn *scheduler;
-
-	*(void **)&scheduler = find_symbol(command, layout,
-					   "arnica_bus_scheduler");
-	return scheduler;
-}
-
-tool_table_fn *tool_adapter_table(const char *command,
-				  const struct tool_layout *layout)
-{
-	tool_table_fn *table;
-
-	*(void **)&table = find_symbol(command, layout, "arnica_bus_table");
-	return table;
-}
-
-tool_settings_fn *tool_adapter_settings(const char *command,
-					const struct tool_layout *layout)
-{
-	tool_settings_fn *settings;
-
-	*(void **)&settings = find_symbol(command, layout,
-					  "arnica_bus_settings");
-	return settings;
-}
-
-tool_share_fn *tool_adapter_share(const char *command,
-				  const struct tool_layout *layout)
-{
-	tool_share_fn *share;
-
-	*(void **)&share = find_symbol(command, layout, "arnica_bus_share");
-	return share;
-}
+ADAPTER_CALL(tool_adapter_counters, tool_counters_fn, "arnica_bus_counters")
+ADAPTER_CALL(tool_adapter_scheduler, tool_scheduler_fn, "arnica_bus_scheduler")
+ADAPTER_CALL(tool_adapter_table, tool_table_fn, "arnica_bus_table")
+ADAPTER_CALL(tool_adapter_settings, tool_settings_fn, "arnica_bus_settings")
+ADAPTER_CALL(tool_adapter_share, tool_share_fn, "arnica_bus_share")
