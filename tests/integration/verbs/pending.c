@@ -359,10 +359,12 @@ static void own_until_killed(int fd, void *orderly)
 
 static void the_owner_ends(void *orderly, int expected)
 {
-	struct vt_peer owner = vt_fork(own_until_killed, orderly);
+	struct vt_peer owner;
 	struct order order;
 	int status;
 
+	close(open_trap());
+	owner = vt_fork(own_until_killed, orderly);
 	open_ends(owner.fd);
 	vt_hear(owner.fd, &order, sizeof(order));
 	order.opcode = IBV_WR_RDMA_WRITE;
