@@ -310,13 +310,14 @@ static void leave_locked(struct adev_qp *qp)
 	tell(qp->fn, begins);
 }
 
-static void count_fetches(struct adev_qp *qp, const struct turn *turn)
+/* A doorbell reads what it takes in one go; engines count. */
+static void count_fetches(struct adev_function *fn, uint32_t fetches,
+			  uint32_t fetched)
 {
-	if (!turn->fetched)
+	if (!fetched)
 		return;
-	adev_count_add(&qp->fn->counters, wqe_fetched, turn->fetched);
-	adev_count_add(&qp->fn->counters, wqe_fetches,
-		       turn->engine ? turn->fetches : 1);
+	adev_count_add(&fn->counters, wqe_fetched, fetched);
+	adev_count_add(&fn->counters, wqe_fetches, fetches);
 }
 
 /* Executes the QP, if nobody does. Returns whether an engine's turn left some;
@@ -415,7 +416,7 @@ static void submit_ahead(struct adev_qp *qp, struct turn *turn)
 	if (is_scheduled(qp) || (!is_express(turn->area) && must_wait(qp)))
 		return;
 	(void)execute(qp, turn);
-	count_fetches(qp, turn);
+	count_fetches(fn, 1, turn->fetched);
 	if (turn->left < DOORBELL_BYTES)
 		adev_sched_charge(&fn->scheduler, qp,
 				  DOORBELL_BYTES - turn->left - turn->forgone);
@@ -430,7 +431,7 @@ void adev_exec_submit(struct adev_qp *qp, const void *area)
 		return;
 	}
 	(void)execute(qp, &turn);
-	count_fetches(qp, &turn);
+	count_fetches(qp->fn, 1, turn.fetched);
 }
 
 void adev_exec_release(struct adev_qp *qp)
@@ -456,15 +457,13 @@ static void fetch_ahead(struct adev_grant *grant)
 {
 	struct adev_engine *engine = grant->fetcher;
 	struct adev_qp *qp = engine->qp;
-	struct adev_counters *counters = &qp->fn->counters;
 
 	if (!adev_qp_try_lock_send(qp))
 		return;
 	adev_descriptors_fill(qp, engine, &grant->fetches[1],
 			      &grant->fetched[1]);
 	adev_qp_unlock_send(qp);
-	adev_count_add(counters, wqe_fetches, grant->fetches[1]);
-	adev_count_add(counters, wqe_fetched, grant->fetched[1]);
+	count_fetches(qp->fn, grant->fetches[1], grant->fetched[1]);
 }
 
 /* One turn; what it counts for. */
@@ -480,7 +479,7 @@ static uint64_t lend(struct adev_function *fn, struct adev_grant *grant,
 	if (grant->fetcher)
 		fetch_ahead(grant);
 	more = execute(qp, &turn);
-	count_fetches(qp, &turn);
+	count_fetches(fn, turn.fetches, turn.fetched);
 	grant->fetches[0] = turn.fetches;
 	grant->fetched[0] = turn.fetched;
 	moved -= turn.left;
