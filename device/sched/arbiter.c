@@ -170,8 +170,7 @@ static void put_back(struct adev_scheduler *scheduler, uint32_t number)
 	queue->first = qp;
 	if (!queue->last)
 		queue->last = qp;
-	engine->qp = NULL;
-	scheduler->counters.engines[number].qpn = 0;
+	adev_sched_let_go(scheduler, engine);
 }
 
 /* A class has no engine, because others have all that may serve it: one that no

@@ -36,6 +36,10 @@ bool adev_arbiter_ahead(struct adev_scheduler *scheduler, uint32_t class);
 /* A class gets its first QP: what it had while others waited does not count. */
 void adev_arbiter_enter(struct adev_scheduler *scheduler, uint32_t class);
 
+/* The engine has no QP any more. In sched.c. */
+void adev_sched_let_go(struct adev_scheduler *scheduler,
+		       struct adev_engine *engine);
+
 /* Bytes that the class, and the engine, if there is one, have had. */
 void adev_arbiter_charge(struct adev_scheduler *scheduler, uint32_t class,
 			 struct adev_engine *engine, uint64_t bytes);

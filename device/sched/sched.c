@@ -145,7 +145,8 @@ static void unlink_from_queue(struct adev_scheduler *scheduler,
 	qp->next_scheduled = NULL;
 }
 
-static void let_go(struct adev_scheduler *scheduler, struct adev_engine *engine)
+void adev_sched_let_go(struct adev_scheduler *scheduler,
+		       struct adev_engine *engine)
 {
 	engine->qp = NULL;
 	scheduler->counters.engines[engine - scheduler->engines].qpn = 0;
@@ -163,7 +164,7 @@ static void take_out(struct adev_scheduler *scheduler, struct adev_qp *qp)
 	if (!qp->scheduled)
 		return;
 	if (engine)
-		let_go(scheduler, engine);
+		adev_sched_let_go(scheduler, engine);
 	else
 		unlink_from_queue(scheduler, qp);
 	count_waiting(scheduler, qp->scheduled_class, false);
@@ -253,14 +254,14 @@ static void finish(struct adev_scheduler *scheduler, struct adev_engine *engine,
 
 	engine->running = false;
 	if (!has_left(engine, qp, left) || qp->withdrawn) {
-		let_go(scheduler, engine);
+		adev_sched_let_go(scheduler, engine);
 		end(scheduler, qp);
 		return;
 	}
 	count_waiting(scheduler, engine->class, true);
 	if (adev_arbiter_keeps(scheduler, engine))
 		return;
-	let_go(scheduler, engine);
+	adev_sched_let_go(scheduler, engine);
 	append(scheduler, qp);
 }
 
