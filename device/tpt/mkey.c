@@ -205,16 +205,9 @@ static enum adev_window_result may_set(struct adev_function *fn,
 		if (!items[i].stag ||
 		    adev_tpt_index(items[i].stag) == mkey->index)
 			return ADEV_WINDOW_REFUSED;
-	switch (adev_tpt_list_check_items(&fn->view, items, layout->count,
-					  layout->rows, row_bytes, mkey->pd,
-					  layout->access)) {
-	case ADEV_TPT_OK:
-		return ADEV_WINDOW_DONE;
-	case ADEV_TPT_PENDING:
-		return ADEV_WINDOW_PENDING;
-	default:
-		return ADEV_WINDOW_REFUSED;
-	}
+	return adev_window_result_of(adev_tpt_list_check_items(
+		&fn->view, items, layout->count, layout->rows, row_bytes,
+		mkey->pd, layout->access));
 }
 
 static void publish(struct adev_function *fn, struct adev_mkey *mkey,

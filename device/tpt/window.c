@@ -300,15 +300,9 @@ static enum adev_window_result region_permits(struct adev_function *fn,
 
 	if (bind->access & REMOTE_STORES)
 		access |= ARNICA_HW_ACCESS_LOCAL_WRITE;
-	switch (adev_tpt_check(&fn->view, bind->lkey, pd, bind->address,
-			       bind->length, access, address)) {
-	case ADEV_TPT_OK:
-		return ADEV_WINDOW_DONE;
-	case ADEV_TPT_PENDING:
-		return ADEV_WINDOW_PENDING;
-	default:
-		return ADEV_WINDOW_REFUSED;
-	}
+	return adev_window_result_of(
+		adev_tpt_check(&fn->view, bind->lkey, pd, bind->address,
+			       bind->length, access, address));
 }
 
 static enum adev_window_result may_bind(struct adev_function *fn,

@@ -50,6 +50,20 @@ enum adev_window_result {
 	ADEV_WINDOW_PENDING,
 };
 
+/* What the check of a region that is named makes of a request. */
+static inline enum adev_window_result
+adev_window_result_of(enum adev_tpt_verdict verdict)
+{
+	switch (verdict) {
+	case ADEV_TPT_OK:
+		return ADEV_WINDOW_DONE;
+	case ADEV_TPT_PENDING:
+		return ADEV_WINDOW_PENDING;
+	default:
+		return ADEV_WINDOW_REFUSED;
+	}
+}
+
 int adev_windows_init(struct adev_function *fn) ARNICA_MUST_CHECK;
 void adev_windows_fini(struct adev_function *fn);
 
