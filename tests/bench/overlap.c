@@ -6,33 +6,11 @@
  * computation half again as long between the post and the first poll. Medians
  * in us: the transfer alone, the post, the computation, all of it.
  */
-#include <time.h>
-
+#include "figures.h"
 #include "vt.h"
 
 static size_t bytes;
 static uint32_t rounds;
-
-static double now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec * 1e-3;
-}
-
-static int order(const void *a, const void *b)
-{
-	double left = *(const double *)a, right = *(const double *)b;
-
-	return left < right ? -1 : left > right;
-}
-
-static double median(double *values)
-{
-	qsort(values, rounds, sizeof(*values), order);
-	return values[rounds / 2];
-}
 
 static struct vt_wish large_wish(void)
 {
@@ -94,7 +72,7 @@ static void measure(struct vt_end *end, const struct vt_address *to)
 		wait_for(end);
 		alone[i] = now_us() - begin;
 	}
-	compute_us = 1.5 * median(alone);
+	compute_us = 1.5 * median(alone, rounds);
 	for (uint32_t i = 0; i < rounds; i++) {
 		begin = now_us();
 		vt_rdma(end, i, IBV_WR_RDMA_WRITE, 0, bytes, to->buffer,
@@ -105,7 +83,8 @@ static void measure(struct vt_end *end, const struct vt_address *to)
 		both[i] = now_us() - begin;
 	}
 	printf("alone_us %.1f post_us %.2f compute_us %.1f both_us %.1f\n",
-	       median(alone), median(post), compute_us, median(both));
+	       median(alone, rounds), median(post, rounds), compute_us,
+	       median(both, rounds));
 	free(alone);
 	free(post);
 	free(both);

@@ -11,35 +11,14 @@
  *       and through regions in turn, before and after
  */
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "figures.h"
 #include "vt.h"
 
 #define SAMPLE 1000u
 #define WRITES 200000u
 #define TURN 64u /* regions that take turns */
-
-static double now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec * 1e-3;
-}
-
-static int order(const void *a, const void *b)
-{
-	double left = *(const double *)a, right = *(const double *)b;
-
-	return left < right ? -1 : left > right;
-}
-
-static double median(double *values, size_t count)
-{
-	qsort(values, count, sizeof(*values), order);
-	return values[count / 2];
-}
 
 static double *make_table(size_t count)
 {
