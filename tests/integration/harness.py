@@ -11,6 +11,7 @@ a summary, and gives the exit status that ctest expects (77: all skipped).
 """
 
 import argparse
+import contextlib
 import ctypes
 import functools
 import itertools
@@ -311,6 +312,21 @@ def loopback_host():
         return "localhost"
     except OSError:
         return "127.0.0.1"
+
+
+@contextlib.contextmanager
+def server_and_client(environment, server, client, port, variables=None):
+    """Two command lines, the client's as soon as the server listens. Both are
+    ended at last."""
+    sides = []
+    try:
+        sides.append(environment.start(server, "server", variables=variables))
+        wait_listening(sides[0], port)
+        sides.append(environment.start(client, "client", variables=variables))
+        yield sides
+    finally:
+        for side in sides:
+            side.end()
 
 
 class Pair:

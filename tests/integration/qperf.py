@@ -21,24 +21,17 @@ SECONDS = 1
 
 
 def measure(environment, test, ways):
-    port = str(harness.free_port())
-    server = client = None
-    try:
-        server = environment.start(["qperf", "-lp", port], "server",
-                                   variables=ways)
-        harness.wait_listening(server, int(port))
-        client = environment.start(
-            ["qperf", "-lp", port, "-t", str(SECONDS), harness.loopback_host(), test],
-            "client", variables=ways)
+    port = harness.free_port()
+    line = ["qperf", "-lp", str(port)]
+    with harness.server_and_client(
+            environment, line,
+            [*line, "-t", str(SECONDS), harness.loopback_host(), test],
+            port, ways) as (_, client):
         status = client.wait(60)
         check(status == 0, f"status {status}\n{client.tail()}")
         # The figure's unit depends on its size; that it is one is enough.
         check(re.search(r"^\s+(latency|\w*bw|msg_rate)\s+=\s+[1-9]",
                         client.output(), re.M), f"no result\n{client.tail()}")
-    finally:
-        for side in (server, client):
-            if side:
-                side.end()
 
 
 def main():

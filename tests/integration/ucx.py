@@ -46,15 +46,11 @@ def device_is_shown(environment):
 def perftest(environment, transport, ways, test, size, messages):
     port = harness.free_port()
     line = ["ucx_perftest", "-p", str(port)]
-    with_transport = environment.with_(variables={
-        **environment.variables, **variables(transport, ways)})
-    server = with_transport.start(line, "server")
-    client = None
-    try:
-        harness.wait_listening(server, port)
-        client = with_transport.start(
+    with harness.server_and_client(
+            environment, line,
             [*line, harness.loopback_host(), "-t", test, "-s", str(size),
-             "-n", str(messages), "-w", "10"], "client")
+             "-n", str(messages), "-w", "10"],
+            port, variables(transport, ways)) as (server, client):
         for side in (client, server):
             status = side.wait(120)
             check(status == 0,
@@ -63,10 +59,6 @@ def perftest(environment, transport, ways, test, size, messages):
               f"no result\n{client.tail()}")
         check("ERROR" not in client.output() + server.output(),
               f"{client.tail()}\n{server.tail()}")
-    finally:
-        for side in (server, client):
-            if side:
-                side.end()
 
 
 def main():
