@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/qp_lock.h"
 #include "transport/datagram_place.h"
@@ -55,33 +54,34 @@ void adev_raw_deafen(struct adev_function *fn)
 	pthread_mutex_unlock(&raw->lock);
 }
 
+static void release(struct adev_function *fn, struct adev_raw *raw)
+{
+	atomic_store_explicit(&fn->raw, NULL, memory_order_release);
+	adev_tap_close(&raw->tap);
+	/* There are none, unless it was forgotten. */
+	adev_flow_remove_all(&raw->flows);
+	adev_rss_forget_all(raw);
+	free(raw->room);
+	free(raw);
+}
+
 void adev_raw_close(struct adev_function *fn)
 {
 	struct adev_raw *raw = adev_raw_of(fn);
 
 	if (!raw)
 		return;
-	atomic_store_explicit(&fn->raw, NULL, memory_order_release);
-	adev_tap_close(&raw->tap);
-	adev_rss_forget_all(raw);
 	pthread_mutex_destroy(&raw->lock);
-	free(raw->room);
-	free(raw);
+	release(fn, raw);
 }
 
 void adev_raw_forget(struct adev_function *fn)
 {
 	struct adev_raw *raw = adev_raw_of(fn);
 
-	if (!raw)
-		return;
-	atomic_store_explicit(&fn->raw, NULL, memory_order_relaxed);
 	/* Its locks are what they were in the parent; nobody takes them. */
-	adev_tap_close(&raw->tap);
-	adev_flow_remove_all(&raw->flows);
-	adev_rss_forget_all(raw);
-	free(raw->room);
-	free(raw);
+	if (raw)
+		release(fn, raw);
 }
 
 /* With the lock: all rules say again what they want of the interface. */
