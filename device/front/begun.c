@@ -37,13 +37,6 @@ struct adev_begun_queue {
 	struct begun *first;
 };
 
-/* On-demand regions need not be there yet, nor ever. */
-static bool needs_pages(const struct adev_region *region)
-{
-	return region->length &&
-	       !(region->access & ARNICA_HW_ACCESS_ON_DEMAND);
-}
-
 static int populate_piece(uint64_t address, uint64_t bytes, bool writable)
 {
 	int error = adev_memory_populate(address, bytes, writable);
@@ -60,7 +53,8 @@ static int populate_piece(uint64_t address, uint64_t bytes, bool writable)
 static int populate(const struct begun *begun)
 {
 	const struct adev_region *region = &begun->region;
-	uint64_t done = 0, left = needs_pages(region) ? region->length : 0;
+	uint64_t left = adev_region_needs_pages(region) ? region->length : 0;
+	uint64_t done = 0;
 	int error = 0;
 
 	while (left && !error) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "front/command.h"
+#include "front/objects.h"
 #include "front/raw_status.h"
 #include "transport/raw_packet.h"
 
@@ -22,12 +23,11 @@ ADEV_COMMAND_HANDLER(create_flow)
 {
 	const struct arnica_hw_cmd_create_flow *cmd = &command->create_flow;
 	uint32_t index = arnica_from_le32(cmd->qp), handle;
-	struct adev_qp *qp;
+	struct adev_qp *qp = adev_qp_by_handle(fn, index);
 	int error;
 
-	if (index >= fn->view.layout.max_qp || !fn->qps[index])
+	if (!qp)
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	qp = fn->qps[index];
 	if (qp->type != ARNICA_HW_QP_RAW_PACKET && qp->type != ARNICA_HW_QP_RSS)
 		return ARNICA_HW_COMMAND_INVALID;
 	error = adev_flow_check(cmd);

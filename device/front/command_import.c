@@ -12,6 +12,7 @@
 #include "domain/segment.h"
 #include "front/command.h"
 #include "front/import_table.h"
+#include "front/region.h"
 
 /* Rights that an imported region has: none to put windows on it, which would
  * keep its owner from ending it. */
@@ -70,15 +71,17 @@ static bool store_region(struct adev_function *fn, uint32_t index, uint32_t pd,
 
 	if (!place || call->answers[3] + call->answers[2] < call->answers[3])
 		return false;
+	adev_region_store(
+		fn, index,
+		&(struct adev_region){
+			.pd = pd,
+			.access = (uint32_t)(call->answers[1] >> 32) & RIGHTS,
+			.address = (uintptr_t)place,
+			.length = call->answers[2],
+			.iova = call->answers[3],
+		});
 	entry->type = ADEV_TPT_IMPORTED;
-	entry->pd = pd;
-	entry->access = (uint32_t)(call->answers[1] >> 32) & RIGHTS;
-	entry->iova = call->answers[3];
-	entry->length = call->answers[2];
-	entry->address = (uintptr_t)place;
 	entry->address_space = fn->import->view->function;
-	entry->qpn = 0;
-	entry->sink = 0;
 	atomic_store(&entry->shared, 0);
 	return true;
 }

@@ -2,6 +2,7 @@
 /* ATTACH_MCAST and DETACH_MCAST (IBTA 11.3.1, 11.3.2). */
 #include "domain/gid.h"
 #include "front/command.h"
+#include "front/objects.h"
 #include "link/wire.h"
 #include "transport/multicast.h"
 #include "transport/remote.h"
@@ -13,9 +14,9 @@ check(struct adev_function *fn, const struct arnica_hw_cmd_mcast *cmd,
 {
 	uint32_t handle = arnica_from_le32(cmd->qp);
 
-	if (handle >= fn->view.layout.max_qp || !fn->qps[handle])
+	*qp = adev_qp_by_handle(fn, handle);
+	if (!*qp)
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	*qp = fn->qps[handle];
 	return (*qp)->type == ARNICA_HW_QP_UD && !cmd->reserved0.raw &&
 			       adev_gid_is_multicast(cmd->gid) ?
 		       ARNICA_HW_COMMAND_OK :

@@ -13,6 +13,7 @@
 #include "exec/exec.h"
 #include "front/address.h"
 #include "front/command.h"
+#include "front/objects.h"
 #include "front/qp_plan.h"
 #include "transport/receiver.h"
 #include "transport/remote.h"
@@ -376,9 +377,9 @@ ADEV_COMMAND_HANDLER(modify_qp)
 	struct adev_qp *qp;
 
 	(void)completion;
-	if (handle >= fn->view.layout.max_qp || !fn->qps[handle])
+	qp = adev_qp_by_handle(fn, handle);
+	if (!qp)
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	qp = fn->qps[handle];
 	if (!in_range(new, mask) || qp->type == ARNICA_HW_QP_XRC_SRQ ||
 	    qp->type == ARNICA_HW_QP_RSS ||
 	    (mask & IBV_QP_AV && adev_qp_plan_is_raw(qp->type)))
@@ -416,9 +417,9 @@ ADEV_COMMAND_HANDLER(query_qp)
 	struct adev_qp *qp;
 	uint32_t state;
 
-	if (handle >= fn->view.layout.max_qp || !fn->qps[handle])
+	qp = adev_qp_by_handle(fn, handle);
+	if (!qp)
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	qp = fn->qps[handle];
 	adev_qp_lock_send(qp);
 	*answer = qp->attributes;
 	state = atomic_load(&qp->shared->state);

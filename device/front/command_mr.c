@@ -35,8 +35,7 @@
 
 static enum arnica_hw_command_status touch(const struct adev_region *region)
 {
-	/* What pages on demand need not be there yet, nor ever. */
-	if (!region->length || region->access & ARNICA_HW_ACCESS_ON_DEMAND)
+	if (!adev_region_needs_pages(region))
 		return ARNICA_HW_COMMAND_OK;
 	return adev_command_status(adev_memory_populate(
 		region->address, region->length,

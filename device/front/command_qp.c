@@ -481,10 +481,9 @@ ADEV_COMMAND_HANDLER(destroy_qp)
 	struct adev_qp *qp;
 
 	adev_orphans_reap(fn);
-	if (handle >= fn->view.layout.max_qp || !fn->qps[handle] ||
-	    fn->qps[handle]->orphaned)
+	qp = adev_qp_by_handle(fn, handle);
+	if (!qp || qp->orphaned)
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	qp = fn->qps[handle];
 	if (qp->num_groups)
 		return ARNICA_HW_COMMAND_BUSY;
 	if (!adev_qp_orphan(fn, qp, &events))

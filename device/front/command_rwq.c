@@ -5,6 +5,7 @@
 
 #include "dma/guard.h"
 #include "front/command.h"
+#include "front/objects.h"
 #include "front/raw_status.h"
 #include "transport/qp.h"
 #include "transport/rss.h"
@@ -25,8 +26,7 @@ static int read_queues(struct adev_function *fn, uint64_t address,
 	for (i = 0; i < count && !error; i++) {
 		uint32_t index = arnica_from_le32(handles[i]);
 
-		queues[i] = index < fn->view.layout.max_qp ? fn->qps[index] :
-							     NULL;
+		queues[i] = adev_qp_by_handle(fn, index);
 		if (!queues[i] || queues[i]->type != ARNICA_HW_QP_WQ)
 			error = EINVAL;
 	}

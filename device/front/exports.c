@@ -71,16 +71,17 @@ static struct adev_export **find_export(struct adev_importer *importer,
 	return link;
 }
 
-static void drop_export(struct adev_importer *importer, enum kind kind,
+static bool drop_export(struct adev_importer *importer, enum kind kind,
 			uint32_t handle)
 {
 	struct adev_export **link = find_export(importer, kind, handle);
 	struct adev_export *export = *link;
 
 	if (!export)
-		return;
+		return false;
 	*link = export->next;
 	free(export);
+	return true;
 }
 
 /* Each of them once for each importer, who counts for itself. */
@@ -163,9 +164,8 @@ static enum arnica_hw_command_status take_back(struct adev_function *fn,
 	struct adev_importer *importer =
 		find_importer(fn, caller->function, caller->generation);
 
-	if (!importer || !*find_export(importer, kind, handle))
+	if (!importer || !drop_export(importer, kind, handle))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	drop_export(importer, kind, handle);
 	if (kind == EXPORT_DM)
 		adev_dm_return(fn, handle);
 	return ARNICA_HW_COMMAND_OK;
@@ -220,7 +220,7 @@ int adev_exports_revoke(struct adev_function *fn, uint32_t index)
 						 importer->view->function);
 			return EBUSY;
 		}
-		drop_export(importer, EXPORT_MR, index);
+		(void)drop_export(importer, EXPORT_MR, index);
 	}
 	return 0;
 }

@@ -24,6 +24,13 @@ int adev_index_take(struct adev_free_list *list, uint32_t *next, uint32_t limit,
 		    uint32_t *index) ARNICA_MUST_CHECK;
 void adev_index_give(struct adev_free_list *list, uint32_t index);
 
+/* The queue pair under a handle; NULL: there is none. */
+static inline struct adev_qp *adev_qp_by_handle(const struct adev_function *fn,
+						uint32_t handle)
+{
+	return handle < fn->view.layout.max_qp ? fn->qps[handle] : NULL;
+}
+
 /* A reference to a valid protection domain, and its end. */
 void adev_pd_get(struct adev_function *fn, uint32_t pd);
 void adev_pd_put(struct adev_function *fn, uint32_t pd);

@@ -17,6 +17,13 @@ struct adev_region {
 	uint64_t iova;
 };
 
+/* What pages on demand need not be there yet, nor ever. */
+static inline bool adev_region_needs_pages(const struct adev_region *region)
+{
+	return region->length &&
+	       !(region->access & ARNICA_HW_ACCESS_ON_DEMAND);
+}
+
 /* As the command has it, and whether it may be so: rights, domain, bounds. */
 struct adev_region adev_region_from(const struct arnica_hw_cmd_reg_mr *command);
 enum arnica_hw_command_status
