@@ -95,25 +95,20 @@ static bool open_userfaultfd_device(void)
 	return fd >= 0;
 }
 
-/* What ARNICA_ADOPT asks for is the adapter's to judge. */
+/* What is asked for is a setting, which doctor_list_settings() shows. */
 void doctor_check_userfaultfd(struct doctor_finding *finding)
 {
-	const char *adopt = getenv("ARNICA_ADOPT");
-	const char *wish = adopt && *adopt ? adopt : "not set: auto";
-
 	if (open_userfaultfd(0) || open_userfaultfd_device())
 		doctor_report(
 			finding, DOCTOR_OK,
-			"full: registered memory of every program can be adopted (ARNICA_ADOPT is %s)",
-			wish);
+			"full: registered memory of every program can be adopted");
 	else
 		doctor_report(
 			finding, DOCTOR_OK,
-			"%s: only programs with one thread can have their memory adopted (ARNICA_ADOPT is %s)",
+			"%s: only programs with one thread can have their memory adopted",
 			open_userfaultfd(UFFD_USER_MODE_ONLY) ?
 				"for user mode only" :
-				"refused",
-			wish);
+				"refused");
 }
 
 void doctor_check_shm(struct doctor_finding *finding)

@@ -10,7 +10,7 @@
 #include "command.h"
 #include "doctor.h"
 
-#define MAX_LISTED 64u
+#define MAX_LISTED 96u
 
 static struct {
 	struct doctor_finding findings[MAX_LISTED];
