@@ -232,6 +232,7 @@ enum arnicadv_stag_type {
 	ARNICADV_STAG_WINDOW_1 = 3,
 	ARNICADV_STAG_WINDOW_2 = 4,
 	ARNICADV_STAG_FAST_REGION = 6, /* of arnicadv_alloc_mr() */
+	ARNICADV_STAG_IMPORTED = 7,    /* of ibv_import_mr(), from a process */
 	ARNICADV_STAG_MKEY = 8,	       /* indirect key */
 };
 
