@@ -8,20 +8,15 @@
 #include "core/clock.h"
 #include "core/function.h"
 #include "domain/directory.h"
+#include "domain/identity.h"
 #include "domain/limit.h"
-#include "domain/log.h"
-#include "settings.h"
 #include "transport/qp.h"
 
 static int read_setting(enum arnica_setting setting, uint64_t otherwise,
 			uint64_t *number)
 {
-	char why[ARNICA_SETTINGS_WHY_BYTES];
-
-	if (!arnica_setting_number(setting, otherwise, number, why))
-		return 0;
-	adev_log_error("%s", why);
-	return ENODEV; /* as was said */
+	/* As was said. */
+	return adev_setting_number(setting, otherwise, number) ? ENODEV : 0;
 }
 
 /* Of somebody who is not here any more nothing shall be left. */

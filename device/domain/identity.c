@@ -11,15 +11,23 @@
 #include "domain/proc.h"
 #include "settings.h"
 
-static int read_number(enum arnica_setting setting, uint32_t fallback,
-		       uint32_t *number)
+int adev_setting_number(enum arnica_setting setting, uint64_t otherwise,
+			uint64_t *number)
 {
 	char why[ARNICA_SETTINGS_WHY_BYTES];
-	uint64_t value;
-	int error = arnica_setting_number(setting, fallback, &value, why);
+	int error = arnica_setting_number(setting, otherwise, number, why);
 
 	if (error)
 		adev_log_error("%s", why);
+	return error;
+}
+
+static int read_number(enum arnica_setting setting, uint32_t fallback,
+		       uint32_t *number)
+{
+	uint64_t value;
+	int error = adev_setting_number(setting, fallback, &value);
+
 	*number = (uint32_t)value;
 	return error;
 }

@@ -8,6 +8,7 @@
 #define ADEV_DOMAIN_IDENTITY_H
 
 #include "arnica/hw/bus.h"
+#include "settings.h"
 
 /* Locally administered, hence no vendor's. Settings replace them. */
 #define ADEV_IDENTITY_VENDOR_ID 0x02a12cu
@@ -23,5 +24,9 @@ int adev_identity_read(struct arnica_bus_identity *identity) ARNICA_MUST_CHECK;
 /* Was the configuration file understood, if there is one? Else a line was written:
  * the device is not there before that is put right. */
 int adev_settings_check(void) ARNICA_MUST_CHECK;
+
+/* arnica_setting_number(), which says what is wrong in a line of the log. */
+int adev_setting_number(enum arnica_setting setting, uint64_t otherwise,
+			uint64_t *number) ARNICA_MUST_CHECK;
 
 #endif

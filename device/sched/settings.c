@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "domain/identity.h"
 #include "domain/log.h"
 #include "sched/sched.h"
 #include "settings.h"
@@ -13,15 +14,12 @@ _Static_assert(ADEV_CLASSES == ARNICA_SETTINGS_LIST &&
 
 static int read_number(enum arnica_setting setting, uint32_t *number)
 {
-	char why[ARNICA_SETTINGS_WHY_BYTES];
 	uint64_t value;
+	int error = adev_setting_number(setting, *number, &value);
 
-	if (!arnica_setting_number(setting, *number, &value, why)) {
+	if (!error)
 		*number = (uint32_t)value;
-		return 0;
-	}
-	adev_log_error("%s", why);
-	return EINVAL;
+	return error;
 }
 
 static int read_list(enum arnica_setting setting, uint8_t *numbers)
