@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Numbers as the wire has them: big-endian, at any alignment. Only the files of
- * this folder use them; values go in and out by struct roce_packet.
+ * Numbers as the wire has them: big-endian, at any alignment. Only files of
+ * wire/ use them; values go in and out by structs.
  */
 #ifndef ROCE_BYTES_H
 #define ROCE_BYTES_H

@@ -32,19 +32,19 @@
 struct arnica_bus;
 
 #define ARNICA_HW_MAD_BYTES 256u
-#define ARNICA_HW_MAD_QUEUE 64u      /* that wait to be taken */
+#define ARNICA_HW_MAD_QUEUE 64u	     /* that wait to be taken */
 #define ARNICA_HW_MAX_SERVICES 1024u /* of all functions of a domain */
 #define ARNICA_HW_NO_GID 0xffffffffu
 
 struct arnica_bus_mad {
 	uint8_t remote_gid[16]; /* sent: destination; taken: source */
-	uint8_t local_gid[16];  /* taken: that it was sent to; sent: unused */
+	uint8_t local_gid[16];	/* taken: that it was sent to; sent: unused */
 	/* Sent: the own GID that it comes from. Taken: that of local_gid, or
 	 * ARNICA_HW_NO_GID if it is in the table no more. */
 	uint32_t gid_index;
 	uint32_t flow_label; /* 20 bits */
 	uint8_t traffic_class;
-	uint8_t hop_limit; /* sent: zero is the system's default */
+	uint8_t hop_limit;  /* sent: zero is the system's default */
 	uint16_t reserved0; /* zero */
 	uint32_t reserved1; /* zero */
 	uint8_t bytes[ARNICA_HW_MAD_BYTES]; /* as on the wire */
@@ -97,7 +97,7 @@ struct arnica_bus_service {
 	 * ::ffff:0.0.0.0: any of IPv4. With the private data of rdma_cm
 	 * (IBTA A11) the address that they name, else that of the packet. */
 	uint8_t address[16];
-	uint32_t flags; /* enum arnica_bus_service_flags */
+	uint32_t flags;	    /* enum arnica_bus_service_flags */
 	uint32_t reserved0; /* zero */
 };
 ARNICA_FORMAT_SIZE(struct arnica_bus_service, 40);
@@ -113,10 +113,11 @@ int arnica_bus_service_take(struct arnica_bus *bus,
 			    uint32_t *handle) ARNICA_MUST_CHECK;
 
 /* From now on it listens; errors as above. ENOENT: no such handle. */
-int arnica_bus_service_listen(struct arnica_bus *bus, uint32_t handle)
-	ARNICA_MUST_CHECK;
+int arnica_bus_service_listen(struct arnica_bus *bus,
+			      uint32_t handle) ARNICA_MUST_CHECK;
 
-/* Gives it back; those of a function that ends are given back by that. ENOENT. */
+/* Gives it back; those of a function that ends are given back by that. ENOENT.
+ */
 int arnica_bus_service_give(struct arnica_bus *bus,
 			    uint32_t handle) ARNICA_MUST_CHECK;
 
