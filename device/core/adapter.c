@@ -13,6 +13,7 @@
 #include "dma/dma.h"
 #include "domain/directory.h"
 #include "link/wire.h"
+#include "mad/mad.h"
 #include "transport/raw_packet.h"
 
 struct adev_adapter adev_adapter = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -190,6 +191,7 @@ bool adev_adapter_serve(void)
 		adev_wire_maintain(fn);
 		left |= adev_function_serve(fn);
 		left |= adev_calls_serve(fn);
+		adev_mads_serve(fn);
 	}
 	return left;
 }

@@ -36,6 +36,7 @@
 #include "link/capture.h"
 #include "link/fault.h"
 #include "link/wire.h"
+#include "mad/mad.h"
 #include "tpt/list.h"
 #include "transport/raw_packet.h"
 #include "transport/datagram.h"
@@ -212,6 +213,8 @@ static int init_tables(struct adev_function *fn)
 	pthread_mutex_init(&fn->command_lock, NULL);
 	pthread_mutex_init(&fn->waiting_lock, NULL);
 	pthread_mutex_init(&fn->wire_lock, NULL);
+	pthread_mutex_init(&fn->mad_lock, NULL);
+	atomic_init(&fn->mad_event_fd, -1);
 	atomic_store(&fn->timed_due_ns, ADEV_NEVER_NS);
 	atomic_flag_clear(&fn->serving);
 	adev_sched_init(&fn->scheduler);
@@ -253,6 +256,8 @@ static void fini_tables(struct adev_function *fn)
 	pthread_mutex_destroy(&fn->command_lock);
 	pthread_mutex_destroy(&fn->waiting_lock);
 	pthread_mutex_destroy(&fn->wire_lock);
+	adev_mads_close(fn);
+	pthread_mutex_destroy(&fn->mad_lock);
 	free(fn->quarantined);
 	free(fn->qps);
 }

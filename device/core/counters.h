@@ -74,7 +74,12 @@
 	X(wire_bad_packet, "datagrams that are no packets")                    \
 	X(wire_bad_opcode, "packets of no opcode that is spoken")              \
 	X(wire_bad_icrc, "packets whose ICRC is wrong")                        \
-	X(wire_port_qp, "packets for QP 0 and QP 1")                           \
+	X(wire_port_qp, "packets for QP 0")                                    \
+	X(mads_sent, "MADs sent")                                              \
+	X(mads_received, "MADs that came from the wire")                       \
+	X(mads_refused, "packets for QP 1 that are no MADs that are spoken")   \
+	X(mads_to_nobody, "MADs for a service or a connection of nobody")      \
+	X(mads_lost_full, "MADs lost: their receiver does not take them")      \
 	X(wire_handed_on, "packets handed on to the function they are for")    \
 	X(wire_lost_strayed, "packets for another function that were lost")    \
 	X(wire_lost_full, "packets lost: no room in a socket or queue")        \

@@ -23,6 +23,7 @@
 #include "transport/receive_entry.h"
 #include "transport/xrc.h"
 #include "link/wire.h"
+#include "mad/mad.h"
 #include "trace.h"
 
 #define LOOKS_BEFORE_TRY 32u
@@ -490,6 +491,7 @@ void adev_function_peer_died(struct adev_function *fn, uint32_t function,
 	forget(fn, function, generation);
 	adev_exports_ended(fn, function, generation);
 	adev_import_ended(fn, function, generation);
+	adev_mads_forget(fn, function, generation);
 	/* An orderly exit makes no error. */
 	if (adev_directory_life(fn->directory, function, generation) ==
 	    ADEV_LIFE_CLOSED)

@@ -33,6 +33,7 @@ struct adev_fasts;
 struct adev_mkeys;
 struct adev_xrcd;
 struct adev_opened;
+struct adev_mad_peers;
 struct adev_import;
 struct adev_importer;
 
@@ -160,6 +161,12 @@ struct adev_function {
 	struct adev_fault *fault;     /* of the wire; NULL: none wanted */
 	struct adev_capture *capture; /* NULL: off */
 	struct adev_limit *limit; /* NULL: the port has none; core/limited.h */
+
+	/* Lock role `mads`: taking, and the peers. */
+	pthread_mutex_t mad_lock;
+	_Atomic int mad_event_fd;  /* -1: not open for MADs */
+	_Atomic uint32_t mad_psn;
+	struct adev_mad_peers *mad_peers; /* mad/peers.h; NULL: none yet */
 
 	uint64_t probe_word; /* peers read it to try their DMA */
 	uint32_t fork_epoch; /* of the process that attached it */

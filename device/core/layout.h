@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include <arnica/hw/bus_mad.h>
 #include <arnica/hw/cqp.h>
 #include <arnica/hw/limits.h>
 #include <arnica/hw/records.h>
@@ -78,6 +79,29 @@ struct adev_call_slot {
 };
 _Static_assert(sizeof(struct adev_call_slot) == 128, "two lines");
 
+/*
+ * Management datagrams that wait to be taken (mad/queue.h): made when a function
+ * is opened for them. The word is a block word of the function that fills or
+ * empties the slot, whose lease is the state.
+ */
+#define ADEV_MAD_SLOTS ARNICA_HW_MAD_QUEUE
+
+enum adev_mad_state {
+	ADEV_MAD_FREE = 0, /* the word is zero */
+	ADEV_MAD_CLAIMED = 1, /* the sender fills it */
+	ADEV_MAD_POSTED = 2,
+	ADEV_MAD_TAKING = 3, /* by the owner */
+};
+
+struct adev_mad_slot {
+	_Atomic uint64_t word;
+	uint32_t ticket; /* order of arrival, modulo 2^32 */
+	uint32_t reserved0;
+	struct arnica_bus_mad mad;
+	uint8_t reserved1[64];
+};
+_Static_assert(sizeof(struct adev_mad_slot) == 384, "six lines");
+
 /* One for each function: what peers need beside the tables. */
 struct adev_shared {
 	struct adev_layout layout; /* constant */
@@ -109,6 +133,9 @@ struct adev_shared {
 	_Atomic uint32_t attach_end; /* one past the last one that was used */
 	_Atomic uint32_t calls_posted; /* core/call.h */
 	struct adev_call_slot calls[ADEV_CALL_SLOTS];
+	_Atomic uint64_t mads_offset; /* ADEV_MAD_SLOTS slots; zero: none */
+	_Atomic uint32_t mads_posted; /* some were, since the owner looked */
+	_Atomic uint32_t mads_ticket; /* of the next */
 };
 
 /* What a QP needs of its owner's process; bits of adev_qp_shared.needs. */

@@ -20,7 +20,7 @@ static uint64_t block_generation(uint64_t word)
 	return (word & ~ADEV_BLOCK_USED) >> ADEV_BLOCK_GENERATION_SHIFT;
 }
 
-static bool is_owned(const struct adev_directory *directory, uint64_t word)
+bool adev_block_is_owned(const struct adev_directory *directory, uint64_t word)
 {
 	return (word & ADEV_BLOCK_USED) &&
 	       adev_directory_alive(directory, block_function(word),
@@ -40,7 +40,7 @@ static bool take(struct adev_directory *directory, uint32_t block,
 	_Atomic uint64_t *at = &directory->table->blocks[block];
 	uint64_t found = atomic_load_explicit(at, memory_order_acquire);
 
-	if (found && is_owned(directory, found))
+	if (found && adev_block_is_owned(directory, found))
 		return false;
 	/* B1: publishes the owner, whose slot says RUNNING by now; pairs with
 	 * the acquire loads of this table. */
@@ -94,32 +94,35 @@ void adev_directory_return(struct adev_directory *directory, uint32_t function,
 	_Atomic uint64_t *at = &directory->table->blocks[block % ADEV_BLOCKS];
 	uint64_t word = atomic_load_explicit(at, memory_order_acquire);
 
-	if (block_function(word) == function && is_owned(directory, word))
+	if (block_function(word) == function && adev_block_is_owned(directory, word))
 		release(at, word);
+}
+
+bool adev_block_owner(const struct adev_directory *directory, uint64_t word,
+		      uint32_t *function, uint64_t *generation)
+{
+	uint32_t lease = (uint32_t)arnica_field_get(word, ADEV_BLOCK_LEASE_MASK);
+
+	if (!adev_block_is_owned(directory, word))
+		return false;
+	*function = block_function(word);
+	*generation = atomic_load_explicit(
+		&directory->table->slots[*function].generation,
+		memory_order_acquire);
+	/* The slot may have changed hands in between. */
+	return adev_block_encode(*generation, *function, lease) == word;
 }
 
 int adev_directory_find(const struct adev_directory *directory, uint32_t qpn,
 			uint32_t *function, uint64_t *generation,
 			uint32_t *lease)
 {
-	const struct adev_table *table = directory->table;
 	uint64_t word = atomic_load_explicit(
-		&table->blocks[qpn / ADEV_BLOCK_QPNS % ADEV_BLOCKS],
+		&directory->table->blocks[qpn / ADEV_BLOCK_QPNS % ADEV_BLOCKS],
 		memory_order_acquire);
-	uint64_t full;
 
-	if (!is_owned(directory, word))
+	if (!adev_block_owner(directory, word, function, generation))
 		return ENOENT;
-	full = atomic_load_explicit(
-		&table->slots[block_function(word)].generation,
-		memory_order_acquire);
-	/* The slot may have changed hands in between. */
-	if (adev_block_encode(full, block_function(word),
-			      (uint32_t)arnica_field_get(
-				      word, ADEV_BLOCK_LEASE_MASK)) != word)
-		return ENOENT;
-	*function = block_function(word);
-	*generation = full;
 	*lease = (uint32_t)arnica_field_get(word, ADEV_BLOCK_LEASE_MASK);
 	return 0;
 }
@@ -132,7 +135,7 @@ void adev_block_sweep(struct adev_directory *directory)
 		_Atomic uint64_t *at = &directory->table->blocks[i];
 		uint64_t word = atomic_load_explicit(at, memory_order_acquire);
 
-		if (word && !is_owned(directory, word))
+		if (word && !adev_block_is_owned(directory, word))
 			release(at, word);
 	}
 }

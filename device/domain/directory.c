@@ -8,6 +8,7 @@
 
 #include "domain/folder.h"
 #include "domain/life.h"
+#include "domain/proc.h"
 
 static pthread_mutex_t singleton_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
@@ -108,4 +109,18 @@ void adev_directory_put(struct adev_directory *directory)
 	if (--references == 0)
 		destroy(directory);
 	unlock_singleton();
+}
+
+bool adev_directory_is_here(const struct adev_directory *directory,
+			    uint32_t function, uint64_t *generation)
+{
+	const struct adev_slot *slot =
+		&directory->table->slots[function % ADEV_FUNCTIONS];
+
+	*generation = atomic_load_explicit(&slot->generation,
+					   memory_order_acquire);
+	return adev_directory_alive(directory, function, *generation) &&
+	       atomic_load_explicit(&slot->net_namespace,
+				    memory_order_relaxed) ==
+		       adev_proc_namespace("net");
 }

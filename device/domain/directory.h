@@ -80,6 +80,11 @@ static inline bool adev_directory_alive(const struct adev_directory *directory,
 					    ADEV_SLOT_RUNNING);
 }
 
+/* Does a function run in this slot that is of this network namespace (others get
+ * packets), and of which generation? */
+bool adev_directory_is_here(const struct adev_directory *directory,
+			    uint32_t function, uint64_t *generation);
+
 /*
  * Leases a random free block of QP numbers (block * 256 and up) to a running
  * function under the lease number 0..255. Block 0 is never leased. ENOMEM: all

@@ -2,7 +2,6 @@
 #include "domain/multicast.h"
 
 #include "domain/directory.h"
-#include "domain/proc.h"
 
 void adev_directory_attached(struct adev_directory *directory,
 			     uint32_t function, bool any)
@@ -19,19 +18,6 @@ void adev_directory_attached(struct adev_directory *directory,
 	/* M2: last; pairs with adev_mcast_epoch(). */
 	atomic_fetch_add_explicit(&header->mcast_epoch, 1,
 				  memory_order_release);
-}
-
-static bool is_there(const struct adev_directory *directory, uint32_t function,
-		     uint64_t *generation)
-{
-	const struct adev_slot *slot = &directory->table->slots[function];
-
-	*generation = atomic_load_explicit(&slot->generation,
-					   memory_order_acquire);
-	return adev_directory_alive(directory, function, *generation) &&
-	       atomic_load_explicit(&slot->net_namespace,
-				    memory_order_relaxed) ==
-		       adev_proc_namespace("net");
 }
 
 uint32_t adev_directory_next_attached(const struct adev_directory *directory,
@@ -51,7 +37,7 @@ uint32_t adev_directory_next_attached(const struct adev_directory *directory,
 		}
 		function = function / 64 * 64 +
 			   (uint32_t)__builtin_ctzll(word);
-		if (is_there(directory, function, generation))
+		if (adev_directory_is_here(directory, function, generation))
 			return function;
 		function++;
 	}

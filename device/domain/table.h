@@ -7,6 +7,7 @@
  *  0x00000    struct adev_table_header
  *  0x01000    ADEV_FUNCTIONS of struct adev_slot
  *  0x81000    ADEV_BLOCKS words: owner of the QP numbers block * 256 ... + 255
+ *  0x101000   ADEV_SERVICES of struct adev_service, see domain/services.h
  *
  * Nobody ever holds a lock on it. Each change is one compare-and-exchange on a
  * word that names its owner in full, so a process may be killed or stopped
@@ -22,12 +23,13 @@
 #include "arnica/hw/format.h"
 
 #define ADEV_TABLE_MAGIC 0x5249444e5241ff01ull
-#define ADEV_TABLE_VERSION 1u
+#define ADEV_TABLE_VERSION 2u
 
 #define ADEV_FUNCTIONS 4096u
 #define ADEV_BLOCKS 65536u
 #define ADEV_BLOCK_QPNS 256u /* queue pair numbers of one block */
 #define ADEV_LEASES 256u     /* lease numbers of one function */
+#define ADEV_SERVICES 1024u  /* taken or listened for by all functions */
 
 struct adev_table_header {
 	_Atomic uint64_t magic;
@@ -139,11 +141,32 @@ ARNICA_FORMAT_SIZE(struct adev_slot, 128);
 #define ADEV_BLOCK_GENERATION_SHIFT 20
 #define ADEV_BLOCK_USED (1ull << 63)
 
+/* A service of connection management. The owner is a block word, whose lease is
+ * the state; the other words are valid when it says more than WRITING, and as
+ * long as it stays the same. */
+enum adev_service_state {
+	ADEV_SERVICE_WRITING = 1,
+	ADEV_SERVICE_TAKEN = 2,
+	ADEV_SERVICE_LISTENS = 3,
+};
+
+struct adev_service {
+	_Atomic uint64_t owner; /* zero: free */
+	_Atomic uint64_t id;
+	_Atomic uint64_t mask;
+	_Atomic uint64_t address[2]; /* a GID, as its bytes lie */
+	_Atomic uint64_t flags;	     /* enum arnica_bus_service_flags */
+	uint64_t reserved0[2];
+};
+ARNICA_FORMAT_SIZE(struct adev_service, 64);
+
 struct adev_table {
 	struct adev_table_header header;
 	struct adev_slot slots[ADEV_FUNCTIONS];
 	_Atomic uint64_t blocks[ADEV_BLOCKS];
+	struct adev_service services[ADEV_SERVICES];
 };
+ARNICA_FORMAT_FIELD(struct adev_table, services, 0x101000);
 
 /*
  * Maps the file in the folder, made if there is none; one of an earlier boot is

@@ -11,12 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cm/message.h>
+
 #include "core/agent.h"
 #include "core/clock.h"
 #include "link/capture.h"
 #include "link/fault.h"
 #include "link/udp.h"
 #include "link/wire_state.h"
+#include "mad/mad.h"
 #include "transport/multicast.h"
 #include "trace.h"
 
@@ -217,6 +220,33 @@ static bool check(struct adev_wire *wire, const struct adev_datagram *datagram,
 	return true;
 }
 
+static void describe(const struct adev_datagram *datagram, uint64_t now_ns,
+		     struct adev_arrival *arrival)
+{
+	memcpy(arrival->source, datagram->path.source, 16);
+	memcpy(arrival->destination, datagram->path.destination, 16);
+	arrival->interface_index = datagram->path.interface_index;
+	arrival->flow_label = datagram->path.flow_label;
+	arrival->traffic_class = datagram->path.traffic_class;
+	arrival->hop_limit = datagram->path.hop_limit;
+	arrival->now_ns = now_ns;
+}
+
+/* QP 0 and QP 1 belong to the port. Nobody manages it by QP 0. */
+static void arrive_at_port(struct adev_function *fn,
+			   const struct adev_datagram *datagram,
+			   uint64_t now_ns, struct adev_arrival *arrival)
+{
+	if (arrival->packet.dest_qpn == ROCE_GSI_QPN) {
+		describe(datagram, now_ns, arrival);
+		adev_mad_arrive(fn, arrival);
+		return;
+	}
+	adev_count(&fn->counters, wire_port_qp);
+	arnica_trace_wire_port_qp(arrival->packet.dest_qpn,
+				  arrival->packet.opcode);
+}
+
 static void arrive(struct adev_wire *wire, const struct adev_datagram *datagram,
 		   uint64_t now_ns)
 {
@@ -226,23 +256,14 @@ static void arrive(struct adev_wire *wire, const struct adev_datagram *datagram,
 	if (!check(wire, datagram, &arrival.packet))
 		return;
 	adev_count(&fn->counters, wire_received);
-	/* QP 0 and QP 1 belong to the port, and nobody listens there. */
-	if (arrival.packet.dest_qpn <= 1) {
-		adev_count(&fn->counters, wire_port_qp);
-		arnica_trace_wire_port_qp(arrival.packet.dest_qpn,
-					  arrival.packet.opcode);
+	if (__builtin_expect(arrival.packet.dest_qpn <= ROCE_GSI_QPN, 0)) {
+		arrive_at_port(fn, datagram, now_ns, &arrival);
 		return;
 	}
 	if (wire->ops->hand_on &&
 	    wire->ops->hand_on(wire->lower, datagram, arrival.packet.dest_qpn))
 		return;
-	memcpy(arrival.source, datagram->path.source, 16);
-	memcpy(arrival.destination, datagram->path.destination, 16);
-	arrival.interface_index = datagram->path.interface_index;
-	arrival.flow_label = datagram->path.flow_label;
-	arrival.traffic_class = datagram->path.traffic_class;
-	arrival.hop_limit = datagram->path.hop_limit;
-	arrival.now_ns = now_ns;
+	describe(datagram, now_ns, &arrival);
 	adev_transport_receive(fn, &arrival);
 }
 

@@ -349,14 +349,13 @@ void two_wire_expect_state(struct two_wire *wire, struct two_qp *qp,
  * GID to itself. */
 static struct adev_path path_of(const struct two_end *end)
 {
-	struct adev_qp *qp = two_qp_of(end == &end->wire->a ?
-					       &end->wire->two.qp_a :
-					       &end->wire->two.qp_b);
+	struct two_qp *qp = end == &end->wire->a ? &end->wire->two.qp_a :
+						   &end->wire->two.qp_b;
 	struct adev_path path = { 0 };
 	struct arnica_bus_gid own;
 
-	if (qp->remote_kept)
-		return qp->remote_kept->path;
+	if (qp->function && two_qp_of(qp)->remote_kept)
+		return two_qp_of(qp)->remote_kept->path;
 	assert_int_equal(adev_port_gid(0, &own), 0);
 	memcpy(path.source, own.raw, 16);
 	memcpy(path.destination, own.raw, 16);

@@ -213,7 +213,8 @@ def kinds(victim, peer, stranger):
                     b"x" * 8] * COUNT))
     yield ("another partition", "wire_pkey",
            packets(peer, SEND_ONLY, pkey=0x8001))
-    yield ("QP 1", "wire_port_qp", packets(peer, SEND_ONLY, to=1))
+    yield ("QP 0", "wire_port_qp", packets(peer, SEND_ONLY, to=0))
+    yield ("QP 1", "mads_refused", packets(peer, SEND_ONLY, to=1))
     yield ("an opcode that is not spoken", "wire_bad_opcode",
            packets(peer, 0x5f))
     yield ("another version", "wire_bad_packet",

@@ -10,13 +10,14 @@
  * process of the host domain, and whichever function it arrived at:
  *
  *  REQ, SIDR_REQ                 who listens for its service id and address
- *  MRA, REP, REJ, RTU, DREQ,     the function that the remote communication id
- *  DREP, LAP, APR, SIDR_REP      (SIDR_REP: the request id) belongs to: its
- *                                bits of comm_id_mask name it
+ *  MRA, REP, REJ, RTU, DREQ,     the function that the receiver's communication
+ *  DREP, SIDR_REP                id (SIDR_REP: the request id) belongs to, see
+ *                                struct arnica_bus_comm_ids
  *
- * A REQ or SIDR_REQ for which nobody listens is answered by the adapter: REJ
- * with reason 8, or SIDR_REP with status 1. Other classes are dropped. MADs are
- * datagrams, and lost where a queue is full; repeating is the sender's affair.
+ * A REQ or SIDR_REQ for which nobody listens, and a DREQ of a connection whose
+ * function is gone, are answered by the adapter: REJ with reason 8, SIDR_REP
+ * with status 1, DREP. Other MADs are dropped. MADs are datagrams, and lost
+ * where a queue is full; repeating is the sender's affair.
  *
  * Any thread; 0 or a positive errno. EIO: the function has not been opened for
  * MADs, or is a forked parent's.
@@ -62,8 +63,8 @@ struct arnica_bus_comm_ids {
 /*
  * Opens the function for MADs. The agent adds 1 to the eventfd (of which the
  * adapter keeps a duplicate) after MADs came; there may be none any more, but
- * never one that it does not tell of. EBADF: no descriptor; EBUSY: it is open
- * already; ENOMEM, EMFILE.
+ * never one that it does not tell of. EINVAL: not O_NONBLOCK; EBADF: no
+ * descriptor; EBUSY: it is open already; ENOMEM, EMFILE.
  */
 int arnica_bus_mads_open(struct arnica_bus *bus, int event_fd,
 			 struct arnica_bus_comm_ids *ids) ARNICA_MUST_CHECK;
@@ -83,8 +84,8 @@ int arnica_bus_mad_take(struct arnica_bus *bus,
 enum arnica_bus_service_flags {
 	/* REQs are wanted. Without it the id is only taken (bound). */
 	ARNICA_BUS_SERVICE_LISTENS = 1 << 0,
-	/* Others may take the same id and address, if they say this too and
-	 * none of them listens (SO_REUSEADDR of rdma_cm). */
+	/* Others may take the same id and address, if they say this too; it
+	 * can be listened for when only one has it (SO_REUSEADDR). */
 	ARNICA_BUS_SERVICE_SHARES = 1 << 1,
 	/* An address of zeros means any of IPv6, not of IPv4. */
 	ARNICA_BUS_SERVICE_IPV6_ONLY = 1 << 2,
