@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cm/message.h"
 #include "roce/icrc.h"
 #include "roce/packet.h"
 
@@ -70,6 +71,22 @@ static void check_icrc(const uint8_t *bytes, uint32_t length)
 	free(copy);
 }
 
+/* The values of a MAD give a MAD of the same values, for the same receiver. */
+static void check_mad(const uint8_t bytes[ROCE_MAD_BYTES])
+{
+	struct roce_cm_message message, values;
+	uint8_t again[ROCE_MAD_BYTES];
+	uint64_t key = 0, same = 1;
+
+	if (roce_cm_parse(bytes, &message) != ROCE_CM_OK)
+		return;
+	roce_cm_emit(&message, again);
+	assert(roce_cm_parse(again, &values) == ROCE_CM_OK);
+	assert(!memcmp(&message, &values, sizeof(values)));
+	assert(roce_cm_find_key(bytes, &key) == roce_cm_find_key(again, &same));
+	assert(key == same);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct roce_packet packet;
@@ -78,5 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		return 0;
 	check_round_trip(bytes, (uint32_t)size, &packet);
 	check_icrc(bytes, (uint32_t)size);
+	if (packet.payload_bytes == ROCE_MAD_BYTES)
+		check_mad(packet.payload);
 	return 0;
 }
