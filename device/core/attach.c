@@ -426,6 +426,7 @@ static void forget(struct adev_function *fn)
 			adev_remote_destroy(qp);
 			adev_xrc_destroy(qp);
 			free(qp->message);
+			free(qp->pace);
 		}
 		free(qp);
 	}

@@ -53,6 +53,7 @@
 	X(wire_notifications, "congestion notifications")                      \
 	X(limit_bytes, "payload bytes charged to the port's limit")            \
 	X(limit_waits, "times that the port's limit was waited for")           \
+	X(pace_waits, "times that a queue pair's own rate was waited for")     \
 	X(dma_process_vm, "transfers by process_vm")                           \
 	X(dma_bounce, "transfers by bounce buffers")                           \
 	X(dma_shared, "transfers by copies into or out of shared memory")      \

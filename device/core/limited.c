@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* A function under the port's limit. */
+/* A function under the port's limit, and queue pairs with a pace. */
 #include "core/limited.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include "domain/directory.h"
 #include "domain/identity.h"
 #include "domain/limit.h"
+#include "transport/pace.h"
 #include "transport/qp.h"
 
 static int read_setting(enum arnica_setting setting, uint64_t otherwise,
@@ -98,21 +99,52 @@ static bool asks_for_steps(const struct adev_qp *qp)
 	return !qp->remote && !arnica_hw_opcode_is_local(qp->message->opcode);
 }
 
-bool adev_limited_begin(struct adev_qp *qp)
+static void cut(struct adev_qp *qp, uint32_t bytes)
 {
-	uint64_t again_ns;
+	if (qp->allowance > bytes)
+		qp->allowance = bytes;
+}
 
-	if (!asks_for_steps(qp))
+bool adev_limited_pace(struct adev_qp *qp, uint64_t now_ns, uint64_t *again_ns)
+{
+	struct adev_pace *pace = qp->pace;
+	bool waited = pace->waits;
+
+	pace->waits = adev_pace_ready(pace) > now_ns;
+	if (!pace->waits)
 		return true;
-	if (qp->allowance > ADEV_GATHER_ENTRY_BYTES)
-		qp->allowance = ADEV_GATHER_ENTRY_BYTES;
-	if (adev_limited_may_send(qp->fn, adev_now_ns(), &again_ns)) {
+	*again_ns = adev_pace_ready(pace);
+	if (!waited)
+		adev_count(&qp->fn->counters, pace_waits);
+	return false;
+}
+
+static bool port_admits(struct adev_qp *qp, uint64_t now_ns, uint64_t *again_ns)
+{
+	cut(qp, ADEV_GATHER_ENTRY_BYTES);
+	if (adev_limited_may_send(qp->fn, now_ns, again_ns)) {
 		qp->limited = false;
 		return true;
 	}
 	if (!qp->limited)
 		adev_count(&qp->fn->counters, limit_waits);
 	qp->limited = true;
+	return false;
+}
+
+bool adev_limited_begin(struct adev_qp *qp)
+{
+	uint64_t now_ns, again_ns;
+
+	if (!asks_for_steps(qp))
+		return true;
+	now_ns = adev_now_ns();
+	if (qp->pace)
+		cut(qp, qp->pace->step_bytes);
+	/* The own pace first: who may not send shall not stand before others. */
+	if ((!qp->pace || adev_limited_pace(qp, now_ns, &again_ns)) &&
+	    (!qp->fn->limit || port_admits(qp, now_ns, &again_ns)))
+		return true;
 	atomic_store_explicit(&qp->retry_at_ns, again_ns,
 			      memory_order_relaxed);
 	return false;
@@ -128,8 +160,13 @@ void adev_limited_end(struct adev_qp *qp, enum adev_progress progress,
 	if (!asks_for_steps(qp))
 		return;
 	/* What was lost begins anew, from the first byte. */
-	if (done > done_before)
+	if (done <= done_before) {
+		if (qp->fn->limit)
+			adev_limited_withdraw(qp->fn);
+		return;
+	}
+	if (qp->pace)
+		adev_pace_sent(qp->pace, done - done_before, adev_now_ns());
+	if (qp->fn->limit)
 		adev_limited_sent(qp->fn, adev_now_ns(), done - done_before);
-	else
-		adev_limited_withdraw(qp->fn);
 }

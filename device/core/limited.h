@@ -34,10 +34,15 @@ void adev_limited_sent(struct adev_function *fn, uint64_t now_ns,
 /* It could not send after all, for another reason. */
 void adev_limited_withdraw(struct adev_function *fn);
 
+/* May a QP that has a pace (transport/pace.h) send now? Else it shall ask again
+ * at *again_ns. */
+bool adev_limited_pace(struct adev_qp *qp, uint64_t now_ns, uint64_t *again_ns);
+
 /*
- * The same around each step of a QP's message, `sq_lock` held. False: it waits,
- * until qp->retry_at_ns. A connection over the wire asks for each packet instead
- * (transport/sender_packet.c), as do requests that need no port.
+ * Both around each step of the message of a QP that has a pace, or whose function
+ * has a limit; `sq_lock` held. False: it waits, until qp->retry_at_ns. A connection
+ * over the wire asks for each packet instead (transport/sender_packet.c); requests
+ * that need no port ask nobody.
  */
 bool adev_limited_begin(struct adev_qp *qp);
 void adev_limited_end(struct adev_qp *qp, enum adev_progress progress,

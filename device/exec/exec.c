@@ -218,7 +218,7 @@ static uint64_t go_on(struct adev_qp *qp, struct turn *turn,
 				(uint32_t)left :
 				ADEV_GATHER_ENTRY_BYTES;
 	ADEV_POINT("message_begun");
-	if (__builtin_expect(!qp->fn->limit, 1)) {
+	if (__builtin_expect(!qp->fn->limit && !qp->pace, 1)) {
 		*progress = carry_out(qp);
 	} else if (adev_limited_begin(qp)) {
 		*progress = carry_out(qp);

@@ -23,8 +23,7 @@ struct express {
 /* Nothing that has to be waited for, watched or led elsewhere. */
 static inline bool fits(const struct adev_qp *qp)
 {
-	return (qp->type == ARNICA_HW_QP_RC || qp->type == ARNICA_HW_QP_UC) &&
-	       !qp->wait && !qp->fn->capture && !qp->fn->limit &&
+	return qp->plain && !qp->wait && !qp->fn->capture && !qp->fn->limit &&
 	       !atomic_load_explicit(&qp->remote, memory_order_relaxed);
 }
 

@@ -4,17 +4,20 @@
  * (IBTA table 91); the adapter checks what it depends on itself: that the
  * transition exists, and that the values are in range.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include <infiniband/verbs.h>
 
 #include "comp/channel.h"
+#include "core/clock.h"
 #include "core/qp_lock.h"
 #include "exec/exec.h"
 #include "front/address.h"
 #include "front/command.h"
 #include "front/objects.h"
 #include "front/qp_plan.h"
+#include "transport/pace.h"
 #include "transport/receiver.h"
 #include "transport/remote.h"
 #include "transport/sender.h"
@@ -145,6 +148,7 @@ static void take_attributes(struct adev_qp *qp,
 	TAKE(IBV_QP_MAX_QP_RD_ATOMIC, max_rd_atomic);
 	TAKE(IBV_QP_MAX_DEST_RD_ATOMIC, max_dest_rd_atomic);
 	TAKE(IBV_QP_EN_SQD_ASYNC_NOTIFY, en_sqd_async_notify);
+	TAKE(IBV_QP_RATE_LIMIT, rate_limit);
 	if (mask & IBV_QP_AV)
 		take_address(own, new);
 }
@@ -210,6 +214,36 @@ static void reset_receive(struct adev_qp *qp)
 	qp->last_wqe_told = false;
 }
 
+/* The pace that a command brings; *pace NULL: none. */
+static enum arnica_hw_command_status
+make_pace(const struct arnica_hw_cmd_modify_qp *cmd, uint32_t mask,
+	  struct adev_pace **pace)
+{
+	uint32_t rate = arnica_from_le32(cmd->attributes.rate_limit);
+	uint32_t burst = arnica_from_le32(cmd->max_burst);
+
+	*pace = NULL;
+	if (!(mask & IBV_QP_RATE_LIMIT) || !rate)
+		return burst ? ARNICA_HW_COMMAND_INVALID : ARNICA_HW_COMMAND_OK;
+	if (rate < ARNICA_HW_MIN_RATE_LIMIT || rate > ARNICA_HW_MAX_RATE_LIMIT)
+		return ARNICA_HW_COMMAND_INVALID;
+	*pace = calloc(1, sizeof(**pace));
+	if (!*pace)
+		return ARNICA_HW_COMMAND_NO_MEMORY;
+	adev_pace_set(*pace, rate, burst, adev_now_ns());
+	return ARNICA_HW_COMMAND_OK;
+}
+
+/* What is not used any more is *pace then. With sq_lock. */
+static void take_pace(struct adev_qp *qp, struct adev_pace **pace)
+{
+	struct adev_pace *before = qp->pace;
+
+	qp->pace = *pace;
+	*pace = before;
+	adev_qp_judge_plain(qp);
+}
+
 /* To RESET: nothing is outstanding any more; the indexes go on. */
 static void reset(struct adev_qp *qp)
 {
@@ -226,6 +260,9 @@ static void reset(struct adev_qp *qp)
 	atomic_store(&qp->peer_died, false);
 	qp->head = atomic_load(&qp->producer);
 	memset(&qp->attributes, 0, sizeof(qp->attributes));
+	free(qp->pace);
+	qp->pace = NULL;
+	adev_qp_judge_plain(qp);
 	shared->incarnation++;
 	shared->established = 0;
 	reset_receive(qp);
@@ -296,7 +333,8 @@ static void drain_remote(struct adev_qp *qp)
 
 /* What follows a transition, with sq_lock given back: a send queue that may go
  * on, and knowing the peer, so that its death is seen. */
-static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
+static void follow_up(struct adev_qp *qp, uint32_t mask, uint32_t from,
+		      uint32_t to)
 {
 	/* Anybody may send to it. That it cannot be heard from elsewhere is no
 	 * error on this host; the user was told. */
@@ -311,7 +349,9 @@ static void follow_up(struct adev_qp *qp, uint32_t from, uint32_t to)
 			adev_remote_explain(qp);
 		adev_exec_release(qp);
 	}
-	if (to == ARNICA_HW_QPS_RTS && from != ARNICA_HW_QPS_RTS)
+	/* With another rate it may go on sooner than it meant to. */
+	if (to == ARNICA_HW_QPS_RTS &&
+	    (from != ARNICA_HW_QPS_RTS || mask & IBV_QP_RATE_LIMIT))
 		adev_exec_submit(qp, NULL);
 	if (to == ARNICA_HW_QPS_SQD && qp->remote)
 		drain_remote(qp);
@@ -374,6 +414,7 @@ ADEV_COMMAND_HANDLER(modify_qp)
 	uint32_t handle = arnica_from_le32(cmd->handle);
 	uint32_t mask = arnica_from_le32(new->mask), from, to;
 	enum arnica_hw_command_status status = ARNICA_HW_COMMAND_OK;
+	struct adev_pace *pace;
 	struct adev_qp *qp;
 
 	(void)completion;
@@ -386,6 +427,8 @@ ADEV_COMMAND_HANDLER(modify_qp)
 		return ARNICA_HW_COMMAND_INVALID;
 	if (mask & IBV_QP_AV)
 		status = find_peer(qp, new);
+	if (!status)
+		status = make_pace(cmd, mask, &pace);
 	if (status)
 		return status;
 	if (mask & IBV_QP_STATE && !qp->remote &&
@@ -404,9 +447,12 @@ ADEV_COMMAND_HANDLER(modify_qp)
 		status = ARNICA_HW_COMMAND_INVALID;
 	else
 		status = change_state(qp, new, mask, from, to);
+	if (!status && mask & IBV_QP_RATE_LIMIT && to != ARNICA_HW_QPS_RESET)
+		take_pace(qp, &pace);
 	adev_exec_release(qp);
+	free(pace);
 	if (!status)
-		follow_up(qp, from, to);
+		follow_up(qp, mask, from, to);
 	return status;
 }
 

@@ -115,6 +115,7 @@ static void init_private(struct adev_qp *qp,
 {
 	qp->shared = &qp->fn->view.qps[qp->index];
 	qp->type = arnica_from_le32(cmd->type);
+	adev_qp_judge_plain(qp);
 	qp->pd = arnica_from_le32(cmd->pd);
 	qp->binder.user.pd = qp->pd;
 	qp->binder.user.qpn = qp->qpn;
@@ -471,6 +472,7 @@ uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 	}
 	adev_remote_destroy(qp);
 	free(qp->message);
+	free(qp->pace);
 	free(qp);
 	return events;
 }

@@ -26,6 +26,7 @@ struct adev_remote; /* remote.h */
 struct adev_ah;
 struct adev_destinations;
 struct adev_xrc;
+struct adev_pace;
 
 /* A REG_MR request: the registration segment. */
 struct adev_registration {
@@ -88,6 +89,9 @@ struct adev_qp {
 	uint32_t head;             /* next entry to execute */
 	_Atomic bool again; /* somebody wanted to execute it meanwhile */
 	bool active;               /* `message` is under way */
+	/* A connection whose plain messages may go the short way (exec/express.h):
+	 * RC or UC, and without a pace. */
+	bool plain;
 	/* Bytes that the next access to memory may move; more than a gather
 	 * entry only in the turn of an engine. */
 	uint32_t allowance;
@@ -112,6 +116,8 @@ struct adev_qp {
 	struct adev_xrc *xrc; /* XRC_SEND, XRC_RECV; NULL otherwise */
 	/* Made with the first work request: a QP that never sent has none. */
 	struct adev_message *message;
+	struct adev_pace *pace; /* pace.h; NULL: it may send as fast as it can */
+	uint32_t xrcd; /* handle, or UINT32_MAX */
 
 	enum adev_wait wait;
 	uint64_t deadline_ns; /* UINT64_MAX: none */
@@ -145,6 +151,7 @@ struct adev_qp {
 	bool drains;            /* a refused REG_MR leads to SQD, not to ERR */
 	bool stopped;           /* ... has: what is posted in SQD is flushed */
 	bool limited;           /* waits for the port */
+	bool orphaned; /* its maker has destroyed it: only others have it */
 
 	struct arnica_hw_qp_attributes attributes; /* as modified */
 	/* UD: groups that it is attached to; raw packets: its flow rules.
@@ -154,8 +161,6 @@ struct adev_qp {
 	struct adev_binder binder;
 	uint32_t send_cq;
 	uint32_t recv_cq;
-	uint32_t xrcd; /* handle, or UINT32_MAX */
-	bool orphaned; /* its maker has destroyed it: only others have it */
 	uint64_t memory_offset;
 	uint64_t memory_bytes;
 };
@@ -185,6 +190,14 @@ static inline bool adev_type_is_reliable(uint32_t type)
 {
 	return type != ARNICA_HW_QP_UC && type != ARNICA_HW_QP_UD &&
 	       type != ARNICA_HW_QP_RAW_PACKET;
+}
+
+/* Whether plain messages may go the short way; after each change of what that
+ * depends on. `sq_lock` held. */
+static inline void adev_qp_judge_plain(struct adev_qp *qp)
+{
+	qp->plain = !qp->pace && (qp->type == ARNICA_HW_QP_RC ||
+				  qp->type == ARNICA_HW_QP_UC);
 }
 
 /* Raises an asynchronous event (enum ibv_event_type) of the QP. What an XRC SRQ

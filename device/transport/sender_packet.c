@@ -5,6 +5,7 @@
  */
 #include "core/clock.h"
 #include "core/limited.h"
+#include "transport/pace.h"
 #include "transport/remote.h"
 #include "transport/responder.h"
 #include "transport/sender_state.h"
@@ -95,6 +96,16 @@ static void set_data(const struct adev_qp *qp,
 			    message->opcode != ARNICA_HW_OP_WRITE;
 }
 
+/* What a packet, or what it asks for, counts for. */
+static void charge(struct adev_qp *qp, const struct adev_sender *sender,
+		   uint64_t bytes)
+{
+	if (__builtin_expect(qp->pace != NULL, 0))
+		adev_pace_sent(qp->pace, bytes, sender->now_ns);
+	if (__builtin_expect(qp->fn->limit != NULL, 0))
+		adev_limited_sent(qp->fn, sender->now_ns, bytes);
+}
+
 /* The batch of this turn. NULL: what is sent gets lost. */
 static struct adev_batch *batch_of(struct adev_qp *qp,
 				   struct adev_sender *sender)
@@ -114,9 +125,7 @@ static bool add(struct adev_qp *qp, struct adev_sender *sender,
 
 	adev_rate_sent(&sender->rate, packet->payload_bytes + PACKET_OVERHEAD,
 		       sender->now_ns);
-	if (__builtin_expect(qp->fn->limit != NULL, 0))
-		adev_limited_sent(qp->fn, sender->now_ns,
-				  packet->payload_bytes);
+	charge(qp, sender, packet->payload_bytes);
 	if (!batch)
 		return true;
 	payload = adev_batch_add(batch, &qp->remote->path, packet);
@@ -167,12 +176,17 @@ static void refuse(struct adev_sender *sender, const struct adev_sent *sent,
 }
 
 /* Must this packet ask for an answer? At the end of a message, each half
- * window, and when no other can follow (IBTA 9.7.5.1.1 leaves it open). */
-static bool asks(const struct adev_sender *sender, const struct adev_sent *sent)
+ * window, and when no other can follow, or not soon (IBTA 9.7.5.1.1 leaves it
+ * open). */
+static bool asks(const struct adev_qp *qp, const struct adev_sender *sender,
+		 const struct adev_sent *sent)
 {
 	return sender->next == sent->last ||
 	       sender->unasked + 1 >= sender->window.packets / 2 ||
-	       room(sender) <= 1;
+	       room(sender) <= 1 ||
+	       (__builtin_expect(qp->pace != NULL, 0) &&
+		adev_pace_after(qp->pace, qp->path_mtu_bytes, sender->now_ns) >
+			sender->now_ns);
 }
 
 /* Is it better to wait for more room? Packets leave together only as far as one
@@ -221,7 +235,7 @@ static bool send_data(struct adev_qp *qp, struct adev_sender *sender,
 	if (begins)
 		make_room(qp, sender);
 	set_data(qp, message, sender->next, sent->first, sent->last, &packet);
-	packet.ack_request = asks(sender, sent);
+	packet.ack_request = asks(qp, sender, sent);
 	if (!add(qp, sender, &packet, message,
 		 (sender->next - sent->first) * qp->path_mtu_bytes)) {
 		refuse(sender, sent, ARNICA_HW_STATUS_LOC_PROT_ERR);
@@ -242,6 +256,10 @@ static uint64_t read_size(const struct adev_qp *qp,
 
 	if (arnica_from_le32(qp->attributes.max_rd_atomic) > 1 && size > 1)
 		size /= 2;
+	/* At a pace no more than a step, which is a packet at least. */
+	if (__builtin_expect(qp->pace != NULL, 0) &&
+	    size > qp->pace->step_bytes / qp->path_mtu_bytes)
+		size = qp->pace->step_bytes / qp->path_mtu_bytes;
 	return size < READ_PACKETS ? size : READ_PACKETS;
 }
 
@@ -307,8 +325,7 @@ static bool send_read(struct adev_qp *qp, struct adev_sender *sender,
 	packet.dma_length = (uint32_t)bytes;
 	(void)add(qp, sender, &packet, message, 0);
 	/* What comes back on its account. */
-	if (__builtin_expect(qp->fn->limit != NULL, 0))
-		adev_limited_sent(qp->fn, sender->now_ns, bytes);
+	charge(qp, sender, bytes);
 	went(qp, sender, count, true);
 	sender->next_asked++;
 	return true;
@@ -383,13 +400,17 @@ static bool send_one(struct adev_qp *qp, struct adev_sender *sender,
 	return send_data(qp, sender, sent, message);
 }
 
-/* Do the rate of the connection and the port's limit let a packet go? */
+/* Do the rate of the connection, its pace and the port's limit let a packet
+ * go? */
 static bool may_go(struct adev_qp *qp, struct adev_sender *sender)
 {
 	bool waited = sender->limited_ns;
 
 	sender->limited_ns = 0;
 	if (adev_rate_ready(&sender->rate, sender->now_ns) > sender->now_ns)
+		return false;
+	if (__builtin_expect(qp->pace != NULL, 0) &&
+	    !adev_limited_pace(qp, sender->now_ns, &sender->limited_ns))
 		return false;
 	if (__builtin_expect(!qp->fn->limit, 1) ||
 	    adev_limited_may_send(qp->fn, sender->now_ns,

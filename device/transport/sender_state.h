@@ -73,7 +73,7 @@ struct adev_sender {
 
 	struct adev_window window;
 	struct adev_rate rate;
-	uint64_t limited_ns; /* when to ask for the port again; zero: need not */
+	uint64_t limited_ns; /* when it may send, or may ask; zero: need not wait */
 	struct adev_batch *batch; /* of this turn; NULL: nothing added yet */
 	uint32_t unasked; /* packets since the last that asked for an answer */
 	uint32_t run_left; /* packets that leave together with the last one */

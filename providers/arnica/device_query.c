@@ -17,6 +17,10 @@
 #define NS_PER_S 1000000000l
 /* Of the kernel's interface (ib_user_verbs.h); older headers lack it. */
 #define DEVICE_ATOMIC_WRITE (1ull << 40)
+/* Whatever sends can be paced. */
+#define PACED_TYPES                                                            \
+	(1u << IBV_QPT_RC | 1u << IBV_QPT_UC | 1u << IBV_QPT_UD |              \
+	 1u << IBV_QPT_RAW_PACKET | 1u << IBV_QPT_XRC_SEND)
 
 int arnica_device_load_caps(struct arnica_context *context)
 {
@@ -165,6 +169,11 @@ int arnica_device_query_ex(struct ibv_context *ibv,
 	full.cq_mod_caps.max_cq_period = (uint16_t)arnica_from_le32(
 		context->caps.max_moderation_us);
 	fill_rss(&full.orig_attr, &full);
+	full.packet_pacing_caps = (struct ibv_packet_pacing_caps){
+		.qp_rate_limit_min = ARNICA_HW_MIN_RATE_LIMIT,
+		.qp_rate_limit_max = ARNICA_HW_MAX_RATE_LIMIT,
+		.supported_qpts = PACED_TYPES,
+	};
 	full.max_dm_size = arnica_from_le64(context->caps.max_dm_bytes);
 	full.device_cap_flags_ex = full.orig_attr.device_cap_flags |
 				   DEVICE_ATOMIC_WRITE;

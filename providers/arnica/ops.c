@@ -74,6 +74,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(import_pd, arnica_pd_import);
 	SET(modify_cq, arnica_cq_modify);
 	SET(modify_qp, arnica_qp_modify);
+	SET(modify_qp_rate_limit, arnica_qp_modify_rate_limit);
 	SET(modify_srq, arnica_srq_modify);
 	SET(modify_wq, arnica_wq_modify);
 	SET(open_qp, arnica_qp_open);

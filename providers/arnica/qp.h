@@ -136,6 +136,8 @@ int arnica_qp_move(struct arnica_qp *qp, enum ibv_qp_state state);
 
 /* qp_modify.c */
 int arnica_qp_modify(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask);
+int arnica_qp_modify_rate_limit(struct ibv_qp *qp,
+				struct ibv_qp_rate_limit_attr *limit);
 /* Which queues accept work in a state. */
 void arnica_qp_set_state(struct arnica_qp *qp, enum ibv_qp_state state);
 

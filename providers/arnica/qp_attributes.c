@@ -67,6 +67,15 @@ static int check_limits(const struct arnica_hw_device_caps *caps,
 	return 0;
 }
 
+static int check_rate(const struct ibv_qp_attr *attr, int mask)
+{
+	return mask & IBV_QP_RATE_LIMIT && attr->rate_limit &&
+			       (attr->rate_limit < ARNICA_HW_MIN_RATE_LIMIT ||
+				attr->rate_limit > ARNICA_HW_MAX_RATE_LIMIT) ?
+		       EINVAL :
+		       0;
+}
+
 static int check_path(const struct arnica_context *context,
 		      const struct ibv_qp_attr *attr, int mask)
 {
@@ -97,6 +106,8 @@ int arnica_qp_attributes_check(const struct arnica_context *context,
 		error = check_limits(&context->caps, attr, mask);
 	if (!error)
 		error = check_counters(attr, mask);
+	if (!error)
+		error = check_rate(attr, mask);
 	if (!error && (mask & IBV_QP_ACCESS_FLAGS) &&
 	    ((int)attr->qp_access_flags & ~QP_ACCESS_KNOWN))
 		error = EINVAL;
@@ -155,6 +166,7 @@ void arnica_qp_attributes_emit(const struct ibv_qp_attr *attr, int mask,
 	EMIT(IBV_QP_TIMEOUT, timeout, attr->timeout);
 	EMIT(IBV_QP_RETRY_CNT, retry_cnt, attr->retry_cnt);
 	EMIT(IBV_QP_RNR_RETRY, rnr_retry, attr->rnr_retry);
+	EMIT(IBV_QP_RATE_LIMIT, rate_limit, attr->rate_limit);
 #undef EMIT
 	if (mask & IBV_QP_AV)
 		arnica_address_emit(&attr->ah_attr, attributes);

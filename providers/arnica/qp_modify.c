@@ -103,13 +103,16 @@ int arnica_qp_move(struct arnica_qp *qp, enum ibv_qp_state state)
 	return execute(qp, &command, &attr, IBV_QP_STATE);
 }
 
-int arnica_qp_modify(struct ibv_qp *ibv_qp, struct ibv_qp_attr *attr, int mask)
+/* max_burst: of the rate limit, if there is one; zero: the adapter's choice. */
+static int modify(struct ibv_qp *ibv_qp, const struct ibv_qp_attr *attr,
+		  int mask, uint32_t max_burst)
 {
 	struct arnica_qp *qp = arnica_qp_of(ibv_qp);
 	struct arnica_context *context = qp->context;
 	struct arnica_hw_command command = {
 		.opcode = arnica_to_le32(ARNICA_HW_CMD_MODIFY_QP),
-		.modify_qp = { .handle = arnica_to_le32(ibv_qp->handle) },
+		.modify_qp = { .handle = arnica_to_le32(ibv_qp->handle),
+			       .max_burst = arnica_to_le32(max_burst) },
 	};
 	int error;
 
@@ -123,6 +126,24 @@ int arnica_qp_modify(struct ibv_qp *ibv_qp, struct ibv_qp_attr *attr, int mask)
 		return error;
 	arnica_qp_attributes_emit(attr, mask, &command.modify_qp.attributes);
 	return execute(qp, &command, attr, mask);
+}
+
+int arnica_qp_modify(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask)
+{
+	return modify(qp, attr, mask, 0);
+}
+
+/* Packets are charged with their real size: the typical one says nothing more. */
+int arnica_qp_modify_rate_limit(struct ibv_qp *qp,
+				struct ibv_qp_rate_limit_attr *limit)
+{
+	const struct ibv_qp_attr attr = { .rate_limit = limit->rate_limit };
+
+	if (limit->comp_mask ||
+	    (!limit->rate_limit &&
+	     (limit->max_burst_sz || limit->typical_pkt_sz)))
+		return EINVAL;
+	return modify(qp, &attr, IBV_QP_RATE_LIMIT, limit->max_burst_sz);
 }
 
 void arnica_qp_set_state(struct arnica_qp *qp, enum ibv_qp_state state)

@@ -18,6 +18,7 @@ struct kind {
 	int rtr_optional;
 	int rts_required; /* RTR to RTS */
 	int always;	  /* whenever it runs, or is about to */
+	int paced;	  /* while it sends, or is about to */
 	int drained;	  /* in SQD, besides */
 	int recovers;	  /* SQE to RTS; zero: it cannot */
 };
@@ -50,6 +51,7 @@ static const struct kind rc = {
 	.rtr_optional = CONNECTED_RTR_OPTIONAL,
 	.rts_required = RELIABLE_RTS,
 	.always = RC_ALWAYS,
+	.paced = IBV_QP_RATE_LIMIT,
 	.drained = RELIABLE_DRAINED | IBV_QP_MAX_DEST_RD_ATOMIC,
 	/* A reliable connection's send queue has no error state of its own:
 	 * SQE is for unreliable services, and only ends here. */
@@ -61,6 +63,7 @@ static const struct kind uc = {
 	.rtr_optional = CONNECTED_RTR_OPTIONAL,
 	.rts_required = IBV_QP_SQ_PSN,
 	.always = UC_ALWAYS,
+	.paced = IBV_QP_RATE_LIMIT,
 	.drained = IBV_QP_AV | IBV_QP_PKEY_INDEX,
 	.recovers = IBV_QP_CUR_STATE | IBV_QP_ACCESS_FLAGS,
 };
@@ -70,6 +73,7 @@ static const struct kind ud = {
 	.rtr_optional = IBV_QP_PKEY_INDEX | UD_ALWAYS,
 	.rts_required = IBV_QP_SQ_PSN,
 	.always = UD_ALWAYS,
+	.paced = IBV_QP_RATE_LIMIT,
 	.drained = IBV_QP_PKEY_INDEX,
 	.recovers = IBV_QP_CUR_STATE | UD_ALWAYS,
 };
@@ -77,6 +81,7 @@ static const struct kind ud = {
 /* Frames have no path, and no keys. */
 static const struct kind raw_packet = {
 	.setup = IBV_QP_PORT,
+	.paced = IBV_QP_RATE_LIMIT,
 	.recovers = IBV_QP_CUR_STATE,
 };
 
@@ -87,6 +92,7 @@ static const struct kind xrc_send = {
 	.rtr_optional = CONNECTED_RTR_OPTIONAL,
 	.rts_required = RELIABLE_RTS,
 	.always = UC_ALWAYS,
+	.paced = IBV_QP_RATE_LIMIT,
 	.drained = RELIABLE_DRAINED,
 };
 
@@ -152,8 +158,9 @@ struct arnica_qp_transition arnica_qp_transition(enum ibv_qp_type type,
 		return step(kind->rtr_required, kind->rtr_optional);
 	case STEP(RTR, RTS):
 		return step(kind->rts_required,
-			    IBV_QP_CUR_STATE | kind->always);
+			    IBV_QP_CUR_STATE | kind->always | kind->paced);
 	case STEP(RTS, RTS):
+		return step(0, IBV_QP_CUR_STATE | kind->always | kind->paced);
 	case STEP(SQD, RTS):
 		return step(0, IBV_QP_CUR_STATE | kind->always);
 	case STEP(RTS, SQD):

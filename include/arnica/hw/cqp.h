@@ -274,6 +274,7 @@ struct arnica_hw_qp_attributes {
 	arnica_le32 hop_limit;
 	arnica_le32 traffic_class;
 	arnica_le32 flow_label;
+	/* kbit/s, MIN_RATE_LIMIT to MAX_RATE_LIMIT; zero: none */
 	arnica_le32 rate_limit;
 	uint8_t dgid[16]; /* network order */
 };
@@ -281,7 +282,9 @@ ARNICA_FORMAT_SIZE(struct arnica_hw_qp_attributes, 136);
 
 struct arnica_hw_cmd_modify_qp {
 	arnica_le32 handle;
-	arnica_le32 reserved0; /* zero */
+	/* With a rate_limit: bytes that may go at once; zero: the adapter's
+	 * choice. */
+	arnica_le32 max_burst;
 	struct arnica_hw_qp_attributes attributes;
 };
 

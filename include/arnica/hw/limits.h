@@ -39,6 +39,8 @@
 #define ARNICA_HW_MAX_MKEY_RANGES 65536u /* that one access goes through */
 #define ARNICA_HW_MAX_MODERATION_COUNT 65535u /* completions per event */
 #define ARNICA_HW_MAX_MODERATION_US 4095u /* until the event of fewer */
+#define ARNICA_HW_MIN_RATE_LIMIT 1000u /* kbit/s, of a queue pair */
+#define ARNICA_HW_MAX_RATE_LIMIT 400000000u
 #define ARNICA_HW_COMP_VECTORS 8u
 #define ARNICA_HW_GID_TABLE_LEN 16u
 #define ARNICA_HW_QPN_MASK 0xffffffu

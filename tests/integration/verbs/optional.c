@@ -23,30 +23,6 @@ static void open_one(void)
 	vt_end_open(&a, &wish);
 }
 
-/* Packet pacing: of no service, so that neither call sets a rate. */
-static void a_rate_is_refused_where_there_is_no_pacing(void)
-{
-	struct ibv_qp_rate_limit_attr limit = { .rate_limit = 1000 };
-	struct ibv_device_attr_ex device;
-	struct ibv_qp_attr attr = { .rate_limit = 1000,
-				    .qp_state = IBV_QPS_INIT,
-				    .port_num = 1 };
-
-	open_one();
-	device = abilities();
-	VT_EQUAL(device.packet_pacing_caps.supported_qpts, 0);
-	VT_EQUAL(device.packet_pacing_caps.qp_rate_limit_max, 0);
-	VT_EQUAL(ibv_modify_qp_rate_limit(a.qp, &limit), EOPNOTSUPP);
-	VT_ONE_OF(ibv_modify_qp(a.qp, &attr,
-				IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT |
-					IBV_QP_ACCESS_FLAGS |
-					IBV_QP_RATE_LIMIT),
-		  EINVAL, EOPNOTSUPP);
-	VT_EQUAL(vt_state(a.qp), IBV_QPS_RESET);
-	VT_EQUAL(vt_to_init(&a), 0);
-	vt_end_close(&a);
-}
-
 /* Options of a connection that the other side does not know are none. */
 static void enhanced_connections_are_not_supported(void)
 {
@@ -256,7 +232,6 @@ static void a_shared_queue_of_one_entry_turns_around(void)
 }
 
 static const struct vt_case cases[] = {
-	VT_CASE(a_rate_is_refused_where_there_is_no_pacing),
 	VT_CASE(enhanced_connections_are_not_supported),
 	VT_CASE(counters_and_flow_actions_are_not_supported),
 	VT_CASE(tags_are_not_matched),
