@@ -31,6 +31,7 @@ ADEV_COMMAND_HANDLER(attach_mcast); /* command_mcast.c */
 ADEV_COMMAND_HANDLER(detach_mcast);
 ADEV_COMMAND_HANDLER(create_flow); /* command_flow.c */
 ADEV_COMMAND_HANDLER(destroy_flow);
+ADEV_COMMAND_HANDLER(query_flow);
 ADEV_COMMAND_HANDLER(create_rwq_table); /* command_rwq.c */
 ADEV_COMMAND_HANDLER(destroy_rwq_table);
 ADEV_COMMAND_HANDLER(reg_mr); /* command_mr.c */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* CREATE_FLOW and DESTROY_FLOW: which frames a raw packet QP receives. */
+/* CREATE_FLOW, QUERY_FLOW and DESTROY_FLOW: which frames a raw packet QP receives,
+ * and how many. */
 #include <errno.h>
 
 #include "front/command.h"
@@ -43,11 +44,19 @@ ADEV_COMMAND_HANDLER(create_flow)
 ADEV_COMMAND_HANDLER(destroy_flow)
 {
 	struct adev_qp *qp = adev_raw_remove_rule(
-		fn, arnica_from_le32(command->object.handle));
+		fn, arnica_from_le32(command->object.handle),
+		&completion->flow);
 
-	(void)completion;
 	if (!qp)
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	qp->num_groups--;
 	return ARNICA_HW_COMMAND_OK;
+}
+
+ADEV_COMMAND_HANDLER(query_flow)
+{
+	return adev_raw_query_rule(fn, arnica_from_le32(command->object.handle),
+				   &completion->flow) ?
+		       ARNICA_HW_COMMAND_OK :
+		       ARNICA_HW_COMMAND_NO_OBJECT;
 }

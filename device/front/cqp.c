@@ -66,6 +66,7 @@ static const adev_command_handler handlers[] = {
 	[ARNICA_HW_CMD_UNIMPORT_DM] = adev_command_unimport_dm,
 	[ARNICA_HW_CMD_CREATE_FLOW] = adev_command_create_flow,
 	[ARNICA_HW_CMD_DESTROY_FLOW] = adev_command_destroy_flow,
+	[ARNICA_HW_CMD_QUERY_FLOW] = adev_command_query_flow,
 	[ARNICA_HW_CMD_CREATE_RWQ_TABLE] = adev_command_create_rwq_table,
 	[ARNICA_HW_CMD_DESTROY_RWQ_TABLE] = adev_command_destroy_rwq_table,
 };

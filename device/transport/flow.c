@@ -236,10 +236,10 @@ static bool is_alike(const struct adev_flow_rule *rule,
 }
 
 uint32_t adev_flow_steer(struct adev_flows *flows,
-			 const struct adev_frame_fields *frame,
+			 const struct adev_frame_fields *frame, uint32_t bytes,
 			 adev_flow_give *give, void *argument)
 {
-	const struct adev_flow_rule *rule, *trapped = NULL;
+	struct adev_flow_rule *rule, *trapped = NULL;
 	uint32_t given = 0;
 
 	flows->num_frames++;
@@ -249,6 +249,8 @@ uint32_t adev_flow_steer(struct adev_flows *flows,
 			continue;
 		if (!trapped && !(rule->flags & ARNICA_HW_FLOW_DONT_TRAP))
 			trapped = rule;
+		rule->packets++;
+		rule->bytes += bytes;
 		if (rule->target->had == flows->num_frames)
 			continue;
 		rule->target->had = flows->num_frames;

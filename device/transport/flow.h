@@ -38,6 +38,7 @@ struct adev_flow_rule {
 	struct arnica_hw_flow_fields value; /* nothing outside the mask */
 	struct arnica_hw_flow_fields mask;
 	struct adev_flow_target *target;
+	uint64_t packets, bytes; /* that it has matched */
 	struct adev_flow_rule *next; /* in the order in which they are asked */
 };
 
@@ -75,9 +76,10 @@ const uint8_t *adev_flow_address(const struct adev_flow_rule *rule);
 
 typedef void adev_flow_give(struct adev_flow_target *target, void *argument);
 
-/* Calls `give` for each queue pair that gets the frame; how many. */
+/* Calls `give` for each queue pair that gets the frame, of so many bytes; how
+ * many. Each rule that had it counts it. */
 uint32_t adev_flow_steer(struct adev_flows *flows,
-			 const struct adev_frame_fields *frame,
+			 const struct adev_frame_fields *frame, uint32_t bytes,
 			 adev_flow_give *give, void *argument);
 
 #endif

@@ -131,7 +131,31 @@ int adev_raw_add_rule(struct adev_function *fn, struct adev_qp *qp,
 	return error;
 }
 
-struct adev_qp *adev_raw_remove_rule(struct adev_function *fn, uint32_t handle)
+static void read_counts(const struct adev_flow_rule *rule,
+			struct arnica_hw_res_flow *counts)
+{
+	counts->packets = arnica_to_le64(rule->packets);
+	counts->bytes = arnica_to_le64(rule->bytes);
+}
+
+bool adev_raw_query_rule(struct adev_function *fn, uint32_t handle,
+			 struct arnica_hw_res_flow *counts)
+{
+	struct adev_raw *raw = adev_raw_of(fn);
+	const struct adev_flow_rule *rule;
+
+	if (!raw)
+		return false;
+	pthread_mutex_lock(&raw->lock);
+	rule = adev_flow_find(&raw->flows, handle);
+	if (rule)
+		read_counts(rule, counts);
+	pthread_mutex_unlock(&raw->lock);
+	return rule;
+}
+
+struct adev_qp *adev_raw_remove_rule(struct adev_function *fn, uint32_t handle,
+				     struct arnica_hw_res_flow *counts)
 {
 	struct adev_raw *raw = adev_raw_of(fn);
 	struct adev_flow_rule *rule;
@@ -143,6 +167,7 @@ struct adev_qp *adev_raw_remove_rule(struct adev_function *fn, uint32_t handle)
 	rule = adev_flow_find(&raw->flows, handle);
 	if (rule) {
 		qp = rule->target->qp;
+		read_counts(rule, counts);
 		adev_tap_want(&raw->tap, adev_flow_address(rule), false);
 		adev_flow_remove(&raw->flows, rule);
 		if (!raw->flows.num_rules)
@@ -213,7 +238,8 @@ static void arrive(struct adev_function *fn, struct adev_raw *raw,
 		.bytes = frame->length,
 	};
 	arrival.delivery.payload = &arrival.payload;
-	if (adev_flow_steer(&raw->flows, &arrival.fields, give, &arrival))
+	if (adev_flow_steer(&raw->flows, &arrival.fields, frame->length, give,
+			    &arrival))
 		adev_count(&fn->counters, raw_received);
 }
 

@@ -24,9 +24,12 @@ int adev_raw_open(struct adev_function *fn) ARNICA_MUST_CHECK;
 int adev_raw_add_rule(struct adev_function *fn, struct adev_qp *qp,
 		      const struct arnica_hw_cmd_create_flow *cmd,
 		      uint32_t *handle) ARNICA_MUST_CHECK;
-/* The QP that it was of; NULL: there is no such rule. */
-struct adev_qp *adev_raw_remove_rule(struct adev_function *fn,
-				     uint32_t handle);
+/* What it has matched. False: there is no such rule. */
+bool adev_raw_query_rule(struct adev_function *fn, uint32_t handle,
+			 struct arnica_hw_res_flow *counts);
+/* The QP that it was of, and what it has matched; NULL: there is no such rule. */
+struct adev_qp *adev_raw_remove_rule(struct adev_function *fn, uint32_t handle,
+				     struct arnica_hw_res_flow *counts);
 
 /* Before the function's QPs end: nothing is taken in any more. */
 void adev_raw_deafen(struct adev_function *fn);

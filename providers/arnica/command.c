@@ -104,6 +104,7 @@ static bool is_question(const struct arnica_hw_command *command)
 	       opcode == ARNICA_HW_CMD_QUERY_STAG ||
 	       opcode == ARNICA_HW_CMD_QUERY_SCHEDULER ||
 	       opcode == ARNICA_HW_CMD_QUERY_BEGUN ||
+	       opcode == ARNICA_HW_CMD_QUERY_FLOW ||
 	       opcode == ARNICA_HW_CMD_SET_MIRROR;
 }
 

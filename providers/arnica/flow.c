@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "context.h"
+#include "counters.h"
 #include "qp.h"
 
 /* What is common to all specifications. */
@@ -97,7 +98,7 @@ static int emit_ports(const struct ibv_flow_spec_tcp_udp *spec,
 }
 
 /* Each layer once: a bit for each in *layers. */
-enum layer { LAYER_ETH = 1, LAYER_IP = 2, LAYER_PORTS = 4 };
+enum layer { LAYER_ETH = 1, LAYER_IP = 2, LAYER_PORTS = 4, LAYER_COUNT = 8 };
 
 /* A specification, where it can be read: programs pack them. */
 union spec {
@@ -107,6 +108,7 @@ union spec {
 	struct ibv_flow_spec_ipv4_ext ipv4_ext;
 	struct ibv_flow_spec_ipv6 ipv6;
 	struct ibv_flow_spec_tcp_udp ports;
+	struct ibv_flow_spec_counter_action count;
 };
 
 /* Takes one whose type has this size and this layer. */
@@ -130,7 +132,6 @@ static int refuse(enum ibv_flow_spec_type type)
 	case IBV_FLOW_SPEC_ACTION_TAG:
 	case IBV_FLOW_SPEC_ACTION_DROP:
 	case IBV_FLOW_SPEC_ACTION_HANDLE:
-	case IBV_FLOW_SPEC_ACTION_COUNT:
 		return EOPNOTSUPP;
 	default:
 		return type & IBV_FLOW_SPEC_INNER ? EOPNOTSUPP : EINVAL;
@@ -168,13 +169,16 @@ static int emit_spec(union spec *spec, const unsigned char *at,
 		error = take(spec, at, sizeof(spec->ports), LAYER_PORTS,
 			     layers);
 		return error ? error : emit_ports(&spec->ports, cmd);
+	case IBV_FLOW_SPEC_ACTION_COUNT:
+		return take(spec, at, sizeof(spec->count), LAYER_COUNT, layers);
 	default:
 		return refuse(type);
 	}
 }
 
 int arnica_flow_emit(const struct ibv_flow_attr *attr,
-		     struct arnica_hw_cmd_create_flow *cmd)
+		     struct arnica_hw_cmd_create_flow *cmd, bool *counts,
+		     struct ibv_counters **counters)
 {
 	const unsigned char *at = (const unsigned char *)(attr + 1);
 	uint32_t layers = 0, i;
@@ -192,20 +196,45 @@ int arnica_flow_emit(const struct ibv_flow_attr *attr,
 		error = emit_spec(&spec, at, cmd, &layers);
 		if (error)
 			return error;
+		if (spec.head.type == IBV_FLOW_SPEC_ACTION_COUNT)
+			*counters = spec.count.counters;
 		at += spec.head.size;
 	}
+	*counts = layers & LAYER_COUNT;
 	return 0;
 }
 
-struct ibv_flow *arnica_flow_create(struct ibv_qp *qp,
-				    struct ibv_flow_attr *attr)
+/* The adapter's rule. */
+static int begin(struct arnica_flow *flow, struct ibv_qp *qp,
+		 const struct ibv_flow_attr *attr)
 {
 	struct arnica_context *context = arnica_context_of(qp->context);
 	struct arnica_hw_command command = {
 		.opcode = arnica_to_le32(ARNICA_HW_CMD_CREATE_FLOW),
 	};
 	struct arnica_hw_completion answer;
-	struct ibv_flow *flow;
+	struct ibv_counters *counters = NULL;
+	bool counts;
+	int error = arnica_flow_emit(attr, &command.create_flow, &counts,
+				     &counters);
+
+	if (error)
+		return error;
+	command.create_flow.qp = arnica_to_le32(qp->handle);
+	flow->base.context = qp->context;
+	if (counts)
+		return arnica_counters_begin(counters, flow, &command, &answer);
+	error = arnica_command_execute(&context->commands, &command, &answer);
+	if (!error)
+		flow->base.handle = arnica_from_le32(answer.object.handle);
+	return error;
+}
+
+struct ibv_flow *arnica_flow_create(struct ibv_qp *qp,
+				    struct ibv_flow_attr *attr)
+{
+	struct arnica_context *context = arnica_context_of(qp->context);
+	struct arnica_flow *flow;
 	int error;
 
 	errno = EINVAL;
@@ -220,28 +249,27 @@ struct ibv_flow *arnica_flow_create(struct ibv_qp *qp,
 	flow = calloc(1, sizeof(*flow));
 	if (!flow)
 		return NULL;
-	error = arnica_flow_emit(attr, &command.create_flow);
-	command.create_flow.qp = arnica_to_le32(qp->handle);
-	if (!error)
-		error = arnica_command_execute(&context->commands, &command,
-					       &answer);
+	error = begin(flow, qp, attr);
 	if (error) {
 		free(flow);
 		errno = error;
 		return NULL;
 	}
-	flow->context = qp->context;
-	flow->handle = arnica_from_le32(answer.object.handle);
-	return flow;
+	return &flow->base;
 }
 
-int arnica_flow_destroy(struct ibv_flow *flow)
+int arnica_flow_destroy(struct ibv_flow *ibv)
 {
-	struct arnica_context *context = arnica_context_of(flow->context);
-	int error = arnica_command_object(&context->commands,
-					  ARNICA_HW_CMD_DESTROY_FLOW,
-					  flow->handle);
+	struct arnica_context *context = arnica_context_of(ibv->context);
+	struct arnica_flow *flow = (struct arnica_flow *)ibv;
+	int error;
 
+	if (flow->counters)
+		error = arnica_counters_end(flow);
+	else
+		error = arnica_command_object(&context->commands,
+					      ARNICA_HW_CMD_DESTROY_FLOW,
+					      ibv->handle);
 	if (!error)
 		free(flow);
 	return error;

@@ -10,6 +10,7 @@
 #include "ah.h"
 #include "async.h"
 #include "context.h"
+#include "counters.h"
 #include "cq.h"
 #include "device_query.h"
 #include "dm.h"
@@ -40,10 +41,12 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(alloc_pd, arnica_pd_alloc);
 	SET(alloc_td, arnica_td_alloc);
 	SET(async_event, arnica_async_event);
+	SET(attach_counters_point_flow, arnica_counters_attach);
 	SET(attach_mcast, arnica_mcast_attach);
 	SET(bind_mw, arnica_mw_bind);
 	SET(cq_event, arnica_cq_event);
 	SET(create_ah, arnica_ah_create);
+	SET(create_counters, arnica_counters_create);
 	SET(create_cq, arnica_cq_create);
 	SET(create_cq_ex, arnica_cq_create_ex);
 	SET(create_flow, arnica_flow_create);
@@ -59,6 +62,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(dealloc_td, arnica_td_dealloc);
 	SET(dereg_mr, arnica_mr_dereg);
 	SET(destroy_ah, arnica_ah_destroy);
+	SET(destroy_counters, arnica_counters_destroy);
 	SET(destroy_cq, arnica_cq_destroy);
 	SET(destroy_flow, arnica_flow_destroy);
 	SET(destroy_qp, arnica_qp_destroy);
@@ -88,6 +92,7 @@ void arnica_ops_install(const struct arnica_calibration *calibration,
 	SET(query_qp, arnica_qp_query);
 	SET(query_rt_values, arnica_device_query_rt_values);
 	SET(query_srq, arnica_srq_query);
+	SET(read_counters, arnica_counters_read);
 	SET(reg_dm_mr, arnica_dm_reg_mr);
 	SET(reg_dmabuf_mr, arnica_dmabuf_reg);
 	SET(reg_mr, arnica_mr_reg);

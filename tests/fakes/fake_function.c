@@ -129,6 +129,7 @@ int adev_exports_revoke(struct adev_function *fn, uint32_t index)
 }
 NO_QP(create_flow)
 NO_QP(destroy_flow)
+NO_QP(query_flow)
 NO_QP(create_rwq_table)
 NO_QP(destroy_rwq_table)
 

@@ -86,6 +86,7 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_DESTROY_FLOW = 65,
 	ARNICA_HW_CMD_CREATE_RWQ_TABLE = 66,
 	ARNICA_HW_CMD_DESTROY_RWQ_TABLE = 67,
+	ARNICA_HW_CMD_QUERY_FLOW = 68,
 };
 
 /* name, number, errno, text */
@@ -350,6 +351,7 @@ struct arnica_hw_completion {
 		struct arnica_hw_res_srq srq;
 		struct arnica_hw_res_srq_limit srq_limit;
 		struct arnica_hw_res_events events;
+		struct arnica_hw_res_flow flow;
 		struct arnica_hw_scheduler scheduler;
 		struct arnica_hw_qp_attributes attributes;
 	};

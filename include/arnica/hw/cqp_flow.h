@@ -67,6 +67,14 @@ struct arnica_hw_cmd_create_flow {
 };
 ARNICA_FORMAT_SIZE(struct arnica_hw_cmd_create_flow, 144);
 
+/* What a rule has matched since it was made, whether there was a receive for it or
+ * not. DESTROY_FLOW says it for the last time. */
+struct arnica_hw_res_flow { /* QUERY_FLOW, DESTROY_FLOW */
+	arnica_le64 packets;
+	arnica_le64 bytes; /* of whole frames */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_res_flow, 16);
+
 /*
  * Receive queues by themselves (ARNICA_HW_QP_WQ) stand in tables. A queue pair
  * that spreads (ARNICA_HW_QP_RSS) has a table and nothing else: the Toeplitz

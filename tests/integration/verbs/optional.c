@@ -35,15 +35,11 @@ static void enhanced_connections_are_not_supported(void)
 	vt_end_close(&a);
 }
 
-static void counters_and_flow_actions_are_not_supported(void)
+static void flow_actions_are_not_supported(void)
 {
-	struct ibv_counters_init_attr counters = { 0 };
 	struct ibv_flow_action_esp_attr esp = { 0 };
 
 	open_one();
-	errno = 0;
-	VT_CHECK(!ibv_create_counters(a.context, &counters));
-	VT_EQUAL(errno, EOPNOTSUPP);
 	errno = 0;
 	VT_CHECK(!ibv_create_flow_action_esp(a.context, &esp));
 	VT_EQUAL(errno, EOPNOTSUPP);
@@ -233,7 +229,7 @@ static void a_shared_queue_of_one_entry_turns_around(void)
 
 static const struct vt_case cases[] = {
 	VT_CASE(enhanced_connections_are_not_supported),
-	VT_CASE(counters_and_flow_actions_are_not_supported),
+	VT_CASE(flow_actions_are_not_supported),
 	VT_CASE(tags_are_not_matched),
 	VT_CASE(the_order_of_a_message_s_bytes_is_not_promised),
 	VT_CASE(only_known_values_are_queried),

@@ -58,7 +58,7 @@ static uint32_t steer(struct adev_flows *flows,
 	uint32_t count;
 
 	memset(given, 0, sizeof(given));
-	count = adev_flow_steer(flows, to, give, NULL);
+	count = adev_flow_steer(flows, to, 100, give, NULL);
 	assert_int_equal(count, given[0] + given[1] + given[2]);
 	return given[0] * 100 + given[1] * 10 + given[2];
 }
@@ -180,6 +180,34 @@ static void defaults_get_what_nobody_has(void **state)
 	adev_flow_remove_all(&flows);
 }
 
+/* Those that let it go on count it as well; who was not asked does not. */
+static void rules_count_what_they_match(void **state)
+{
+	struct adev_flows flows = { .rules = NULL };
+	struct arnica_hw_cmd_create_flow cmd = rule(1);
+	struct adev_flow_rule *lets_go, *traps, *after;
+	struct adev_frame_fields one = frame(1), two = frame(2);
+
+	(void)state;
+	cmd.flags = arnica_to_le32(ARNICA_HW_FLOW_DONT_TRAP);
+	lets_go = add(&flows, 0, &cmd);
+	cmd.flags = arnica_to_le32(0);
+	cmd.priority = arnica_to_le32(1);
+	traps = add(&flows, 0, &cmd);
+	cmd.priority = arnica_to_le32(2);
+	after = add(&flows, 1, &cmd);
+	(void)steer(&flows, &one);
+	(void)steer(&flows, &two);
+	(void)steer(&flows, &one);
+	assert_int_equal(lets_go->packets, 2);
+	assert_int_equal(lets_go->bytes, 200);
+	/* Its queue pair had it already. */
+	assert_int_equal(traps->packets, 2);
+	assert_int_equal(after->packets, 0);
+	assert_int_equal(after->bytes, 0);
+	adev_flow_remove_all(&flows);
+}
+
 static void the_address_of_a_rule_is_known_or_any(void **state)
 {
 	struct adev_flows flows = { .rules = NULL };
@@ -274,6 +302,7 @@ int main(void)
 		cmocka_unit_test(equals_share_and_others_of_the_priority_do_not),
 		cmocka_unit_test(who_does_not_trap_lets_others_have_it),
 		cmocka_unit_test(defaults_get_what_nobody_has),
+		cmocka_unit_test(rules_count_what_they_match),
 		cmocka_unit_test(the_address_of_a_rule_is_known_or_any),
 		cmocka_unit_test(handles_find_rules_until_they_end),
 		cmocka_unit_test(what_contradicts_itself_is_refused),

@@ -9,6 +9,14 @@
 #include "flow.h"
 
 static struct arnica_hw_cmd_create_flow cmd;
+static struct ibv_counters *counters;
+static bool counts;
+
+static int emit(const struct ibv_flow_attr *attr)
+{
+	counters = NULL;
+	return arnica_flow_emit(attr, &cmd, &counts, &counters);
+}
 
 static void a_rule_has_what_its_specifications_say(void **state)
 {
@@ -47,7 +55,7 @@ static void a_rule_has_what_its_specifications_say(void **state)
 	};
 
 	(void)state;
-	assert_int_equal(arnica_flow_emit(&rule.attr, &cmd), 0);
+	assert_int_equal(emit(&rule.attr), 0);
 	assert_int_equal(arnica_from_le32(cmd.type), ARNICA_HW_FLOW_NORMAL);
 	assert_int_equal(arnica_from_le32(cmd.priority), 7);
 	assert_int_equal(arnica_from_le32(cmd.flags), ARNICA_HW_FLOW_DONT_TRAP);
@@ -92,7 +100,7 @@ static void ipv6_fills_whole_addresses(void **state)
 	};
 
 	(void)state;
-	assert_int_equal(arnica_flow_emit(&rule.attr, &cmd), 0);
+	assert_int_equal(emit(&rule.attr), 0);
 	assert_int_equal(arnica_from_le32(cmd.headers),
 			 ARNICA_HW_FLOW_IPV6 | ARNICA_HW_FLOW_TCP);
 	assert_int_equal(cmd.value.source[15], 1);
@@ -120,7 +128,7 @@ static int outcome(uint32_t type, uint16_t size)
 
 	one.head.type = (enum ibv_flow_spec_type)type;
 	one.head.size = size;
-	return arnica_flow_emit(&one.attr, &cmd);
+	return emit(&one.attr);
 }
 
 static void sizes_and_types_must_be_right(void **state)
@@ -140,12 +148,39 @@ static void sizes_and_types_must_be_right(void **state)
 	assert_int_equal(outcome(IBV_FLOW_SPEC_ACTION_DROP, 8), EOPNOTSUPP);
 	assert_int_equal(outcome(IBV_FLOW_SPEC_INNER | IBV_FLOW_SPEC_ETH, 40),
 			 EOPNOTSUPP);
-	assert_int_equal(arnica_flow_emit(&one.attr, &cmd), EINVAL);
+	assert_int_equal(emit(&one.attr), EINVAL);
 	one = (struct one){ .attr = { .num_of_specs = 1 } };
 	one.ip.type = IBV_FLOW_SPEC_IPV4_EXT;
 	one.ip.size = sizeof(one.ip);
 	one.ip.mask.flags = 2;
-	assert_int_equal(arnica_flow_emit(&one.attr, &cmd), EOPNOTSUPP);
+	assert_int_equal(emit(&one.attr), EOPNOTSUPP);
+}
+
+static void a_rule_may_be_counted_once(void **state)
+{
+	struct ibv_counters some;
+	struct {
+		struct ibv_flow_attr attr;
+		struct ibv_flow_spec_counter_action first, second;
+	} __attribute__((packed, aligned(8))) rule = {
+		.attr = { .num_of_specs = 0 },
+		.first = { .type = IBV_FLOW_SPEC_ACTION_COUNT,
+			   .size = sizeof(rule.first),
+			   .counters = &some },
+		.second = { .type = IBV_FLOW_SPEC_ACTION_COUNT,
+			    .size = sizeof(rule.second) },
+	};
+
+	(void)state;
+	assert_int_equal(emit((void *)&rule), 0);
+	assert_false(counts);
+	rule.attr.num_of_specs = 1;
+	assert_int_equal(emit((void *)&rule), 0);
+	assert_true(counts);
+	assert_ptr_equal(counters, &some);
+	rule.attr.num_of_specs = 2;
+	assert_int_equal(emit((void *)&rule), EINVAL);
+	assert_int_equal(outcome(IBV_FLOW_SPEC_ACTION_COUNT, 8), EINVAL);
 }
 
 int main(void)
@@ -154,6 +189,7 @@ int main(void)
 		cmocka_unit_test(a_rule_has_what_its_specifications_say),
 		cmocka_unit_test(ipv6_fills_whole_addresses),
 		cmocka_unit_test(sizes_and_types_must_be_right),
+		cmocka_unit_test(a_rule_may_be_counted_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
