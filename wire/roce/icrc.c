@@ -3,19 +3,15 @@
  * Invariant CRC. The headers before the payload of the BTH are rebuilt with
  * ones in place of what routers change, which makes a part of 40 bytes (IPv4)
  * or 60 (IPv6); what follows the BTH is read where it lies, once.
- *
- * ISA-L's crc32_gzip_refl() takes and returns the CRC as zlib's crc32() does,
- * with both inversions inside, so that the result of one piece is the start of
- * the next.
  */
 #include "roce/icrc.h"
 
 #include <assert.h>
-#include <isa-l/crc.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "roce/bytes.h"
+#include "roce/crc.h"
 #include "roce/packet.h"
 
 #define IPV4_BYTES 20u
@@ -87,7 +83,7 @@ static uint32_t crc_of_headers(const struct roce_envelope *envelope,
 	memcpy(at + UDP_BYTES, bth, ROCE_BTH_BYTES);
 	at[UDP_BYTES + 4] = MASKED; /* FECN, BECN, resv8a */
 	at += UDP_BYTES + ROCE_BTH_BYTES;
-	return crc32_gzip_refl(CRC_OF_ONES, bytes, (uint64_t)(at - bytes));
+	return roce_crc32(CRC_OF_ONES, bytes, (uint64_t)(at - bytes));
 }
 
 uint32_t roce_icrc(const struct roce_envelope *envelope, const void *payload,
@@ -99,8 +95,8 @@ uint32_t roce_icrc(const struct roce_envelope *envelope, const void *payload,
 	assert(length >= ROCE_BTH_BYTES + ROCE_ICRC_BYTES &&
 	       length <= MAX_LENGTH);
 	crc = crc_of_headers(envelope, bytes, length);
-	return crc32_gzip_refl(crc, bytes + ROCE_BTH_BYTES,
-			       length - ROCE_BTH_BYTES - ROCE_ICRC_BYTES);
+	return roce_crc32(crc, bytes + ROCE_BTH_BYTES,
+			  length - ROCE_BTH_BYTES - ROCE_ICRC_BYTES);
 }
 
 /* Little-endian at the end (IBTA 9.2.8 sends the CRC's bits reflected). */

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "roce/crc.h"
+
+#include <isa-l/crc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#define POLYNOMIAL 0xedb88320u
+#define SLICES 8u
+
+/* slices[k][b]: what the byte b adds to the CRC, k bytes before the end. */
+static uint32_t slices[SLICES][256];
+static pthread_once_t slices_once = PTHREAD_ONCE_INIT;
+
+static void make_slices(void)
+{
+	uint32_t byte, bit, k, crc;
+
+	for (byte = 0; byte < 256; byte++) {
+		crc = byte;
+		for (bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (POLYNOMIAL & -(crc & 1));
+		slices[0][byte] = crc;
+	}
+	for (k = 1; k < SLICES; k++) {
+		for (byte = 0; byte < 256; byte++) {
+			crc = slices[k - 1][byte];
+			slices[k][byte] = crc >> 8 ^ slices[0][crc & 0xff];
+		}
+	}
+}
+
+static uint64_t little_endian(const uint8_t *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	return word;
+}
+
+/* Eight bytes, the first of which lies lowest. The CRC goes with the first four
+ * of them. */
+static uint32_t add_word(uint64_t word)
+{
+	return slices[7][word & 0xff] ^ slices[6][word >> 8 & 0xff] ^
+	       slices[5][word >> 16 & 0xff] ^ slices[4][word >> 24 & 0xff] ^
+	       slices[3][word >> 32 & 0xff] ^ slices[2][word >> 40 & 0xff] ^
+	       slices[1][word >> 48 & 0xff] ^ slices[0][word >> 56];
+}
+
+uint32_t roce_crc32_by_tables(uint32_t crc, const uint8_t *bytes,
+			      uint64_t length)
+{
+	pthread_once(&slices_once, make_slices);
+	crc = ~crc;
+	for (; length >= SLICES; length -= SLICES, bytes += SLICES)
+		crc = add_word(little_endian(bytes) ^ crc);
+	for (; length; length--, bytes++)
+		crc = crc >> 8 ^ slices[0][(crc ^ *bytes) & 0xff];
+	return ~crc;
+}
+
+/*
+ * The choice. A thread may lose its processor in any of the measurements: the
+ * shortest of a few counts. The first call of each function makes tables or
+ * looks at the processor, and its time counts for nothing.
+ */
+#define MEASURED_BYTES 2048u
+#define MEASUREMENTS 6u
+
+static uint64_t shortest(roce_crc_function *function, uint64_t (*now_ns)(void))
+{
+	static const uint8_t bytes[MEASURED_BYTES];
+	uint64_t least = UINT64_MAX;
+	uint32_t crc = 0, i;
+
+	crc = function(crc, bytes, sizeof(bytes));
+	for (i = 0; i < MEASUREMENTS; i++) {
+		uint64_t begin = now_ns(), took;
+
+		crc = function(crc, bytes, sizeof(bytes));
+		took = now_ns() - begin;
+		if (took < least)
+			least = took;
+	}
+	return least;
+}
+
+roce_crc_function *roce_crc_faster(roce_crc_function *first,
+				   roce_crc_function *second,
+				   uint64_t (*now_ns)(void))
+{
+	return shortest(second, now_ns) < shortest(first, now_ns) ? second :
+								    first;
+}
+
+static uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint32_t measure_first(uint32_t crc, const uint8_t *bytes,
+			      uint64_t length);
+
+/* Threads that come here together measure each for itself, and may choose each
+ * its own: all of them return the same. */
+static _Atomic(roce_crc_function *) chosen = measure_first;
+
+static uint32_t measure_first(uint32_t crc, const uint8_t *bytes,
+			      uint64_t length)
+{
+	roce_crc_function *faster = roce_crc_faster(
+		crc32_gzip_refl, roce_crc32_by_tables, clock_ns);
+
+	atomic_store_explicit(&chosen, faster, memory_order_relaxed);
+	return faster(crc, bytes, length);
+}
+
+uint32_t roce_crc32(uint32_t crc, const uint8_t *bytes, uint64_t length)
+{
+	return atomic_load_explicit(&chosen, memory_order_relaxed)(crc, bytes,
+								   length);
+}

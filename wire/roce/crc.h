@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The reflected CRC-32 of IEEE 802.3, as zlib's crc32() takes and returns it:
+ * with both inversions inside, so that the result of one piece is the start of
+ * the next.
+ *
+ * ISA-L's is the fastest where the processor multiplies without carries. Where
+ * it does not, or only seems to (an emulated one), ISA-L goes byte by byte, and
+ * tables for eight bytes at a time take a third of that. Which of the two a
+ * process uses is measured when it needs the first CRC.
+ */
+#ifndef ROCE_CRC_H
+#define ROCE_CRC_H
+
+#include <stdint.h>
+
+typedef uint32_t roce_crc_function(uint32_t crc, const uint8_t *bytes,
+				   uint64_t length);
+
+uint32_t roce_crc32(uint32_t crc, const uint8_t *bytes, uint64_t length);
+
+/* By tables; they are made when it is called for the first time. */
+uint32_t roce_crc32_by_tables(uint32_t crc, const uint8_t *bytes,
+			      uint64_t length);
+
+/* Which of two is faster by this clock (ns); `first` when both are as fast. */
+roce_crc_function *roce_crc_faster(roce_crc_function *first,
+				   roce_crc_function *second,
+				   uint64_t (*now_ns)(void));
+
+#endif
