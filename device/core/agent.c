@@ -25,6 +25,7 @@
 
 #define MAX_WATCHED 1024u
 #define SLICE_NS 100000 /* the shortest that there is */
+#define REST_NS 100000 /* while others have in hand what is due */
 #define OWN_FDS 2u /* the wake pipe and the port's notifications */
 
 enum request_kind { REQUEST_ENTER, REQUEST_LEAVE, REQUEST_STOP };
@@ -202,6 +203,21 @@ static void be_prompt(void)
 	(void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
 }
 
+/*
+ * Others have work in hand, and may put it down and not come again. They may
+ * also have lost the processor to the agent in the middle of it: not even what
+ * is due can be done then, and to ask again and again would keep it from them
+ * until the scheduler steps in.
+ */
+static uint64_t after_others(uint64_t deadline)
+{
+	uint64_t now = adev_now_ns();
+
+	if (deadline > now + ADEV_MS_NS)
+		return now + ADEV_MS_NS;
+	return deadline < now + REST_NS ? now + REST_NS : deadline;
+}
+
 /* Does what there is to do; until when it may sleep then. */
 static uint64_t work(void)
 {
@@ -218,11 +234,8 @@ static uint64_t work(void)
 	if (backlog == ADEV_BACKLOG_MORE || adev_adapter_is_lively())
 		return 0;
 	deadline = adev_adapter_deadline();
-	/* Others have it in hand, and may put it down and not come again. */
-	if ((left || backlog == ADEV_BACKLOG_OTHERS) &&
-	    deadline > adev_now_ns() + ADEV_MS_NS)
-		deadline = adev_now_ns() + ADEV_MS_NS;
-	return deadline;
+	return left || backlog == ADEV_BACKLOG_OTHERS ? after_others(deadline) :
+							deadline;
 }
 
 static void *run(void *unused)
