@@ -19,15 +19,15 @@
 #define ADEV_TRUST_SOURCES 256u
 /* The kernel makes at most so many segments of one datagram. */
 #define ADEV_TRUST_SEGMENTS 128u
-/* So many packets in a row prove that a source is predictable. By chance: once
- * in 2^72. */
+/* So many datagrams that begin with zero, and no other number between them, prove
+ * that a source is predictable. By chance: once in 2^128. */
 #define ADEV_TRUST_PROOF 8u
 /* So many in a row that were not as predicted prove that it is not. */
 #define ADEV_TRUST_DOUBT 4u
 
 struct adev_trust_source {
 	uint8_t address[16];
-	uint8_t proof; /* packets in a row, up to ADEV_TRUST_PROOF */
+	uint8_t proof; /* zeros in a row, up to ADEV_TRUST_PROOF */
 	uint8_t doubt; /* once proved: others in a row */
 	uint16_t last; /* identification of the last one */
 };

@@ -32,7 +32,7 @@ static void prove(struct adev_trust *trust, const uint8_t source[16])
 	uint16_t i;
 
 	for (i = 0; i < ADEV_TRUST_PROOF; i++)
-		assert_true(adev_trust_accepts(trust, source, i, i));
+		assert_true(adev_trust_accepts(trust, source, 0, 0));
 }
 
 static void who_numbers_otherwise_is_believed_with_any(void **state)
@@ -109,6 +109,33 @@ static void chance_proves_nothing(void **state)
 			adev_trust_accepts(*state, rxe, 0, i % 5 ? 0x5000 : 3));
 }
 
+/* Who counts its packets comes by all small numbers in turn, as rdma_rxe does
+ * after each 65536 packets or so. */
+static void who_counts_on_is_believed_with_any(void **state)
+{
+	uint32_t step, i;
+
+	for (step = 1; step < 4; step++)
+		for (i = 0; i < 3 * 65536; i += step)
+			assert_true(adev_trust_accepts(*state, rxe, 0,
+						       (uint16_t)i));
+}
+
+/* Those within a datagram neither prove nor disprove. */
+static void numbers_of_segments_prove_nothing(void **state)
+{
+	uint16_t i, k;
+
+	for (k = 0; k < ADEV_TRUST_PROOF - 1; k++)
+		for (i = 0; i < 20; i++)
+			assert_true(adev_trust_accepts(*state, ours, i, i));
+	assert_true(adev_trust_accepts(*state, ours, 0, 0x5000));
+	for (k = 0; k < ADEV_TRUST_PROOF; k++)
+		for (i = 0; i < 20; i++)
+			assert_true(adev_trust_accepts(*state, ours, i, i));
+	assert_false(adev_trust_accepts(*state, ours, 0, 0x5000));
+}
+
 /* More sources than there is room for: some begin anew, none is mixed up. */
 static void the_table_is_bounded(void **state)
 {
@@ -140,6 +167,8 @@ int main(void)
 		trust_test(several_in_a_row_end_the_proof),
 		trust_test(a_good_one_takes_doubts_away),
 		trust_test(chance_proves_nothing),
+		trust_test(who_counts_on_is_believed_with_any),
+		trust_test(numbers_of_segments_prove_nothing),
 		trust_test(the_table_is_bounded),
 	};
 
