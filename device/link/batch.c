@@ -241,6 +241,7 @@ void adev_batch_send(struct adev_batch *batch)
 
 	if (!batch->num_frames)
 		return;
+	adev_wire_begin_send(wire);
 	seal_all(batch);
 	adev_count_add(&wire->fn->counters, wire_sent, batch->num_frames);
 	if (__builtin_expect(wire->fn->capture != NULL, 0))
@@ -251,7 +252,7 @@ void adev_batch_send(struct adev_batch *batch)
 	else
 		wire->ops->transmit(wire->lower, batch->frames,
 				    batch->num_frames);
-	adev_wire_note_send(wire);
+	adev_wire_end_send(wire);
 	clear(batch);
 }
 

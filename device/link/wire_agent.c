@@ -11,6 +11,7 @@
  * soon after the last: others are threads that did not get a processor.
  */
 #include <poll.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "core/agent.h"
@@ -62,6 +63,25 @@ static uint64_t at_least(const struct adev_wire *wire, uint64_t time_ns,
 	return slow_ns > time_ns ? slow_ns : time_ns;
 }
 
+/*
+ * Has this thread lost its processor since this was asked last, and not slept?
+ * Where it shares the processor with the agent, each look of the agent makes a
+ * gap between its polls.
+ */
+static bool was_kept_waiting(void)
+{
+	static __thread long slept, lost;
+	struct rusage usage;
+	bool kept;
+
+	if (getrusage(RUSAGE_THREAD, &usage))
+		return false;
+	kept = usage.ru_nvcsw == slept && usage.ru_nivcsw != lost;
+	slept = usage.ru_nvcsw;
+	lost = usage.ru_nivcsw;
+	return kept;
+}
+
 /* What is lost when several threads poll does no harm. */
 static void note_poll(struct adev_wire *wire, uint64_t now_ns)
 {
@@ -71,20 +91,32 @@ static void note_poll(struct adev_wire *wire, uint64_t now_ns)
 						memory_order_relaxed);
 
 	atomic_store_explicit(&wire->polled_ns, now_ns, memory_order_relaxed);
-	if (now_ns > last_ns + at_least(wire, GAP_NS, 2))
+	if (now_ns > last_ns + at_least(wire, GAP_NS, 2)) {
+		if (was_kept_waiting())
+			return;
 		row = 0;
-	else if (row < BUSY_POLLS)
+	} else if (row < BUSY_POLLS) {
 		row++;
-	else
+	} else {
 		return;
+	}
 	atomic_store_explicit(&wire->polls_in_row, row, memory_order_relaxed);
 }
 
-void adev_wire_note_send(struct adev_wire *wire)
+void adev_wire_begin_send(struct adev_wire *wire)
 {
 	if (!adev_agent_is_self())
-		atomic_store_explicit(&wire->polled_ns, adev_now_ns(),
+		atomic_store_explicit(&wire->sending, true,
 				      memory_order_relaxed);
+}
+
+void adev_wire_end_send(struct adev_wire *wire)
+{
+	if (adev_agent_is_self())
+		return;
+	atomic_store_explicit(&wire->polled_ns, adev_now_ns(),
+			      memory_order_relaxed);
+	atomic_store_explicit(&wire->sending, false, memory_order_relaxed);
 }
 
 static bool serve_by_poll(struct adev_wire *wire)
@@ -160,10 +192,20 @@ static bool something_waits(struct adev_wire *wire)
 	       (count && poll(waiting, count, 0) > 0);
 }
 
+/* A thread that drains or sends is at it, however long that takes and whether
+ * or not it has a processor; the agent could not drain, and would be in the way
+ * of it. */
+static bool is_at_it(struct adev_wire *wire)
+{
+	return atomic_load_explicit(&wire->turn, memory_order_relaxed) & 1 ||
+	       atomic_load_explicit(&wire->sending, memory_order_relaxed);
+}
+
 static bool polled_within(struct adev_wire *wire, uint64_t now_ns,
 			  uint64_t time_ns)
 {
-	return now_ns <= atomic_load_explicit(&wire->polled_ns,
+	return is_at_it(wire) ||
+	       now_ns <= atomic_load_explicit(&wire->polled_ns,
 					      memory_order_relaxed) +
 				 time_ns;
 }
@@ -184,7 +226,7 @@ static bool is_stalled(struct adev_wire *wire, uint64_t now_ns)
 	nanosleep(&moment, NULL);
 	return last_ns == atomic_load_explicit(&wire->polled_ns,
 					       memory_order_relaxed) &&
-	       something_waits(wire);
+	       !is_at_it(wire) && something_waits(wire);
 }
 
 void adev_wire_maintain(struct adev_function *fn)

@@ -25,6 +25,7 @@ struct adev_wire {
 	_Atomic uint64_t poll_takes_ns; /* the last one */
 	_Atomic uint32_t polls_in_row;
 	_Atomic bool polled_busily; /* as the agent sees it */
+	_Atomic bool sending;	    /* somebody else than the agent is */
 	_Atomic uint32_t took;	    /* packets of the last drain */
 	_Atomic uint64_t took_ns;   /* when a drain took any */
 	_Atomic bool owes;	    /* acknowledgements were put off */
@@ -35,8 +36,9 @@ struct adev_wire {
 	uint64_t lively_until_ns; /* it looks until then; zero: it sleeps */
 };
 
-/* wire_agent.c: the calling thread has sent something, which takes its time. */
-void adev_wire_note_send(struct adev_wire *wire);
+/* wire_agent.c: the calling thread sends something, which takes its time. */
+void adev_wire_begin_send(struct adev_wire *wire);
+void adev_wire_end_send(struct adev_wire *wire);
 
 static inline struct adev_wire *adev_wire_of(const struct adev_function *fn)
 {

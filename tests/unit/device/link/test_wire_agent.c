@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* The agent takes over what a thread that polled has left. */
+/* The agent takes over what a thread that polled has left, and no more. */
 #include <pthread.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "fake_wire.h"
+#include "link/wire_state.h"
 #include "two_functions.h"
 
 #define PATIENCE_S 60
@@ -14,6 +15,7 @@ struct lower {
 	pthread_t test;
 	_Atomic bool left;
 	_Atomic uint32_t by_agent;
+	int waiting_fd; /* readable: something waits */
 };
 
 static void transmit(void *opaque, struct adev_frame *frames, uint32_t count)
@@ -74,10 +76,77 @@ static void what_a_poll_leaves_is_done_without_another(void **state)
 	assert_false(atomic_load(&lower.left));
 }
 
+static uint32_t waiting_descriptor(void *opaque,
+				   int fds[ADEV_WIRE_DESCRIPTORS])
+{
+	fds[0] = ((struct lower *)opaque)->waiting_fd;
+	return 1;
+}
+
+static const struct adev_wire_ops waiting_ops = {
+	.max_run = fake_wire_max_run,
+	.source_port = fake_wire_source_port,
+	.transmit = transmit,
+	.receive = receive,
+	.descriptors = waiting_descriptor,
+	.close = fake_wire_close,
+	.forget = fake_wire_close,
+};
+
+/* Until the agent takes it that this thread polls busily. */
+static void poll_busily(struct adev_function *fn, time_t until)
+{
+	while (!adev_wire_of(fn)->polled_busily && time(NULL) < until)
+		(void)adev_function_serve(fn);
+}
+
+/* One send that takes longer than several looks of the agent. Did the agent
+ * keep out of it? Afterwards nobody polls: then the agent has to come. */
+static bool agent_keeps_out(struct adev_function *fn, struct lower *lower,
+			    time_t until)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+	uint32_t before, after;
+
+	poll_busily(fn, until);
+	adev_wire_begin_send(wire);
+	before = atomic_load(&lower->by_agent);
+	usleep(20000);
+	after = atomic_load(&lower->by_agent);
+	adev_wire_end_send(wire);
+	while (atomic_load(&lower->by_agent) == after && time(NULL) < until)
+		usleep(1000);
+	assert_true(atomic_load(&lower->by_agent) > after);
+	return before == after;
+}
+
+static void who_sends_for_long_is_not_away(void **state)
+{
+	static struct lower lower;
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->a);
+	time_t until = time(NULL) + PATIENCE_S;
+	bool kept_out = false;
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "", 1), 1);
+	lower.test = pthread_self();
+	lower.waiting_fd = fds[0];
+	assert_ok(adev_wire_open_with(fn, &waiting_ops, &lower));
+	/* On a busy machine this thread may lose its processor between the poll
+	 * and the send, and be away indeed. */
+	while (!kept_out && time(NULL) < until)
+		kept_out = agent_keeps_out(fn, &lower, until);
+	assert_true(kept_out);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		two_test(what_a_poll_leaves_is_done_without_another),
+		two_test(who_sends_for_long_is_not_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
