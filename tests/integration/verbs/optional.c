@@ -46,6 +46,29 @@ static void flow_actions_are_not_supported(void)
 	vt_end_close(&a);
 }
 
+/* Flushes are of newer headers than this program may have. */
+static void unknown_operations_are_refused(void)
+{
+	struct ibv_qp_init_attr_ex init = {
+		.cap = { 1, 1, 1, 1, 0 },
+		.qp_type = IBV_QPT_RC,
+		.comp_mask = IBV_QP_INIT_ATTR_PD |
+			     IBV_QP_INIT_ATTR_SEND_OPS_FLAGS,
+	};
+
+	open_one();
+	init.pd = a.pd;
+	init.send_cq = a.send_cq;
+	init.recv_cq = a.recv_cq;
+	for (int bit = 13; bit < 64; bit++) {
+		init.send_ops_flags = IBV_QP_EX_WITH_SEND | 1ull << bit;
+		errno = 0;
+		VT_CHECK(!ibv_create_qp_ex(a.context, &init));
+		VT_EQUAL(errno, EOPNOTSUPP);
+	}
+	vt_end_close(&a);
+}
+
 static void tags_are_not_matched(void)
 {
 	struct ibv_srq_init_attr_ex init = {
@@ -230,6 +253,7 @@ static void a_shared_queue_of_one_entry_turns_around(void)
 static const struct vt_case cases[] = {
 	VT_CASE(enhanced_connections_are_not_supported),
 	VT_CASE(flow_actions_are_not_supported),
+	VT_CASE(unknown_operations_are_refused),
 	VT_CASE(tags_are_not_matched),
 	VT_CASE(the_order_of_a_message_s_bytes_is_not_promised),
 	VT_CASE(only_known_values_are_queried),
