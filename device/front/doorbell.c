@@ -91,6 +91,15 @@ static void ring_send(struct adev_qp *qp, uint32_t producer, const void *area)
 	adev_exec_submit(qp, area);
 }
 
+/* A receive was posted to a queue that is flushed. */
+static void flush_again(struct adev_qp *qp)
+{
+	adev_qp_lock_send(qp);
+	if (atomic_load(&qp->shared->state) == ARNICA_HW_QPS_ERR)
+		adev_qp_flush(qp);
+	adev_exec_release(qp);
+}
+
 /* A receive was posted to a queue that somebody waits for. */
 static void ring_receive(struct adev_function *fn, uint64_t value)
 {
@@ -103,18 +112,16 @@ static void ring_receive(struct adev_function *fn, uint64_t value)
 		refuse_queue(fn, queue, qpn);
 		return;
 	}
-	if (atomic_load(&qp->shared->state) == ARNICA_HW_QPS_ERR) {
-		adev_qp_lock_send(qp);
-		if (atomic_load(&qp->shared->state) == ARNICA_HW_QPS_ERR)
-			adev_qp_flush(qp);
-		adev_exec_release(qp);
-		return;
+	if (atomic_load(&qp->shared->state) != ARNICA_HW_QPS_ERR) {
+		arnica_store32(&qp->recv_ring.record->waiting, 0,
+			       memory_order_seq_cst);
+		waiter = atomic_exchange(&qp->shared->waiter, 0);
+		if (waiter)
+			adev_function_nudge_peer(fn, waiter - 1);
 	}
-	arnica_store32(&qp->recv_ring.record->waiting, 0,
-		       memory_order_seq_cst);
-	waiter = atomic_exchange(&qp->shared->waiter, 0);
-	if (waiter)
-		adev_function_nudge_peer(fn, waiter - 1);
+	/* Perhaps only by now; then the mark of the flush may be gone. */
+	if (atomic_load(&qp->shared->state) == ARNICA_HW_QPS_ERR)
+		flush_again(qp);
 }
 
 /* The same for a shared one. */
