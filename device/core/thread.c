@@ -2,7 +2,16 @@
 /* Threads of the adapter. */
 #include "core/thread.h"
 
+#include <linux/membarrier.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Longer than a processor keeps a store to itself. */
+#define FENCE_PAUSE_NS 1000000
 
 int adev_thread_create(pthread_t *thread, const char *name,
 		       void *(*run)(void *), void *argument)
@@ -24,4 +33,24 @@ int adev_thread_create(pthread_t *thread, const char *name,
 	if (!error)
 		(void)pthread_setname_np(*thread, name);
 	return error;
+}
+
+static bool barrier(int command)
+{
+	return syscall(SYS_membarrier, command, 0, 0) == 0;
+}
+
+void adev_fence_threads(void)
+{
+	const struct timespec pause = { .tv_nsec = FENCE_PAUSE_NS };
+
+	atomic_thread_fence(memory_order_seq_cst);
+	if (barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED))
+		return;
+	if (barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
+	    barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED))
+		return;
+	/* Directly: the C library's is a cancellation point. */
+	(void)syscall(SYS_nanosleep, &pause, NULL);
+	atomic_thread_fence(memory_order_seq_cst);
 }

@@ -15,4 +15,11 @@
 int adev_thread_create(pthread_t *thread, const char *name,
 		       void *(*run)(void *), void *argument) ARNICA_MUST_CHECK;
 
+/*
+ * N2: what the caller stored before is visible to every other thread of the
+ * process afterwards, or what that one stored before is visible to the caller:
+ * each passes a full barrier meanwhile, whether it executes one or not.
+ */
+void adev_fence_threads(void);
+
 #endif

@@ -9,6 +9,7 @@
 #include "comp/channel.h"
 #include "core/clock.h"
 #include "core/qp_lock.h"
+#include "core/thread.h"
 #include "transport/remote.h"
 #include "transport/sender.h"
 #include "transport/xrc.h"
@@ -102,7 +103,7 @@ static bool flush_receive(struct adev_qp *qp, struct adev_completion *last)
 		return flush_taken(qp, last);
 	/* From now on the host tells of each receive that it posts. */
 	arnica_store32(&qp->recv_ring.record->waiting, 1, memory_order_seq_cst);
-	arnica_fence_after_rmw();
+	adev_fence_threads();
 	producer = arnica_load32(&qp->recv_ring.record->producer,
 				 memory_order_acquire);
 	/* A peer that died between publishing and counting used the entry. */

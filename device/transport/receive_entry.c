@@ -41,8 +41,11 @@ bool adev_receive_wait(struct adev_link *link, uint32_t function)
 			       memory_order_seq_cst);
 		arnica_fence_after_rmw();
 	}
-	/* The host stores its index and then looks at `waiting`, both
-	 * sequentially consistent: one of us sees the other. */
+	/* Of an SRQ one of us sees the other: the host stores its index and then
+	 * looks at `waiting`, both sequentially consistent. Of a QP's own queue
+	 * it does not wait for that store: a receive that is posted at this very
+	 * moment may be missed by both, and is found when the timer of the
+	 * waiting QP looks again. */
 	return adev_receive_posted(link);
 }
 

@@ -218,6 +218,7 @@ static bool set_up_receive(struct arnica_qp *qp,
 
 	arnica_spinlock_init(&queue->lock);
 	queue->lock.unshared = is_single_threaded(qp);
+	queue->barriers = arnica_barriers_allowed();
 	set_up_doorbell(qp, &queue->doorbell);
 	ring->is_receive = true;
 	if (qp->verbs.base.srq)

@@ -57,6 +57,7 @@ struct arnica_send_queue {
 struct arnica_receive_queue {
 	struct arnica_spinlock lock;
 	atomic_bool open; /* never, with an SRQ */
+	bool barriers; /* who wants one has the poster pass it: N2 */
 	uint32_t head;
 	uint32_t depth;
 	uint32_t mask;

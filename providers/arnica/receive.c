@@ -55,9 +55,9 @@ int arnica_receive_post(struct ibv_qp *ibv_qp, struct ibv_recv_wr *wr,
 		}
 	}
 	if (queue->head != first)
-		arnica_receive_publish(&queue->record->producer,
-				       &queue->record->waiting, queue->head,
-				       &queue->doorbell, ARNICA_HW_DB_RQ);
+		arnica_receive_publish_own(&queue->record->producer,
+					   &queue->record->waiting, queue->head,
+					   &queue->doorbell, queue->barriers);
 	arnica_spinlock_unlock(&queue->lock);
 	return error;
 }

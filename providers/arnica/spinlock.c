@@ -18,9 +18,8 @@ static bool barrier(int command)
 	return syscall(SYS_membarrier, command, 0, 0) == 0;
 }
 
-/* May locks have owners? Asked for once: the kernel must know before the first
- * barrier is wanted. */
-static bool owners_allowed(void)
+/* Asked for once: the kernel must know before the first barrier is wanted. */
+bool arnica_barriers_allowed(void)
 {
 	static _Atomic int answer; /* 0: not asked yet */
 	int known = atomic_load_explicit(&answer, memory_order_acquire);
@@ -83,8 +82,9 @@ bool arnica_spinlock_try_other(struct arnica_spinlock *lock)
 						 memory_order_acquire);
 
 	if (owner == NULL) {
-		const char *first = owners_allowed() ? &arnica_spinlock_thread :
-						       ARNICA_SPINLOCK_NONE;
+		const char *first = arnica_barriers_allowed() ?
+					    &arnica_spinlock_thread :
+					    ARNICA_SPINLOCK_NONE;
 
 		if (atomic_compare_exchange_strong(&lock->owner, &owner,
 						   first)) {

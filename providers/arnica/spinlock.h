@@ -49,6 +49,10 @@ extern const char arnica_spinlock_states[2]
 extern __thread char arnica_spinlock_thread
 	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 
+/* Can a thread of this process have all others pass a barrier (membarrier())?
+ * Then a lock may have an owner. */
+bool arnica_barriers_allowed(void);
+
 static inline void arnica_cpu_pause(void)
 {
 #if defined(__x86_64__) || defined(__i386__)

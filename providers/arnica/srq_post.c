@@ -65,9 +65,9 @@ int arnica_srq_post(struct ibv_srq *ibv_srq, struct ibv_recv_wr *wr,
 		}
 	}
 	if (srq->head != first)
-		arnica_receive_publish(&srq->record->producer,
-				       &srq->record->waiting, srq->head,
-				       &srq->doorbell, ARNICA_HW_DB_SRQ);
+		arnica_receive_publish_shared(&srq->record->producer,
+					      &srq->record->waiting, srq->head,
+					      &srq->doorbell);
 	arnica_spinlock_unlock(&srq->lock);
 	return error;
 }

@@ -7,6 +7,12 @@
  * 2 * n + 1 the receive queue of the QP with index n. It has two lines: what
  * the host writes, and what the device writes.
  *
+ * After the host has stored `producer` it looks at `waiting`. It either orders the
+ * two, or has told the kernel that its threads pass barriers
+ * (MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED): a device of the same process that
+ * sets `waiting` has them pass one before it looks at `producer` (label N2); one
+ * of another process looks again a little later.
+ *
  * A shared receive queue (SRQ) has a record, an array of entries, one word for
  * each entry, and a ring of numbers of entries. To post, the host writes an
  * entry that is free, sets its word to {posts so far, no taker}, stores the

@@ -5,6 +5,10 @@
  * attribute and every value out of range is EINVAL and changes nothing; posting
  * is tried in each state.
  */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
 #include "vt.h"
 
 #define NUM_STATES 7 /* RESET, INIT, RTR, RTS, SQD, SQE, ERR */
@@ -397,6 +401,51 @@ static void sends_wait_while_the_queue_is_drained(void)
 	vt_end_close(&a);
 }
 
+#define RACES 200u
+#define RECEIVES 16u
+
+static _Atomic uint32_t races_begun, receives_posted;
+
+static void *post_receives(void *argument)
+{
+	(void)argument;
+	for (uint32_t race = 1; race <= RACES; race++) {
+		while (atomic_load(&races_begun) < race)
+			sched_yield();
+		for (uint32_t i = 0; i < RECEIVES; i++) {
+			vt_recv(&a, i, 0, 8);
+			atomic_fetch_add(&receives_posted, 1);
+		}
+	}
+	return NULL;
+}
+
+/* Each that is posted completes, before ERR, after it, and at that moment. */
+static void receives_posted_while_it_fails_are_flushed(void)
+{
+	uint64_t random = vt_setting("VT_SEED", 7);
+	pthread_t thread;
+
+	open_end();
+	VT_EQUAL(pthread_create(&thread, NULL, post_receives, NULL), 0);
+	for (uint32_t race = 1; race <= RACES; race++) {
+		uint32_t before = (race - 1) * RECEIVES;
+		uint32_t some = (uint32_t)(vt_random(&random) % RECEIVES);
+
+		walk_to(IBV_QPS_INIT);
+		atomic_store(&races_begun, race);
+		while (atomic_load(&receives_posted) < before + some)
+			sched_yield();
+		VT_EQUAL(vt_set_state(a.qp, IBV_QPS_ERR), 0);
+		for (uint32_t i = 0; i < RECEIVES; i++)
+			vt_expect(a.recv_cq, i, IBV_WC_WR_FLUSH_ERR);
+		while (atomic_load(&receives_posted) < before + RECEIVES)
+			sched_yield();
+	}
+	VT_EQUAL(pthread_join(thread, NULL), 0);
+	vt_end_close(&a);
+}
+
 static const struct vt_case cases[] = {
 	VT_CASE(legal_transitions_are_taken),
 	VT_CASE(illegal_transitions_are_refused),
@@ -409,6 +458,7 @@ static const struct vt_case cases[] = {
 	VT_CASE(posting_depends_on_the_state),
 	VT_CASE(reset_discards_everything),
 	VT_CASE(sends_wait_while_the_queue_is_drained),
+	VT_CASE(receives_posted_while_it_fails_are_flushed),
 	{ NULL, NULL, 0 },
 };
 
