@@ -7,6 +7,7 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(VERBS REQUIRED IMPORTED_TARGET libibverbs)
+pkg_check_modules(RDMACM IMPORTED_TARGET librdmacm) # tests only
 pkg_check_modules(NL3 REQUIRED IMPORTED_TARGET libnl-3.0)
 pkg_check_modules(NL_ROUTE REQUIRED IMPORTED_TARGET libnl-3.0 libnl-route-3.0)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)

@@ -20,7 +20,8 @@ BUILD_PACKAGES=(build-essential cmake ninja-build pkg-config libibverbs-dev
 	libnl-3-dev libnl-route-3-dev libisal-dev libinih-dev libcmocka-dev
 	systemtap-sdt-dev)
 DEMO_PACKAGES=(ibverbs-utils perftest)
-TEST_PACKAGES=(python3 util-linux iproute2 tshark ucx-utils qperf python3-pyverbs)
+TEST_PACKAGES=(python3 util-linux iproute2 tshark ucx-utils qperf python3-pyverbs
+	librdmacm-dev rdmacm-utils)
 INTEROP_PACKAGES=(qemu-system-x86 busybox-static kmod iproute2)
 
 # step TEXT: announces what comes next; it is named if it fails.

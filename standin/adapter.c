@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,36 +70,54 @@ static void *standin_adapter_open_library(void)
 	return library;
 }
 
+/* Where the address of each function of the adapter goes. */
+static const struct {
+	const char *name;
+	size_t offset;
+} standin_adapter_functions[] = {
+#define STANDIN_FUNCTION(name, member)                                         \
+	{ "arnica_bus_" #name, offsetof(struct standin_adapter, member) }
+	STANDIN_FUNCTION(identity, read_identity),
+	STANDIN_FUNCTION(port_changed, port_changed),
+	STANDIN_FUNCTION(channel_open, open_channel),
+	STANDIN_FUNCTION(async_open, open_async),
+	STANDIN_FUNCTION(memory_concerned, memory_concerned),
+	STANDIN_FUNCTION(memory_advise, memory_advise),
+	STANDIN_FUNCTION(memory_moving, memory_moving),
+	STANDIN_FUNCTION(attach, attach),
+	STANDIN_FUNCTION(detach, detach),
+	STANDIN_FUNCTION(mads_open, mads_open),
+	STANDIN_FUNCTION(mad_send, mad_send),
+	STANDIN_FUNCTION(mad_take, mad_take),
+	STANDIN_FUNCTION(service_take, service_take),
+	STANDIN_FUNCTION(service_listen, service_listen),
+	STANDIN_FUNCTION(service_give, service_give),
+#undef STANDIN_FUNCTION
+};
+
 static int standin_adapter_bind(struct standin_adapter *adapter)
 {
 	void *library = standin_adapter_open_library();
+	void *found;
+	size_t i;
 
 	if (!library)
 		return ENODEV;
-	*(void **)&adapter->read_identity = dlsym(library,
-						  "arnica_bus_identity");
-	*(void **)&adapter->port_changed = dlsym(library,
-						 "arnica_bus_port_changed");
-	*(void **)&adapter->open_channel = dlsym(library,
-						 "arnica_bus_channel_open");
-	*(void **)&adapter->open_async = dlsym(library,
-					       "arnica_bus_async_open");
-	*(void **)&adapter->memory_concerned =
-		dlsym(library, "arnica_bus_memory_concerned");
-	*(void **)&adapter->memory_advise =
-		dlsym(library, "arnica_bus_memory_advise");
-	*(void **)&adapter->memory_moving =
-		dlsym(library, "arnica_bus_memory_moving");
-	if (adapter->read_identity && adapter->port_changed &&
-	    adapter->open_channel && adapter->open_async &&
-	    adapter->memory_concerned && adapter->memory_advise &&
-	    adapter->memory_moving)
-		return 0;
-	standin_complain(
-		"%s does not fit this version of the stand-in; no RDMA "
-		"device. Install both from one package",
-		STANDIN_DEVICE_LIBRARY);
-	return ENODEV;
+	for (i = 0; i < sizeof(standin_adapter_functions) /
+				sizeof(*standin_adapter_functions);
+	     i++) {
+		found = dlsym(library, standin_adapter_functions[i].name);
+		if (!found) {
+			standin_complain(
+				"%s does not fit this version of the stand-in; "
+				"no RDMA device. Install both from one package",
+				STANDIN_DEVICE_LIBRARY);
+			return ENODEV;
+		}
+		memcpy((char *)adapter + standin_adapter_functions[i].offset,
+		       &found, sizeof(found));
+	}
+	return 0;
 }
 
 static int standin_adapter_load(struct standin_adapter *adapter)

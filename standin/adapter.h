@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "arnica/hw/bus.h"
+#include "arnica/hw/bus_mad.h"
 
 #define STANDIN_ROOT_BYTES 192u /* domain folder and the name of the tree */
 
@@ -24,6 +25,18 @@ struct standin_adapter {
 	bool (*memory_concerned)(const void *start, size_t bytes);
 	int (*memory_advise)(void *start, size_t bytes, int advice);
 	int (*memory_moving)(void *start, size_t bytes);
+	int (*attach)(int device_fd, struct arnica_bus **bus);
+	void (*detach)(struct arnica_bus *bus);
+	int (*mads_open)(struct arnica_bus *bus, int event_fd,
+			 struct arnica_bus_comm_ids *ids);
+	int (*mad_send)(struct arnica_bus *bus,
+			const struct arnica_bus_mad *mad);
+	int (*mad_take)(struct arnica_bus *bus, struct arnica_bus_mad *mad);
+	int (*service_take)(struct arnica_bus *bus,
+			    const struct arnica_bus_service *service,
+			    uint32_t *handle);
+	int (*service_listen)(struct arnica_bus *bus, uint32_t handle);
+	int (*service_give)(struct arnica_bus *bus, uint32_t handle);
 	struct arnica_bus_identity identity;
 	char root[STANDIN_ROOT_BYTES]; /* of the sysfs tree */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* The two calls that are not about paths: ioctl() and socket(). */
+/* The calls that are not about paths: ioctl(), write() and socket(). */
 #include "entry.h"
 
 #include <linux/netlink.h>
@@ -7,8 +7,10 @@
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "device_file.h"
+#include "manager/files.h"
 #include "message.h"
 
 /* False: the descriptor is not a device file. Otherwise *result is ioctl()'s.
@@ -45,6 +47,18 @@ STANDIN_ENTRY int ioctl(int fd, unsigned long request, ...)
 	    standin_ioctl_ours(fd, argument, &result))
 		return result;
 	return STANDIN_NEXT(ioctl)(fd, request, argument);
+}
+
+/* Commands of the connection manager. Programs write much else, and most have
+ * nothing to do with it: those have nothing looked at. */
+STANDIN_ENTRY ssize_t write(int fd, const void *bytes, size_t length)
+{
+	ssize_t result;
+
+	if (standin_cm_is_used() &&
+	    standin_cm_write(fd, bytes, length, &result))
+		return result;
+	return STANDIN_NEXT(write)(fd, bytes, length);
 }
 
 /*

@@ -5,13 +5,17 @@
 #include <stdarg.h>
 
 #include "device_file.h"
+#include "manager/files.h"
 
-static int standin_open_device(int flags, int *fd)
+static int standin_open_device(const struct standin_place *place, int flags,
+			       int *fd)
 {
 	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		return EEXIST;
 	if (flags & O_DIRECTORY)
 		return ENOTDIR;
+	if (place->kind == STANDIN_PLACE_MANAGER)
+		return standin_cm_open(flags, fd);
 	return standin_device_file_create(flags, fd);
 }
 
@@ -41,8 +45,8 @@ static STANDIN_SLOW bool standin_open_ours(int folder, const char *path,
 
 	if (!error && place.kind == STANDIN_PLACE_FOREIGN)
 		return false;
-	if (!error && place.kind == STANDIN_PLACE_DEVICE)
-		error = standin_open_device(flags, fd);
+	if (!error && place.kind != STANDIN_PLACE_TREE)
+		error = standin_open_device(&place, flags, fd);
 	else if (!error)
 		error = standin_open_tree(place.path, flags, fd);
 	errno = error ? error : saved;

@@ -59,7 +59,7 @@ STANDIN_PATH_ENTRY(ssize_t, llistxattr, AT_FDCWD,
 static STANDIN_SLOW bool standin_realpath_ours(const char *path, char *resolved,
 					       char **result)
 {
-	static const char device[] = "/dev/infiniband/uverbs0";
+	const char *device = "/dev/infiniband/uverbs0";
 	struct standin_place place;
 	int error = standin_place_find(AT_FDCWD, path, &place);
 
@@ -71,6 +71,8 @@ static STANDIN_SLOW bool standin_realpath_ours(const char *path, char *resolved,
 	} else if (place.kind == STANDIN_PLACE_TREE) {
 		*result = STANDIN_NEXT(realpath)(place.path, resolved);
 	} else {
+		if (place.kind == STANDIN_PLACE_MANAGER)
+			device = "/dev/infiniband/rdma_cm";
 		*result = resolved ? strcpy(resolved, device) : strdup(device);
 	}
 	return true;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * stat() and its variants: the device file, by path or by descriptor, is the
- * character device that the sysfs file `dev` names.
+ * stat() and its variants: the device file and that of the connection manager,
+ * by path or by descriptor, are the character devices that sysfs files `dev` name.
  */
 #include "entry.h"
 
 #include "device_file.h"
+#include "manager/files.h"
 
 /* One disguise serves both types of structure. */
 _Static_assert(sizeof(struct stat) == sizeof(struct stat64) &&
@@ -18,6 +19,8 @@ static void standin_stat_disguise_place(const struct standin_place *place,
 {
 	if (place->kind == STANDIN_PLACE_DEVICE)
 		standin_device_file_disguise(status, 0);
+	else if (place->kind == STANDIN_PLACE_MANAGER)
+		standin_cm_disguise(status);
 }
 
 static inline void standin_stat_disguise_fd(int fd, void *buffer)
@@ -28,6 +31,9 @@ static inline void standin_stat_disguise_fd(int fd, void *buffer)
 	if (standin_device_file_check_status(fd, status->st_mode,
 					     status->st_nlink, &index))
 		standin_device_file_disguise(status, index);
+	else if (standin_cm_is_used() &&
+		 standin_cm_is_file(status->st_mode, status->st_ino))
+		standin_cm_disguise(status);
 }
 
 /* By path; `replaced` as in STANDIN_PATH_ENTRY. */
@@ -139,6 +145,8 @@ static STANDIN_SLOW int standin_slow_statx(int dir, const char *path, int flags,
 	result = STANDIN_NEXT(statx)(dir, place.path, flags, mask, status);
 	if (!result && place.kind == STANDIN_PLACE_DEVICE)
 		standin_device_file_disguise_x(status, 0);
+	else if (!result && place.kind == STANDIN_PLACE_MANAGER)
+		standin_cm_disguise_x(status);
 	return result;
 }
 
@@ -151,9 +159,13 @@ STANDIN_ENTRY int statx(int dir, const char *path, int flags, unsigned int mask,
 	if (standin_match_maybe(path))
 		return standin_slow_statx(dir, path, flags, mask, status);
 	result = STANDIN_NEXT(statx)(dir, path, flags, mask, status);
-	if (!result && flags & AT_EMPTY_PATH &&
-	    standin_device_file_check_status(dir, status->stx_mode,
+	if (result || !(flags & AT_EMPTY_PATH))
+		return result;
+	if (standin_device_file_check_status(dir, status->stx_mode,
 					     status->stx_nlink, &index))
 		standin_device_file_disguise_x(status, index);
+	else if (standin_cm_is_used() &&
+		 standin_cm_is_file(status->stx_mode, status->stx_ino))
+		standin_cm_disguise_x(status);
 	return result;
 }

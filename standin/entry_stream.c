@@ -6,12 +6,16 @@
 #include <unistd.h>
 
 #include "device_file.h"
+#include "manager/files.h"
 
-static int standin_stream_open_device(const char *mode, FILE **stream)
+static int standin_stream_open_device(const struct standin_place *place,
+				      const char *mode, FILE **stream)
 {
+	int flags = strchr(mode, 'e') ? O_CLOEXEC : 0;
 	int fd;
-	int error = standin_device_file_create(
-		strchr(mode, 'e') ? O_CLOEXEC : 0, &fd);
+	int error = place->kind == STANDIN_PLACE_MANAGER ?
+			    standin_cm_open(flags, &fd) :
+			    standin_device_file_create(flags, &fd);
 
 	if (error)
 		return error;
@@ -40,10 +44,10 @@ static STANDIN_SLOW bool standin_stream_ours(const char *path, const char *mode,
 	*result = NULL;
 	if (!error && place.kind == STANDIN_PLACE_FOREIGN)
 		return false;
-	if (!error && place.kind == STANDIN_PLACE_DEVICE) {
-		/* A stream that exists cannot become a new memory file. */
+	if (!error && place.kind != STANDIN_PLACE_TREE) {
+		/* A stream that exists cannot become a new file of ours. */
 		error = stream ? ENXIO :
-				 standin_stream_open_device(mode, result);
+				 standin_stream_open_device(&place, mode, result);
 	} else if (!error && standin_stream_writes(mode)) {
 		error = EACCES;
 	} else if (!error) {

@@ -90,14 +90,25 @@ bool standin_match_device_name(const char *name)
 	return true;
 }
 
-bool standin_match_device(const struct standin_match *match)
+static bool standin_match_node(const struct standin_match *match,
+			       const char *wanted)
 {
 	const char *name;
 
 	if (match->base[1] != 'd' || match->rest[0] != '/')
 		return false;
-	name = standin_strip(standin_skip_noise(match->rest), "uverbs0");
+	name = standin_strip(standin_skip_noise(match->rest), wanted);
 	return name && !*name;
+}
+
+bool standin_match_device(const struct standin_match *match)
+{
+	return standin_match_node(match, "uverbs0");
+}
+
+bool standin_match_manager(const struct standin_match *match)
+{
+	return standin_match_node(match, "rdma_cm");
 }
 
 bool standin_match_relative(const char *path)

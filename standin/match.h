@@ -23,6 +23,9 @@ struct standin_match {
 /* True if the path is ours. The path must be absolute and readable. */
 bool standin_match_path(const char *path, struct standin_match *match);
 
+/* True for ".../rdma_cm" below /dev/infiniband, as the last component. */
+bool standin_match_manager(const struct standin_match *match);
+
 /* True for N of ".../uverbsN" with N = 0, as the last component. */
 bool standin_match_device(const struct standin_match *match);
 

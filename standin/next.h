@@ -144,6 +144,8 @@ typedef int (*standin_glob_error)(const char *, int);
 	  (path, mode, stream))                                                \
 	F(int, ioctl, (int fd, unsigned long request, void *argument),         \
 	  (fd, request, argument))                                             \
+	F(ssize_t, write, (int fd, const void *bytes, size_t length),          \
+	  (fd, bytes, length))                                                 \
 	F(int, socket, (int domain, int type, int protocol),                   \
 	  (domain, type, protocol))
 

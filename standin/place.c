@@ -44,8 +44,9 @@ static int standin_place_in_tree(const struct standin_match *match,
 	if (standin_match_climbs(match->rest) &&
 	    !standin_place_exists(place->path))
 		return standin_place_foreign(path, place);
-	place->kind = standin_match_device(match) ? STANDIN_PLACE_DEVICE :
-						    STANDIN_PLACE_TREE;
+	place->kind = standin_match_device(match)  ? STANDIN_PLACE_DEVICE :
+		      standin_match_manager(match) ? STANDIN_PLACE_MANAGER :
+						     STANDIN_PLACE_TREE;
 	return 0;
 }
 
@@ -66,7 +67,7 @@ static bool standin_place_of_folder(int folder, char *path, size_t size)
 	return path[0] == '/';
 }
 
-/* uverbs0 below a folder that is the tree's own /dev/infiniband: names of
+/* uverbs0 or rdma_cm below a folder that is the tree's own /dev/infiniband: names of
  * trees are unmistakable, so the adapter is not asked for every such name. */
 static int standin_place_beside(const char *folder, const char *path,
 				struct standin_place *place)
@@ -76,16 +77,19 @@ static int standin_place_beside(const char *folder, const char *path,
 	const char *tree = strstr(folder, "/sysfs-");
 	size_t length;
 
-	if (!tree || !standin_match_device_name(path) ||
+	bool manager = !strcmp(path, "rdma_cm");
+
+	if (!tree || (!manager && !standin_match_device_name(path)) ||
 	    standin_adapter_get(&adapter))
 		return standin_place_foreign(path, place);
 	length = strlen(adapter->root);
 	if (strncmp(folder, adapter->root, length) ||
-	    strcmp(folder + length, devices) || strcmp(path, "uverbs0"))
+	    strcmp(folder + length, devices) ||
+	    (!manager && strcmp(path, "uverbs0") != 0))
 		return standin_place_foreign(path, place);
-	place->kind = STANDIN_PLACE_DEVICE;
-	snprintf(place->path, sizeof(place->path), "%s%s/uverbs0",
-		 adapter->root, devices);
+	place->kind = manager ? STANDIN_PLACE_MANAGER : STANDIN_PLACE_DEVICE;
+	snprintf(place->path, sizeof(place->path), "%s%s/%s", adapter->root,
+		 devices, path);
 	return 0;
 }
 

@@ -16,6 +16,7 @@ enum standin_place_kind {
 	STANDIN_PLACE_TREE,    /* path is below the tree's root */
 	STANDIN_PLACE_DEVICE,  /* the device file; path is its node in the tree
 				*/
+	STANDIN_PLACE_MANAGER, /* rdma_cm, likewise */
 };
 
 struct standin_place {

@@ -4,7 +4,8 @@
  *
  *   class/infiniband/arnica0        -> the device below, as in a real sysfs
  *   class/infiniband_verbs/uverbs0  -> likewise
- *   dev/infiniband/uverbs0          what a listing of /dev/infiniband shows
+ *   class/misc/rdma_cm/             dev, abi_version
+ *   dev/infiniband/uverbs0, rdma_cm what a listing of /dev/infiniband shows
  *   devices/platform/arnica.0/      the "slot": vendor, device, numa_node, net/
  *      infiniband/arnica0/          node_guid, ports/1/..., device -> slot
  *      infiniband_verbs/uverbs0/    dev, ibdev, abi_version, device -> slot
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "device_file.h"
+#include "manager/files.h"
 #include "tree_port.h"
 
 #define STANDIN_UVERBS STANDIN_SLOT "/infiniband_verbs/uverbs0"
@@ -172,6 +174,18 @@ static void standin_put_uverbs(struct standin_build *build, const char *name)
 	standin_put_link(build, STANDIN_UVERBS, "device", "../../../arnica.0");
 }
 
+static void standin_put_manager(struct standin_build *build)
+{
+	standin_build_file(build, "class/misc/rdma_cm/abi_version", "%u\n",
+			   RDMA_USER_CM_ABI_VERSION);
+	standin_build_file(build, "class/misc/rdma_cm/dev", "%u:%u\n",
+			   STANDIN_CM_MAJOR, STANDIN_CM_MINOR);
+	standin_build_file(build, "class/misc/rdma_cm/uevent",
+			   "MAJOR=%u\nMINOR=%u\nDEVNAME=infiniband/rdma_cm\n",
+			   STANDIN_CM_MAJOR, STANDIN_CM_MINOR);
+	standin_build_node(build, "dev/infiniband/rdma_cm");
+}
+
 static void standin_put_slot(struct standin_build *build,
 			     const struct arnica_bus_identity *identity)
 {
@@ -212,6 +226,7 @@ void standin_tree_fill(struct standin_build *build,
 	standin_tree_put_port(build, identity->device_name, &identity->port);
 	standin_put_uverbs(build, name);
 	standin_build_node(build, "dev/infiniband/uverbs0");
+	standin_put_manager(build);
 
 	standin_build_file(build, "class/infiniband_verbs/abi_version", "6\n");
 	standin_build_symlink(build, "class/infiniband_verbs/uverbs0",

@@ -10,7 +10,7 @@
 #include "tree_build.h"
 
 /* Part of the tree's name: to be raised with every change of the contents. */
-#define STANDIN_TREE_CONTENT_VERSION 2u
+#define STANDIN_TREE_CONTENT_VERSION 3u
 
 /* `stamp` tells trees of different identities apart by the device folder's
  * modification time, by which libibverbs knows that a device was replaced. */

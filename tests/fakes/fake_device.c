@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "arnica/hw/bus.h"
+#include "arnica/hw/bus_mad.h"
 
 #define FAKE_EXPORT __attribute__((visibility("default")))
 
@@ -117,4 +118,68 @@ FAKE_EXPORT int arnica_bus_async_open(int device_fd, int *fd)
 {
 	(void)device_fd;
 	return fake_pipe(fd);
+}
+
+/* Nobody opens a function of it, and so nobody uses its QP 1. */
+FAKE_EXPORT int arnica_bus_attach(int device_fd, struct arnica_bus **bus)
+{
+	(void)device_fd;
+	(void)bus;
+	return ENOSYS;
+}
+
+FAKE_EXPORT void arnica_bus_detach(struct arnica_bus *bus)
+{
+	(void)bus;
+}
+
+FAKE_EXPORT int arnica_bus_mads_open(struct arnica_bus *bus, int event_fd,
+				     struct arnica_bus_comm_ids *ids)
+{
+	(void)bus;
+	(void)event_fd;
+	(void)ids;
+	return ENOSYS;
+}
+
+FAKE_EXPORT int arnica_bus_mad_send(struct arnica_bus *bus,
+				    const struct arnica_bus_mad *mad)
+{
+	(void)bus;
+	(void)mad;
+	return ENOSYS;
+}
+
+FAKE_EXPORT int arnica_bus_mad_take(struct arnica_bus *bus,
+				    struct arnica_bus_mad *mad)
+{
+	(void)bus;
+	(void)mad;
+	return ENOSYS;
+}
+
+FAKE_EXPORT int arnica_bus_service_take(
+	struct arnica_bus *bus, const struct arnica_bus_service *service,
+	uint32_t *handle)
+{
+	(void)bus;
+	(void)service;
+	(void)handle;
+	return ENOSYS;
+}
+
+FAKE_EXPORT int arnica_bus_service_listen(struct arnica_bus *bus,
+					  uint32_t handle)
+{
+	(void)bus;
+	(void)handle;
+	return ENOSYS;
+}
+
+FAKE_EXPORT int arnica_bus_service_give(struct arnica_bus *bus,
+					uint32_t handle)
+{
+	(void)bus;
+	(void)handle;
+	return ENOSYS;
 }

@@ -34,10 +34,6 @@ MACHINE = (
 )
 VENDORS = (("tests.test_mlx5", "mlx5"), ("tests.test_efa", "efa"))
 
-# rdma_cm is not offered. The suite has no word for that: these tests fail.
-CM_TESTS = "tests.test_rdmacm.CMTestCase."
-CM_REFUSAL = r"Failed to create (CMEventChannel|CM ID)"
-
 
 class Outcome:
     """What the suite said about one test."""
@@ -59,10 +55,6 @@ class Outcome:
                 if re.search(names, self.name):
                     return need
         return None
-
-    def lacks_cm(self):
-        return (self.word == "ERROR" and self.name.startswith(CM_TESTS) and
-                re.search(CM_REFUSAL, self.said))
 
 
 MANY = 5
@@ -136,16 +128,9 @@ def run_suite(environment, only):
         return results, output
 
 
-def cm_is_offered(environment):
-    done = environment.run(["test", "-e", "/dev/infiniband/rdma_cm"])
-    return done.status == 0
-
-
-def check_outcome(outcome, offered):
-    if outcome.word in ("FAIL", "ERROR"):
-        if outcome.lacks_cm() and not offered:
-            return
-        raise Failure(f"{outcome.word}{outcome.said}")
+def check_outcome(outcome):
+    check(outcome.word not in ("FAIL", "ERROR"),
+          f"{outcome.word}{outcome.said}")
 
 
 def details(output, name):
@@ -206,16 +191,14 @@ The suite of rdma-core {version} (Debian's package python3-pyverbs ships it in
 | {vendor} | skipped: written for one vendor's own interface |
 | {machine} | decided by the machine: {passed_there} of them passed where this was written |
 | {skipped} | skipped: the device does not offer it |
-| {cm} | fail: need rdma_cm, which is not offered |
 | {passed} | **passed**, everywhere |
 
-No other test fails. Whenever the tests run, every outcome except those that the
+No test fails. Whenever the tests run, every outcome except those that the
 machine decides is compared with this page.
 """
 # Parts of the document: key, title, what stands below the title.
 PARTS = (
     ("skipped", "Not offered by the device", "In the suite's words."),
-    ("cm", "Need rdma_cm", "The suite has no skip for its absence."),
     ("machine", "Decided by the machine", "Each group needs what it says."),
     ("passed", "Passed", ""),
     ("vendor", "Written for one vendor's own interface", ""),
@@ -230,8 +213,6 @@ def place(outcome):
         return "vendor", f"{vendor_of(outcome.name)}: {outcome.reason}"
     if outcome.word == "skipped":
         return "skipped", outcome.reason
-    if outcome.lacks_cm():
-        return "cm", "no /dev/infiniband/rdma_cm"
     return "passed", outcome.name.split(".")[1]
 
 
@@ -306,12 +287,11 @@ def main():
     if not found:
         return report.finish()
     results, output = found
-    offered = cm_is_offered(environment)
     for name, outcome in sorted(results.items()):
         if outcome.word in ("FAIL", "ERROR"):
             if len(report.failed) < MANY:  # the others tell the same
                 outcome.said += details(output, name)
-            report.case(short(name), check_outcome, outcome, offered)
+            report.case(short(name), check_outcome, outcome)
     if not args.only:
         if args.write:
             DOCUMENT.write_text(render(results))

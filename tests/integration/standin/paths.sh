@@ -45,7 +45,7 @@ check 'every function' '0 failures' "$probe"
 check cat '0200:00ff:fe00:0001' cat /sys/class/infiniband/arnica0/node_guid
 check 'ls folder' 'arnica0' ls /sys/class/infiniband
 check 'ls -l node' 'crw-rw-rw- 1 * 231, 192 * /dev/infiniband/uverbs0' ls -l /dev/infiniband/uverbs0
-check 'ls -l folder' 'total 0?crw-rw-rw- 1 * 231, 192 * uverbs0' ls -l /dev/infiniband
+check 'ls -l folder' 'total 0?crw-rw-rw- 1 * 10, 58 * rdma_cm?crw-rw-rw- 1 * 231, 192 * uverbs0' ls -l /dev/infiniband
 check find '/sys/class/infiniband?/sys/class/infiniband/arnica0' find /sys/class/infiniband
 check 'find device' '/dev/infiniband/uverbs0' find /dev/infiniband -name 'uverbs*' -printf '%p'
 check 'find follows' '*/ports/1/gid_attrs/ndevs/0*' find -L /sys/class/infiniband/arnica0/ports -name 0

@@ -97,8 +97,9 @@ static void check_sysfs(void)
 	      again.st_mtim.tv_nsec == status.st_mtim.tv_nsec);
 	CHECK(!access(SYS "/arnica0/device/net/lo", F_OK));
 	CHECK_FAILS(access(SYS "/mlx5_0", F_OK), ENOENT);
-	CHECK_FAILS(access("/sys/class/misc/rdma_cm/abi_version", F_OK),
-		    ENOENT);
+	CHECK(reads(open("/sys/class/misc/rdma_cm/abi_version", O_RDONLY),
+		    "4\n"));
+	CHECK(reads(open("/sys/class/misc/rdma_cm/dev", O_RDONLY), "10:58\n"));
 	CHECK(readlink(SYS "/arnica0", path, sizeof(path)) > 6 &&
 	      !strncmp(path, "../../", 6));
 	CHECK(realpath(SYS "/arnica0/device", path) && !access(path, F_OK) &&
@@ -141,8 +142,11 @@ static void check_device_path(void)
 	      extended.stx_mode == (S_IFCHR | 0666));
 	CHECK(!access(NODE, R_OK | W_OK));
 	CHECK_FAILS(access(NODE, X_OK), EACCES);
-	CHECK_FAILS(stat("/dev/infiniband/rdma_cm", &status), ENOENT);
-	CHECK_FAILS(open("/dev/infiniband/rdma_cm", O_RDWR) < 0, ENOENT);
+	CHECK(!stat("/dev/infiniband/rdma_cm", &status) &&
+	      status.st_mode == (S_IFCHR | 0666) &&
+	      status.st_rdev == makedev(10, 58));
+	CHECK_FAILS(stat("/dev/infiniband/umad0", &status), ENOENT);
+	CHECK_FAILS(open("/dev/infiniband/umad0", O_RDWR) < 0, ENOENT);
 	CHECK_FAILS(open(NODE "/", O_RDWR) < 0, ENOTDIR);
 	CHECK_FAILS(open(NODE, O_DIRECTORY) < 0, ENOTDIR);
 	path = realpath(NODE, NULL);
@@ -152,12 +156,14 @@ static void check_device_path(void)
 	while (folder && (entry = readdir(folder))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		CHECK(!strcmp(entry->d_name, "uverbs0"));
-		CHECK(!fstatat(dirfd(folder), entry->d_name, &status, 0) &&
-		      is_device(&status));
+		CHECK(!fstatat(dirfd(folder), entry->d_name, &status, 0));
+		CHECK(!strcmp(entry->d_name, "rdma_cm") ?
+			      status.st_rdev == makedev(10, 58) :
+			      !strcmp(entry->d_name, "uverbs0") &&
+				      is_device(&status));
 		seen++;
 	}
-	CHECK(seen == 1);
+	CHECK(seen == 2);
 	if (folder)
 		closedir(folder);
 }

@@ -57,8 +57,10 @@ static void absolute_paths_have_their_place(void **state)
 		     "/dev/infiniband");
 	assert_place(AT_FDCWD, "/dev/infiniband/uverbs0", STANDIN_PLACE_DEVICE,
 		     "/dev/infiniband/uverbs0");
-	assert_place(AT_FDCWD, "/dev/infiniband/rdma_cm", STANDIN_PLACE_TREE,
+	assert_place(AT_FDCWD, "/dev/infiniband/rdma_cm", STANDIN_PLACE_MANAGER,
 		     "/dev/infiniband/rdma_cm");
+	assert_place(AT_FDCWD, "/dev/infiniband/rdma_cmx", STANDIN_PLACE_TREE,
+		     "/dev/infiniband/rdma_cmx");
 	assert_place(AT_FDCWD, "/etc/passwd", STANDIN_PLACE_FOREIGN,
 		     "/etc/passwd");
 }
@@ -99,6 +101,9 @@ static void relative_paths_are_looked_up_from_their_folder(void **state)
 	assert_place(devices, "uverbs0", STANDIN_PLACE_DEVICE,
 		     "/dev/infiniband/uverbs0");
 	assert_place(devices, "uverbs1", STANDIN_PLACE_FOREIGN, "uverbs1");
+	assert_place(devices, "rdma_cm", STANDIN_PLACE_MANAGER,
+		     "/dev/infiniband/rdma_cm");
+	assert_place(dev, "rdma_cm", STANDIN_PLACE_FOREIGN, "rdma_cm");
 	close(devices);
 	close(class);
 	close(dev);

@@ -125,7 +125,8 @@ static void discovery_finds_its_files(void **state)
 	assert_file(fixture, DEVICE "/ports/1/counters/port_xmit_data", "0\n");
 	assert_file(fixture, DEVICE "/ports/1/hw_counters/out_of_sequence",
 		    "0\n");
-	assert_none(fixture, "/class/misc/rdma_cm");
+	assert_file(fixture, "/class/misc/rdma_cm/abi_version", "4\n");
+	assert_file(fixture, "/class/misc/rdma_cm/dev", "10:58\n");
 }
 
 static void gid_files_show_the_table_and_its_holes(void **state)
