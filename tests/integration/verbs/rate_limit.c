@@ -4,7 +4,9 @@
  * a burst; it can be changed and lifted while work is queued; it is the queue
  * pair's own. Nothing is said here of how fast it is at least: machines pause.
  */
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "vt.h"
 
@@ -178,6 +180,35 @@ static void datagrams_keep_the_limit(void)
 	vt_end_close(&b);
 }
 
+/* To an address of this process's own, which nobody has asked for. */
+static void frames_keep_the_limit(void)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW, 0);
+	struct vt_wish wish = wish_of(IBV_QPT_RAW_PACKET);
+	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_INIT, .port_num = 1 };
+	unsigned int own = (unsigned int)getpid();
+	uint64_t began_us;
+
+	if (fd < 0)
+		vt_skip("raw packets need CAP_NET_RAW");
+	close(fd);
+	vt_end_open(&a, &wish);
+	VT_EQUAL(ibv_modify_qp(a.qp, &attr, IBV_QP_STATE | IBV_QP_PORT), 0);
+	VT_EQUAL(vt_set_state(a.qp, IBV_QPS_RTR), 0);
+	VT_EQUAL(vt_set_state(a.qp, IBV_QPS_RTS), 0);
+	VT_EQUAL(limit(a.qp, KBPS, BURST), 0);
+	memcpy(a.buffer, (uint8_t[]){ 2, 0xc8, (uint8_t)(own >> 16),
+				      (uint8_t)(own >> 8), (uint8_t)own, 1 },
+	       6);
+	memcpy(a.buffer + 12, (uint8_t[]){ 0x88, 0xb5 }, 2);
+	began_us = now_us();
+	for (uint32_t i = 0; i < 4 * COUNT; i++)
+		vt_send(&a, i, 0, 1024);
+	finish(&a, 4 * COUNT);
+	check_time(began_us, 4 * COUNT * 1024, KBPS);
+	vt_end_close(&a);
+}
+
 /* What would take more than a minute is done at once. */
 static void a_limit_is_lifted_while_work_is_queued(void)
 {
@@ -300,6 +331,7 @@ static const struct vt_case cases[] = {
 	VT_CASE(unreliable_connections_keep_the_limit),
 	VT_CASE(small_messages_keep_the_limit),
 	VT_CASE(datagrams_keep_the_limit),
+	VT_CASE(frames_keep_the_limit),
 	VT_CASE(a_limit_is_lifted_while_work_is_queued),
 	VT_CASE(others_are_not_slowed),
 	VT_CASE(a_limit_ends_with_its_connection),
