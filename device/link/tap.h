@@ -22,8 +22,9 @@
 
 struct adev_tap {
 	int send_fd;
-	int receive_fd; /* -1: not yet */
-	bool listens;
+	/* Who has no lock may ask: is anything taken in, and by what? */
+	_Atomic int receive_fd; /* -1: not yet; stays until the tap closes */
+	_Atomic bool listens;   /* then there is a receive_fd */
 	uint32_t bound; /* interface that receive_fd is bound to */
 	/* The port's interface, as of a version of the port. */
 	pthread_mutex_t lock;

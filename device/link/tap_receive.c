@@ -128,22 +128,18 @@ static int bind_here(struct adev_tap *tap)
 static int make_receiver(struct adev_tap *tap)
 {
 	const int on = 1, bytes = BUFFER_BYTES;
-	int error = adev_tap_socket(&tap->receive_fd);
+	int fd, error = adev_tap_socket(&fd);
 
-	if (error) {
-		tap->receive_fd = -1;
+	if (error)
 		return error;
-	}
-	if (setsockopt(tap->receive_fd, SOL_PACKET, PACKET_VNET_HDR, &on,
-		       sizeof(on))) {
-		close(tap->receive_fd);
-		tap->receive_fd = -1;
+	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on))) {
+		close(fd);
 		return EOPNOTSUPP;
 	}
-	wish(tap->receive_fd, SOL_PACKET, PACKET_AUXDATA, 1);
-	if (setsockopt(tap->receive_fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes,
-		       sizeof(bytes)))
-		wish(tap->receive_fd, SOL_SOCKET, SO_RCVBUF, bytes);
+	wish(fd, SOL_PACKET, PACKET_AUXDATA, 1);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)))
+		wish(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+	tap->receive_fd = fd;
 	return 0;
 }
 

@@ -306,9 +306,8 @@ static void describe_arrival(const struct roce_packet *packet,
 
 /* A sender of this host that was stopped in the middle of a message is waited for
  * once: this thread has the packets of all queue pairs. */
-static bool lock_own(struct adev_qp *qp)
+static bool lock_own(struct adev_qp *qp, uint64_t *stuck)
 {
-	uint64_t *stuck = &qp->destinations->own_stuck;
 	uint64_t word = atomic_load(&qp->shared->lock);
 	bool again = *stuck && *stuck == word;
 
@@ -321,14 +320,30 @@ static bool lock_own(struct adev_qp *qp)
 	return false;
 }
 
+void adev_datagram_take_in(struct adev_qp *qp, struct adev_link *own,
+			   uint64_t *stuck,
+			   const struct adev_delivery *delivery)
+{
+	enum adev_placed placed = ADEV_PLACED_STALE;
+	enum adev_loss why = ADEV_LOSS_REFUSED;
+
+	if (!lock_own(qp, stuck)) {
+		adev_count_loss(qp->fn, qp->qpn, ADEV_LOSS_BUSY);
+		return;
+	}
+	if (own->incarnation == qp->shared->incarnation ||
+	    adev_link_own(qp, own))
+		placed = adev_datagram_place(qp->fn, own, delivery, &why);
+	adev_qp_unlock(qp->shared);
+	if (placed != ADEV_PLACED)
+		adev_count_loss(qp->fn, qp->qpn, why);
+}
+
 void adev_datagram_arrive(struct adev_qp *qp,
 			  const struct adev_arrival *arrival)
 {
 	const struct roce_packet *packet = &arrival->packet;
 	bool immediate = packet->opcode == UD_SEND_IMM;
-	struct adev_link *own = &qp->destinations->own;
-	enum adev_placed placed;
-	enum adev_loss why = ADEV_LOSS_REFUSED;
 	struct adev_delivery delivery;
 	struct adev_gather payload;
 	const struct adev_grh grh = {
@@ -347,21 +362,12 @@ void adev_datagram_arrive(struct adev_qp *qp,
 	    packet->payload_bytes > ADEV_DATAGRAM_MAX_BYTES ||
 	    adev_gid_is_multicast(arrival->destination) !=
 		    (packet->dest_qpn == ARNICA_HW_QPN_MCAST)) {
-		adev_count_loss(qp->fn, qp->qpn, why);
+		adev_count_loss(qp->fn, qp->qpn, ADEV_LOSS_REFUSED);
 		return;
 	}
 	describe_arrival(packet, &delivery, &payload);
 	delivery.grh_bytes = ARNICA_HW_GRH_BYTES;
 	adev_grh_emit(&grh, delivery.grh);
-	if (!lock_own(qp)) {
-		adev_count_loss(qp->fn, qp->qpn, ADEV_LOSS_BUSY);
-		return;
-	}
-	placed = ADEV_PLACED_STALE;
-	if (own->incarnation == qp->shared->incarnation ||
-	    adev_link_own(qp, own))
-		placed = adev_datagram_place(qp->fn, own, &delivery, &why);
-	adev_qp_unlock(qp->shared);
-	if (placed != ADEV_PLACED)
-		adev_count_loss(qp->fn, qp->qpn, why);
+	adev_datagram_take_in(qp, &qp->destinations->own,
+			      &qp->destinations->own_stuck, &delivery);
 }

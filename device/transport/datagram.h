@@ -13,6 +13,7 @@
 #define ADEV_TRANSPORT_DATAGRAM_H
 
 #include "link/wire.h"
+#include "transport/datagram_place.h"
 #include "transport/requester.h"
 
 #define ADEV_DATAGRAM_MAX_BYTES 4096u
@@ -36,5 +37,14 @@ void adev_datagram_forget(struct adev_qp *qp, uint32_t function,
 /* A packet from the wire for this QP; `wire_receive` held. */
 void adev_datagram_arrive(struct adev_qp *qp,
 			  const struct adev_arrival *arrival);
+
+/*
+ * What this process has taken in for its own queue pair; `own` leads to that.
+ * A sender of this host that stands still with its lock is waited for once, by
+ * `stuck`, which is the caller's to keep with `own`. What is lost is counted.
+ */
+void adev_datagram_take_in(struct adev_qp *qp, struct adev_link *own,
+			   uint64_t *stuck,
+			   const struct adev_delivery *delivery);
 
 #endif

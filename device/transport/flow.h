@@ -23,6 +23,7 @@ struct adev_rss;
 struct adev_flow_target {
 	struct adev_qp *qp;
 	struct adev_link own; /* its receive queue */
+	uint64_t stuck; /* the lock of `own`: adev_datagram_take_in() */
 	const struct adev_rss *rss; /* it spreads: rss.h; NULL: it does not */
 	uint32_t uses; /* rules, and places in tables */
 	uint64_t had; /* number of the last frame that it got */

@@ -5,14 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/qp_lock.h"
-#include "transport/datagram_place.h"
+#include "transport/datagram.h"
 #include "transport/raw_state.h"
 #include "trace.h"
 
 /* Frames that one serving takes in. */
 #define BUDGET 64u
-#define ARRIVAL_LOCK_MS 1u
 /* The socket has no room: the interface sends as fast as it can. */
 #define FULL_AFTER_NS 50000ull
 #define SMALL_FRAME_BYTES 2048u
@@ -35,7 +33,6 @@ int adev_raw_open(struct adev_function *fn)
 		return error;
 	}
 	pthread_mutex_init(&raw->lock, NULL);
-	atomic_store(&raw->descriptor, -1);
 	/* R1: publishes it to who sends and who polls; pairs with adev_raw_of(). */
 	atomic_store_explicit(&fn->raw, raw, memory_order_release);
 	return 0;
@@ -48,7 +45,6 @@ void adev_raw_deafen(struct adev_function *fn)
 	if (!raw)
 		return;
 	pthread_mutex_lock(&raw->lock);
-	atomic_store(&raw->listens, false);
 	adev_tap_deafen(&raw->tap);
 	adev_flow_remove_all(&raw->flows);
 	pthread_mutex_unlock(&raw->lock);
@@ -110,8 +106,6 @@ static int add_rule(struct adev_raw *raw, struct adev_qp *qp,
 	}
 	if (!raw->flows.num_rules)
 		adev_tap_deafen(&raw->tap);
-	atomic_store(&raw->descriptor, raw->tap.receive_fd);
-	atomic_store(&raw->listens, raw->tap.listens);
 	return rule ? 0 : ENOMEM;
 }
 
@@ -172,7 +166,6 @@ struct adev_qp *adev_raw_remove_rule(struct adev_function *fn, uint32_t handle,
 		adev_flow_remove(&raw->flows, rule);
 		if (!raw->flows.num_rules)
 			adev_tap_deafen(&raw->tap);
-		atomic_store(&raw->listens, raw->tap.listens);
 	}
 	pthread_mutex_unlock(&raw->lock);
 	return qp;
@@ -182,12 +175,15 @@ bool adev_raw_listens(const struct adev_function *fn)
 {
 	const struct adev_raw *raw = adev_raw_of(fn);
 
-	return raw && atomic_load_explicit(&raw->listens, memory_order_relaxed);
+	return raw &&
+	       atomic_load_explicit(&raw->tap.listens, memory_order_relaxed);
 }
 
 int adev_raw_descriptor(const struct adev_function *fn)
 {
-	return adev_raw_listens(fn) ? atomic_load(&adev_raw_of(fn)->descriptor) : -1;
+	return adev_raw_listens(fn) ?
+		       atomic_load(&adev_raw_of(fn)->tap.receive_fd) :
+		       -1;
 }
 
 /* A frame on its way to queue pairs. */
@@ -201,27 +197,12 @@ struct arrival {
 static void give(struct adev_flow_target *target, void *argument)
 {
 	struct arrival *arrival = argument;
-	struct adev_qp *qp;
-	struct adev_link *own;
-	enum adev_placed placed = ADEV_PLACED_STALE;
-	enum adev_loss why = ADEV_LOSS_REFUSED;
 
 	if (target->rss)
 		target = adev_rss_pick(target->rss, &arrival->fields);
-	qp = target->qp;
-	own = &target->own;
-	arrival->delivery.type = qp->type;
-	if (adev_qp_lock_owner(qp->fn, qp->shared, ARRIVAL_LOCK_MS)) {
-		adev_count_loss(qp->fn, qp->qpn, ADEV_LOSS_BUSY);
-		return;
-	}
-	if (own->incarnation == qp->shared->incarnation ||
-	    adev_link_own(qp, own))
-		placed = adev_datagram_place(qp->fn, own, &arrival->delivery,
-					     &why);
-	adev_qp_unlock(qp->shared);
-	if (placed != ADEV_PLACED)
-		adev_count_loss(qp->fn, qp->qpn, why);
+	arrival->delivery.type = target->qp->type;
+	adev_datagram_take_in(target->qp, &target->own, &target->stuck,
+			      &arrival->delivery);
 }
 
 static void arrive(struct adev_function *fn, struct adev_raw *raw,

@@ -8,7 +8,7 @@
 #include "transport/rss.h"
 
 struct adev_raw {
-	struct adev_tap tap;
+	struct adev_tap tap; /* receiving: with `lock` */
 	pthread_mutex_t lock; /* lock role `raw`: everything below */
 	struct adev_flows flows;
 	struct adev_rss *spreaders;
@@ -16,9 +16,6 @@ struct adev_raw {
 	uint32_t num_tables;
 	uint32_t next_table;
 	uint8_t *room; /* ADEV_TAP_ROOM */
-	/* Without it: is anything taken in, and by which descriptor? */
-	_Atomic bool listens;
-	_Atomic int descriptor;
 };
 
 /* R1: pairs with the release in adev_raw_open(). NULL: none yet. */
