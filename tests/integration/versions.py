@@ -18,7 +18,7 @@ from harness import DEVICE, Pair, check
 
 # What differs between releases: queue pairs with ibv_wr_*, extended CQs, and
 # calls that have no kernel behind them. One process each.
-PROGRAMS = ("features", "extended_cq", "qp_states", "queues")
+PROGRAMS = ("features", "extended_cq", "qp_states", "queues", "atomic_write")
 RELEASES = ("39", "44", "50", "56", "57", "59", "62", "64", "65")
 ODD = ("odd_table", "odd_context", "odd_qp")
 

@@ -101,6 +101,7 @@ struct vt_wish {
 	bool channel;    /* both CQs report to one completion channel */
 	bool common_cq;  /* send and receive share one CQ */
 	bool extended;   /* create the QP with the ibv_wr_* calls */
+	uint64_t send_ops; /* calls besides the usual ones of its type */
 	struct ibv_srq *srq; /* of the same context; or NULL */
 };
 

@@ -91,7 +91,7 @@ static struct ibv_qp *create_qp(struct vt_end *end)
 
 	if (wish->extended) {
 		attr.comp_mask |= IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
-		attr.send_ops_flags = send_ops(wish->type);
+		attr.send_ops_flags = send_ops(wish->type) | wish->send_ops;
 		qp = ibv_create_qp_ex(end->context, &attr);
 	} else {
 		/* The two structures begin alike by the library's promise. */
