@@ -107,13 +107,14 @@ static enum adev_dma_result vm_failure(struct adev_transfer *transfer,
 static uint32_t split_tail(struct iovec *iov, uint32_t count)
 {
 	struct iovec *last = &iov[count - 1];
+	uint64_t tail = adev_dma_tail(
+		(uintptr_t)last->iov_base + last->iov_len, last->iov_len);
 
-	if (last->iov_len <= ADEV_DMA_TAIL_BYTES)
+	if (last->iov_len == tail)
 		return count;
-	iov[count].iov_base =
-		(char *)last->iov_base + last->iov_len - ADEV_DMA_TAIL_BYTES;
-	iov[count].iov_len = ADEV_DMA_TAIL_BYTES;
-	last->iov_len -= ADEV_DMA_TAIL_BYTES;
+	last->iov_len -= tail;
+	iov[count].iov_base = (char *)last->iov_base + last->iov_len;
+	iov[count].iov_len = tail;
 	return count + 1;
 }
 

@@ -88,15 +88,30 @@ void adev_inbox_reclaim(struct adev_function *fn, uint32_t function,
 			uint64_t generation);
 
 #define ADEV_DMA_TAIL_BYTES 8u
+#define ADEV_DMA_LINE_BYTES 64u
+
+/*
+ * How many of the bytes that end at `end` are stored last: the last eight, or as
+ * many of them as are in the last cache line. A store across two lines can be
+ * seen in two parts, and the second one first; within a line it is seen whole.
+ */
+static inline uint64_t adev_dma_tail(uint64_t end, uint64_t bytes)
+{
+	uint64_t over = end % ADEV_DMA_LINE_BYTES;
+	uint64_t tail = ADEV_DMA_TAIL_BYTES;
+
+	if (__builtin_expect(over - 1 < ADEV_DMA_TAIL_BYTES - 1, 0))
+		tail = over;
+	return bytes < tail ? bytes : tail;
+}
 
 /* Copies so that whoever watches the last bytes sees the others first. False: a
  * fault ended it. */
 static inline bool adev_dma_copy_here(void *to, const void *from,
 				      uint64_t bytes)
 {
-	uint64_t head = bytes > ADEV_DMA_TAIL_BYTES ?
-				bytes - ADEV_DMA_TAIL_BYTES :
-				0;
+	uint64_t tail = adev_dma_tail((uintptr_t)to + bytes, bytes);
+	uint64_t head = bytes - tail;
 
 	if (head && !adev_guard_copy(to, from, head))
 		return false;
@@ -104,7 +119,7 @@ static inline bool adev_dma_copy_here(void *to, const void *from,
 	 * on the last byte is the observer. */
 	atomic_thread_fence(memory_order_release);
 	return adev_guard_copy((char *)to + head, (const char *)from + head,
-			       bytes - head);
+			       tail);
 }
 
 /*

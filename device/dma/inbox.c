@@ -242,7 +242,8 @@ static int move(struct adev_function *fn, uint64_t address, uint64_t offset,
 	while (bytes) {
 		char *memory = (char *)(uintptr_t)address;
 		/* Rule 3: the tail in a call of its own. */
-		uint64_t part = bytes > 8 ? bytes - 8 : bytes;
+		uint64_t tail = adev_dma_tail(address + bytes, bytes);
+		uint64_t part = bytes > tail ? bytes - tail : tail;
 		ssize_t moved = write ?
 					pread(fn->segment_fd, memory, part,
 					      (off_t)offset) :

@@ -339,6 +339,43 @@ static void the_last_bytes_are_seen_last_with_a_copy(void **state)
 	expect_tail_last(*state);
 }
 
+/* Whatever length and place: the last store is of bytes of one cache line, is
+ * one of the machine's where they are aligned, and has the last byte. */
+static void the_last_bytes_are_in_one_line(void **state)
+{
+	uint64_t end, bytes;
+
+	(void)state;
+	for (end = 1000; end < 1200; end++)
+		for (bytes = 1; bytes < 200; bytes++) {
+			uint64_t tail = adev_dma_tail(end, bytes);
+
+			assert_in_range(tail, 1, bytes < 8 ? bytes : 8);
+			assert_int_equal((end - tail) / 64, (end - 1) / 64);
+			if (end % 8 == 0)
+				assert_int_equal(tail, bytes < 8 ? bytes : 8);
+		}
+}
+
+static void copies_across_lines_are_whole(void **state)
+{
+	_Alignas(64) unsigned char to[256];
+	unsigned char from[256], expected[256];
+	size_t at, bytes, i;
+
+	(void)state;
+	for (i = 0; i < sizeof(from); i++)
+		from[i] = (unsigned char)(i + 1);
+	for (at = 48; at < 72; at++)
+		for (bytes = 1; bytes < 80; bytes++) {
+			memset(to, 0, sizeof(to));
+			memset(expected, 0, sizeof(expected));
+			memcpy(expected + at, from, bytes);
+			assert_true(adev_dma_copy_here(to + at, from, bytes));
+			assert_memory_equal(to, expected, sizeof(to));
+		}
+}
+
 /* A page in the middle is not there at the peer. */
 static void expect_remote_fault(struct pair *pair)
 {
@@ -522,6 +559,8 @@ int main(void)
 		dma_test(the_last_bytes_are_seen_last_with_process_vm),
 		dma_test(the_last_bytes_are_seen_last_with_bounce_buffers),
 		dma_test(the_last_bytes_are_seen_last_with_a_copy),
+		cmocka_unit_test(the_last_bytes_are_in_one_line),
+		cmocka_unit_test(copies_across_lines_are_whole),
 		dma_test(memory_gone_at_the_peer_is_a_fault_with_process_vm),
 		dma_test(
 			memory_gone_at_the_peer_is_a_fault_with_bounce_buffers),
