@@ -190,6 +190,7 @@ bool adev_adapter_serve(void)
 	for (fn = adev_adapter_first(); fn; fn = adev_adapter_next(fn)) {
 		adev_wire_maintain(fn);
 		left |= adev_function_serve(fn);
+		left |= adev_ended_serve(fn);
 		left |= adev_calls_serve(fn);
 		adev_mads_serve(fn);
 	}

@@ -430,6 +430,7 @@ static void forget(struct adev_function *fn)
 		}
 		free(qp);
 	}
+	adev_ended_drop(fn);
 	adev_exports_forget(fn);
 	adev_import_unlink(fn);
 	adev_begun_forget(fn);
@@ -459,6 +460,7 @@ void adev_function_detach(struct adev_function *fn)
 	if (fn->limit)
 		adev_limited_withdraw(fn);
 	adev_agent_leave(fn);
+	adev_ended_drop(fn);
 	adev_exports_close(fn); /* who came meanwhile */
 	adev_raw_deafen(fn);
 	destroy_all_qps(fn);

@@ -163,9 +163,13 @@ static void answer(struct adev_function *fn, struct adev_call_slot *slot,
 	memcpy(slot->answers, call.answers, sizeof(slot->answers));
 	slot->status = status;
 	/* P11: the answer is complete before it is told. */
-	if (!atomic_compare_exchange_strong(
-		    &slot->word, &running, word_of(ADEV_CALL_DONE, function)))
-		atomic_store(&slot->word, 0); /* abandoned */
+	if (atomic_compare_exchange_strong(&slot->word, &running,
+					   word_of(ADEV_CALL_DONE, function)))
+		return;
+	/* Abandoned, or wiped out. */
+	if (status == ARNICA_HW_COMMAND_OK)
+		adev_call_undo(fn, &caller, &call);
+	atomic_store(&slot->word, 0);
 }
 
 /* Frees what its caller will not take, because his function ended; another may

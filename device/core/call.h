@@ -41,7 +41,7 @@ struct adev_call {
 
 /*
  * Asks the function of `to`, and stores its answers. IO: it is gone; BUSY: it did
- * not answer in time, and may still do what it was asked for. Lock role
+ * not answer in time; what it exports later all the same it takes back. Lock role
  * `command` is held: what others ask of `fn` meanwhile is answered here, so that
  * two that ask each other both get on.
  */
@@ -54,9 +54,12 @@ enum arnica_hw_command_status adev_call(struct adev_function *fn,
  * use. */
 bool adev_calls_serve(struct adev_function *fn);
 
-/* What is answered, with lock role `command`: front/exports.c. */
+/* What is answered, with lock role `command`: front/exports.c. And undone, if
+ * nobody waited for the answer any more. */
 enum arnica_hw_command_status
 adev_call_answer(struct adev_function *fn, const struct adev_caller *caller,
 		 struct adev_call *call) ARNICA_MUST_CHECK;
+void adev_call_undo(struct adev_function *fn, const struct adev_caller *caller,
+		    const struct adev_call *call);
 
 #endif

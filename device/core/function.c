@@ -16,14 +16,9 @@
 #include "domain/directory.h"
 #include "exec/exec.h"
 #include "exec/threads.h"
-#include "front/exports.h"
-#include "front/imports.h"
-#include "transport/datagram.h"
 #include "transport/raw_packet.h"
 #include "transport/receive_entry.h"
-#include "transport/xrc.h"
 #include "link/wire.h"
-#include "mad/mad.h"
 #include "trace.h"
 
 #define LOOKS_BEFORE_TRY 32u
@@ -442,68 +437,4 @@ bool adev_function_serve(struct adev_function *fn)
 						&none, ARNICA_HW_ATTENTION_WIRE,
 						memory_order_seq_cst);
 	return left;
-}
-
-static bool leads_to(struct adev_qp *qp, uint32_t function, uint64_t generation)
-{
-	bool leads;
-
-	adev_qp_lock_send(qp);
-	leads = qp->link.view && qp->link.view->function == function &&
-		qp->link.view->generation == generation;
-	if (leads)
-		atomic_store(&qp->peer_died, true);
-	adev_exec_release(qp);
-	return leads;
-}
-
-/* Datagrams end with nobody, and XRC not with an SRQ; what they have mapped of it
- * is let go. */
-static void forget(struct adev_function *fn, uint32_t function,
-		   uint64_t generation)
-{
-	uint32_t index;
-
-	pthread_mutex_lock(&fn->command_lock);
-	for (index = 0; index < fn->qp_scan_end; index++) {
-		struct adev_qp *qp = fn->qps[index];
-
-		if (!qp || (!qp->destinations && !qp->xrc))
-			continue;
-		adev_qp_lock_send(qp);
-		adev_datagram_forget(qp, function, generation);
-		adev_xrc_forget(qp, function, generation);
-		adev_exec_release(qp);
-	}
-	pthread_mutex_unlock(&fn->command_lock);
-}
-
-void adev_function_peer_died(struct adev_function *fn, uint32_t function,
-			     uint64_t generation)
-{
-	uint32_t index;
-
-	(void)adev_directory_reap(fn->directory);
-	adev_inbox_reclaim(fn, function, generation);
-	/* It may have fired a CQ and not said so. */
-	adev_channels_rescan(fn);
-	adev_srq_rescan(fn);
-	forget(fn, function, generation);
-	adev_exports_ended(fn, function, generation);
-	adev_import_ended(fn, function, generation);
-	adev_mads_forget(fn, function, generation);
-	/* An orderly exit makes no error. */
-	if (adev_directory_life(fn->directory, function, generation) ==
-	    ADEV_LIFE_CLOSED)
-		return;
-	adev_count(&fn->counters, peers_died);
-	arnica_trace_peer_died(function, fn->num_qps);
-	pthread_mutex_lock(&fn->command_lock);
-	for (index = 0; index < fn->qp_scan_end; index++) {
-		struct adev_qp *qp = fn->qps[index];
-
-		if (qp && leads_to(qp, function, generation))
-			adev_exec_submit(qp, NULL);
-	}
-	pthread_mutex_unlock(&fn->command_lock);
 }

@@ -36,6 +36,7 @@ struct adev_opened;
 struct adev_mad_peers;
 struct adev_import;
 struct adev_importer;
+struct adev_ended;
 
 /* Indexes that were used before and are free again; see front/objects.h. */
 struct adev_free_list {
@@ -156,6 +157,9 @@ struct adev_function {
 	 * the processor that he has, plus one. */
 	_Atomic int backlog_left;
 
+	/* Others that have ended, and what that means was not done yet. */
+	_Atomic(struct adev_ended *) ended;
+
 	struct adev_begun_queue *begun; /* front/begun.h; NULL: none ever */
 
 	struct adev_fault *fault;     /* of the wire; NULL: none wanted */
@@ -213,8 +217,14 @@ void adev_function_nudge_peer(struct adev_function *fn, uint32_t function);
 void adev_function_kick_peer(struct adev_function *fn, uint32_t function,
 			     uint64_t generation);
 
-/* A peer's function died: its connections end with an error. */
+/* A peer's function ended, or died: then its connections end with an error. If
+ * the control path is in use, that is done a little later: core/ended.c. */
 void adev_function_peer_died(struct adev_function *fn, uint32_t function,
 			     uint64_t generation);
+
+/* For the agent: what was left of it. True: later, as before. */
+bool adev_ended_serve(struct adev_function *fn);
+/* The function ends itself; also in a forked child. */
+void adev_ended_drop(struct adev_function *fn);
 
 #endif

@@ -21,17 +21,16 @@
 	 ARNICA_HW_ACCESS_REMOTE_WRITE | ARNICA_HW_ACCESS_REMOTE_READ |        \
 	 ARNICA_HW_ACCESS_REMOTE_ATOMIC | ARNICA_HW_ACCESS_ZERO_BASED)
 
-static enum arnica_hw_command_status check(const struct adev_function *fn,
-					   uint32_t limit, uint32_t handle)
+/* Asks the exporter for what it has under `handle`, of `limit`. */
+static enum arnica_hw_command_status ask(struct adev_function *fn,
+					 uint32_t limit, uint32_t handle,
+					 struct adev_call *call)
 {
 	if (!fn->import)
 		return ARNICA_HW_COMMAND_NOT_SUPPORTED;
 	if (handle >= limit)
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	/* Among our own: the exporter has too many. */
-	return adev_import_is_foreign(fn, limit, handle) ?
-		       ARNICA_HW_COMMAND_OK :
-		       ARNICA_HW_COMMAND_NO_MEMORY;
+	return adev_call(fn, fn->import->view, call);
 }
 
 ADEV_COMMAND_HANDLER(import_pd)
@@ -45,11 +44,12 @@ ADEV_COMMAND_HANDLER(import_pd)
 
 	if (arnica_from_le32(command->import.pd))
 		return ARNICA_HW_COMMAND_INVALID;
-	status = check(fn, fn->view.layout.max_pd, pd);
-	if (status == ARNICA_HW_COMMAND_OK)
-		status = adev_call(fn, fn->import->view, &call);
+	status = ask(fn, fn->view.layout.max_pd, pd, &call);
 	if (status != ARNICA_HW_COMMAND_OK)
 		return status;
+	/* The exporter has so many that this is a number of ours. */
+	if (!adev_import_is_foreign(fn, fn->view.layout.max_pd, pd))
+		return ARNICA_HW_COMMAND_NO_MEMORY;
 	births = (uint32_t)call.answers[0];
 	/* Another one by now, and objects of ours are in the one before. */
 	if (fn->import->births[pd] != births && fn->pd_references[pd] > 1)
@@ -175,15 +175,15 @@ ADEV_COMMAND_HANDLER(import_mr)
 	    !adev_import_is_foreign(fn, fn->view.layout.max_pd, pd) ||
 	    !adev_pd_valid(fn, pd))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	if (!((index ^ fn->tpt_mask) & fn->view.layout.max_mr / 2))
-		return ARNICA_HW_COMMAND_NO_MEMORY; /* our own half */
 	status = ask_for_region(fn, index, pd, &call);
 	if (status != ARNICA_HW_COMMAND_OK)
 		return status;
 	region = *adev_import_find_region(fn, index);
-	if (region && region->stag != (uint32_t)call.answers[1])
+	if (!((index ^ fn->tpt_mask) & fn->view.layout.max_mr / 2))
+		status = ARNICA_HW_COMMAND_NO_MEMORY; /* our own half */
+	else if (region && region->stag != (uint32_t)call.answers[1])
 		return ARNICA_HW_COMMAND_IO; /* it would have been revoked */
-	if (region)
+	else if (region)
 		region->references++;
 	else
 		status = add_region(fn, index, pd, &call);
@@ -259,18 +259,19 @@ ADEV_COMMAND_HANDLER(import_dm)
 
 	if (arnica_from_le32(command->import.pd))
 		return ARNICA_HW_COMMAND_INVALID;
-	status = check(fn, ARNICA_HW_MAX_DM, handle);
-	if (status == ARNICA_HW_COMMAND_OK &&
-	    !*adev_import_find_dm(fn, handle)) {
-		status = adev_call(fn, fn->import->view, &call);
-		if (status == ARNICA_HW_COMMAND_OK) {
-			status = add_dm(fn, &call);
-			if (status != ARNICA_HW_COMMAND_OK)
-				give_back(fn, ADEV_CALL_RETURN_DM, handle);
+	if (!fn->import || !*adev_import_find_dm(fn, handle)) {
+		status = ask(fn, ARNICA_HW_MAX_DM, handle, &call);
+		if (status != ARNICA_HW_COMMAND_OK)
+			return status;
+		/* With a number of ours, as above? */
+		status = adev_import_is_foreign(fn, ARNICA_HW_MAX_DM, handle) ?
+				 add_dm(fn, &call) :
+				 ARNICA_HW_COMMAND_NO_MEMORY;
+		if (status != ARNICA_HW_COMMAND_OK) {
+			give_back(fn, ADEV_CALL_RETURN_DM, handle);
+			return status;
 		}
 	}
-	if (status != ARNICA_HW_COMMAND_OK)
-		return status;
 	(*adev_import_find_dm(fn, handle))->references++;
 	tell_dm(*adev_import_find_dm(fn, handle), completion);
 	return ARNICA_HW_COMMAND_OK;

@@ -149,7 +149,10 @@ static enum arnica_hw_command_status export_dm(struct adev_function *fn,
 	if (!adev_dm_export(fn, handle, &call->answers[0], &call->answers[1]))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	importer = get_importer(fn, caller);
-	if (!importer || !add_export(importer, EXPORT_DM, handle)) {
+	if (importer && *find_export(importer, EXPORT_DM, handle)) {
+		/* It gave it back while this function was stopped. */
+		adev_dm_return(fn, handle);
+	} else if (!importer || !add_export(importer, EXPORT_DM, handle)) {
 		adev_dm_return(fn, handle);
 		return ARNICA_HW_COMMAND_NO_MEMORY;
 	}
@@ -190,6 +193,15 @@ adev_call_answer(struct adev_function *fn, const struct adev_caller *caller,
 		return adev_import_revoke(fn, caller, call->arguments[0]);
 	}
 	return ARNICA_HW_COMMAND_NO_SUCH_COMMAND;
+}
+
+/* A region stays with its importer, who may have had it before: it is asked for it
+ * when the region ends, and has none. */
+void adev_call_undo(struct adev_function *fn, const struct adev_caller *caller,
+		    const struct adev_call *call)
+{
+	if (call->operation == ADEV_CALL_EXPORT_DM)
+		(void)!take_back(fn, caller, EXPORT_DM, call->arguments[0]);
 }
 
 /* One that has this region; NULL: nobody has. */
@@ -249,13 +261,11 @@ static void drop_importer(struct adev_function *fn,
 void adev_exports_ended(struct adev_function *fn, uint32_t function,
 			uint64_t generation)
 {
-	struct adev_importer *importer;
+	struct adev_importer *importer =
+		find_importer(fn, function, generation);
 
-	pthread_mutex_lock(&fn->command_lock);
-	importer = find_importer(fn, function, generation);
 	if (importer)
 		drop_importer(fn, importer, false);
-	pthread_mutex_unlock(&fn->command_lock);
 }
 
 /* A region that somebody has; false: none. */

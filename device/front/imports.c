@@ -177,12 +177,15 @@ void adev_import_ended(struct adev_function *fn, uint32_t function,
 	if (!import || import->view->function != function ||
 	    import->view->generation != generation)
 		return;
-	pthread_mutex_lock(&fn->command_lock);
-	/* What a stopped peer has in its hands stays: the memory is there, and
-	 * nobody else's any more. */
-	while (import->regions &&
-	       adev_import_end_region(fn, &import->regions) ==
-		       ARNICA_HW_COMMAND_OK)
+	/* Who has one in his hands may go on: the memory stays mapped here, and
+	 * is nobody else's any more. */
+	while (import->regions) {
+		struct adev_imported_region *region = import->regions;
+
+		adev_tpt_invalidate(
+			&fn->view.tpt[adev_tpt_index(region->stag)]);
+		import->regions = region->next;
+		free(region);
 		adev_count(&fn->counters, imports_revoked);
-	pthread_mutex_unlock(&fn->command_lock);
+	}
 }

@@ -36,7 +36,8 @@ enum arnica_hw_command_status
 adev_import_revoke(struct adev_function *fn, const struct adev_caller *caller,
 		   uint32_t stag) ARNICA_MUST_CHECK;
 
-/* Another function has ended: if it is the exporter, so have its regions. */
+/* Another function has ended: if it is the exporter, so have its regions. Waits
+ * for nobody. */
 void adev_import_ended(struct adev_function *fn, uint32_t function,
 		       uint64_t generation);
 

@@ -78,7 +78,8 @@ void adev_srq_serve(struct adev_function *fn);
 /* An XRC SRQ can take no more messages: IBV_EVENT_SRQ_ERR. */
 void adev_srq_fail(struct adev_function *fn, uint32_t index);
 
-/* A taker died: it may not have got so far as to look at the limit. */
+/* A taker died: it may not have got so far as to look at the limit. `command`
+ * held. */
 void adev_srq_rescan(struct adev_function *fn);
 
 #endif

@@ -148,9 +148,7 @@ void adev_srq_rescan(struct adev_function *fn)
 {
 	uint32_t index;
 
-	pthread_mutex_lock(&fn->command_lock);
 	for (index = 0; index < fn->next_srq; index++)
 		if (fn->srqs[index].number)
 			adev_srq_check_limit(&fn->view, index);
-	pthread_mutex_unlock(&fn->command_lock);
 }

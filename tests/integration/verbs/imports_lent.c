@@ -101,6 +101,9 @@ static void what_is_not_there_is_refused(void)
 	VT_CHECK(own);
 	VT_CHECK(own->handle != has.pd && own->handle != has.spare_pd);
 	REFUSED(ibv_import_mr(own, has.mr), EINVAL);
+	/* What an importer has made, the owner knows nothing of. */
+	REFUSED(ibv_import_pd(me.context, own->handle), EINVAL);
+	REFUSED(ibv_import_mr(me.pd, my_mr->handle), EINVAL);
 	VT_EQUAL(ibv_dealloc_pd(own), 0);
 	VT_EQUAL(ibv_dealloc_pd(me.pd), EOPNOTSUPP);
 	/* A domain that has the number of one before. */

@@ -400,6 +400,92 @@ static void an_importers_device_memory_comes_back(void **state)
 			     call.arguments[0]));
 }
 
+static uint32_t free_dm(struct trio *trio)
+{
+	return two_object(&trio->two.a, ARNICA_HW_CMD_FREE_DM, trio->dm);
+}
+
+static uint32_t heap_use(struct trio *trio)
+{
+	struct adev_function *fn = two_function_of(&trio->two.a);
+
+	return (uint32_t)(fn->heap.used_bytes / BYTES);
+}
+
+/* Whoever asked has given up by the time of the answer, or his thanks were lost;
+ * what he has counts once, and not when he has it not. */
+static void nothing_is_kept_for_who_gave_up(void **state)
+{
+	struct trio *trio = *state;
+	struct adev_function *fn = two_function_of(&trio->two.a);
+	const struct adev_function *asks = two_function_of(&trio->importer);
+	const struct adev_caller caller = {
+		.function = asks->view.function,
+		.generation = asks->view.generation,
+	};
+	struct adev_call call = {
+		.operation = ADEV_CALL_EXPORT_DM,
+		.arguments = { trio->dm },
+	};
+	uint32_t before = heap_use(trio), round;
+
+	assert_ok(two_object(&trio->two.a, ARNICA_HW_CMD_DEREG_MR, trio->mr));
+	pthread_mutex_lock(&fn->command_lock);
+	for (round = 0; round < 3; round++)
+		assert_int_equal(adev_call_answer(fn, &caller, &call),
+				 ARNICA_HW_COMMAND_OK);
+	pthread_mutex_unlock(&fn->command_lock);
+	assert_ok(free_dm(trio));
+	assert_int_equal(heap_use(trio), before);
+	pthread_mutex_lock(&fn->command_lock);
+	adev_call_undo(fn, &caller, &call);
+	pthread_mutex_unlock(&fn->command_lock);
+	assert_int_equal(heap_use(trio), before - 1);
+}
+
+/* A command may wait for long; whoever finds a death does not. */
+static void a_death_does_not_wait_for_a_command(void **state)
+{
+	struct trio *trio = *state;
+	struct adev_function *fn = two_function_of(&trio->importer);
+	const struct adev_view *exporter = &two_function_of(&trio->two.a)->view;
+	uint64_t until = 0;
+
+	assert_ok(import_mr(trio));
+	pthread_mutex_lock(&fn->command_lock);
+	adev_function_peer_died(fn, exporter->function, exporter->generation);
+	pthread_mutex_unlock(&fn->command_lock);
+	while (atomic_load(&fn->counters.peers_died) == 0)
+		assert_true(two_patience(&until));
+	assert_int_equal(ask(&trio->importer, ARNICA_HW_CMD_UNIMPORT_MR,
+			     trio->mr, 0, NULL),
+			 ARNICA_HW_COMMAND_NO_OBJECT);
+}
+
+/* Of another importer's own things, whose numbers are of our own kind, the
+ * exporter knows nothing; nor are they ours. */
+static void an_importers_own_are_nobody_elses(void **state)
+{
+	struct trio *trio = *state;
+	uint32_t mr, stag, half = two_function_of(&trio->two.a)
+					  ->view.layout.max_mr / 2;
+
+	assert_ok(two_register(&trio->importer, trio->importer.buffer, 64, 0,
+			       &mr, &stag));
+	assert_int_equal(ask(&trio->importer, ARNICA_HW_CMD_IMPORT_PD,
+			     trio->importer.pd, 0, NULL),
+			 ARNICA_HW_COMMAND_NO_OBJECT);
+	assert_int_equal(ask(&trio->importer, ARNICA_HW_CMD_IMPORT_MR, mr,
+			     trio->two.a.pd, NULL),
+			 ARNICA_HW_COMMAND_NO_OBJECT);
+	assert_int_equal(ask(&trio->importer, ARNICA_HW_CMD_IMPORT_MR,
+			     trio->mr ^ half, trio->two.a.pd, NULL),
+			 ARNICA_HW_COMMAND_NO_OBJECT);
+	assert_int_equal(ask(&trio->importer, ARNICA_HW_CMD_IMPORT_DM,
+			     ARNICA_HW_MAX_DM - 1, 0, NULL),
+			 ARNICA_HW_COMMAND_NO_OBJECT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,6 +499,9 @@ int main(void)
 		trio_test(answers_for_the_dead_are_dropped),
 		trio_test(a_question_that_is_wiped_out_ends),
 		trio_test(an_importers_device_memory_comes_back),
+		trio_test(nothing_is_kept_for_who_gave_up),
+		trio_test(a_death_does_not_wait_for_a_command),
+		trio_test(an_importers_own_are_nobody_elses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
