@@ -10,6 +10,7 @@
 
 #include "arnica/hw/segment.h"
 
+#include "comm.h"
 #include "functions.h"
 
 #define MAX_IN_PROCESS 64 /* more of one process are not told apart */
@@ -41,16 +42,9 @@ static bool already_seen(struct scan *scan, ino_t inode)
 static void read_command(struct tool_function *function)
 {
 	char path[64];
-	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", function->pid);
-	file = fopen(path, "re");
-	if (!file)
-		return;
-	if (!fgets(function->command, sizeof(function->command), file))
-		function->command[0] = '\0';
-	function->command[strcspn(function->command, "\n")] = '\0';
-	fclose(file);
+	arnica_comm_read(path, function->command, sizeof(function->command));
 }
 
 static void look_at(struct scan *scan, pid_t pid, int fd)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "adapter.h"
+#include "comm.h"
 #include "command.h"
 #include "functions.h"
 #include "stat_scheduler.h"
@@ -81,17 +82,11 @@ static void print_counter(const struct arnica_bus_counter *counter,
 /* Threads that the adapter has named so. */
 static bool is_engine(pid_t pid, const char *thread)
 {
-	char path[64], name[32] = "";
-	FILE *file;
+	char path[64], name[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/comm", (int)pid,
 		 thread);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (!fgets(name, sizeof(name), file))
-		name[0] = '\0';
-	fclose(file);
+	arnica_comm_read(path, name, sizeof(name));
 	return strncmp(name, "arnica-engine", 13) == 0;
 }
 

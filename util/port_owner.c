@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "comm.h"
+
 /* Finds a socket that is bound to the port, of one family. */
 static bool find_socket(const char *table, uint16_t port, unsigned int *uid,
 			unsigned long *inode)
@@ -57,14 +59,9 @@ static bool has_socket(const char *pid, unsigned long inode)
 static void read_name(const char *pid, char *name, size_t bytes)
 {
 	char path[300];
-	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-	file = fopen(path, "re");
-	if (file && fgets(name, (int)bytes, file))
-		name[strcspn(name, "\n")] = 0;
-	if (file)
-		fclose(file);
+	arnica_comm_read(path, name, bytes);
 }
 
 static void find_process(unsigned long inode, struct arnica_port_owner *owner)
