@@ -47,18 +47,6 @@ static void fence_owner(void)
 	(void)syscall(SYS_nanosleep, &pause, NULL);
 }
 
-static void wait_for(const atomic_bool *flag)
-{
-	unsigned int spins = 0;
-
-	while (atomic_load_explicit(flag, memory_order_acquire)) {
-		if (++spins % 64 == 0)
-			sched_yield();
-		else
-			arnica_cpu_pause();
-	}
-}
-
 /* From now on, or since somebody else did the same, it is nobody's. */
 static void disown(struct arnica_spinlock *lock, const char *owner)
 {
@@ -66,7 +54,7 @@ static void disown(struct arnica_spinlock *lock, const char *owner)
 	    atomic_compare_exchange_strong(&lock->owner, &owner,
 					   ARNICA_SPINLOCK_TAKEN)) {
 		fence_owner();
-		wait_for(&lock->inside);
+		arnica_spinlock_wait(&lock->inside);
 		atomic_store_explicit(&lock->owner, ARNICA_SPINLOCK_NONE,
 				      memory_order_release);
 		return;

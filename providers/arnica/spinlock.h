@@ -120,21 +120,25 @@ static inline bool arnica_spinlock_try_lock(struct arnica_spinlock *lock)
 	       arnica_spinlock_try_other(lock);
 }
 
-static inline void arnica_spinlock_lock(struct arnica_spinlock *lock)
+/* Until whoever set it is out. */
+static inline void arnica_spinlock_wait(const atomic_bool *flag)
 {
 	unsigned int spins = 0;
 
+	while (atomic_load_explicit(flag, memory_order_acquire)) {
+		if (++spins % 64 == 0)
+			sched_yield();
+		else
+			arnica_cpu_pause();
+	}
+}
+
+static inline void arnica_spinlock_lock(struct arnica_spinlock *lock)
+{
 	if (lock->unshared || __builtin_expect(arnica_spinlock_enter(lock), 1))
 		return;
-	while (__builtin_expect(!arnica_spinlock_try_other(lock), 0)) {
-		while (atomic_load_explicit(&lock->held,
-					    memory_order_relaxed)) {
-			if (++spins % 64 == 0)
-				sched_yield();
-			else
-				arnica_cpu_pause();
-		}
-	}
+	while (__builtin_expect(!arnica_spinlock_try_other(lock), 0))
+		arnica_spinlock_wait(&lock->held);
 }
 
 static inline void arnica_spinlock_unlock(struct arnica_spinlock *lock)
