@@ -17,17 +17,23 @@ const struct arnica_setting_row arnica_setting_rows[ARNICA_NUM_SETTINGS] = {
 #undef SETTING_ROW
 };
 
+/* One of "these, those or others". */
 static bool parse_word(const char *allowed, const char *text, uint64_t *place)
 {
 	size_t length = strlen(text);
+	uint64_t number;
 
-	for (*place = 0; *allowed; (*place)++) {
-		size_t word = strcspn(allowed, "|");
+	for (number = 0; *allowed; number++) {
+		size_t word = strcspn(allowed, ", ");
 
-		if (word == length && !strncmp(allowed, text, length))
+		if (word == length && !strncmp(allowed, text, length)) {
+			*place = number;
 			return true;
+		}
 		allowed += word;
-		allowed += strspn(allowed, "|");
+		allowed += strspn(allowed, ", ");
+		if (!strncmp(allowed, "or ", 3))
+			allowed += 3;
 	}
 	return false;
 }

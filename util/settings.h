@@ -28,22 +28,22 @@ enum arnica_setting_kind {
 	ARNICA_SETTING_LIST16, /* a number for all 16, or one for each */
 };
 
-/* name, section, key, variable, kind, min, max, allowed (words: with
- * bars between them) */
+/* name, section, key, variable, kind, min, max, allowed (as a line
+ * for the user says it, of words just them) */
 #define ARNICA_SETTING_LIST(X)                                                 \
 	X(VENDOR_ID, "device", "vendor-id", "ARNICA_VENDOR_ID", NUMBER, 1,     \
 	  0xffffff, "a number from 1 to 0xffffff")                             \
 	X(PART_ID, "device", "part-id", "ARNICA_PART_ID", NUMBER, 1,           \
 	  UINT32_MAX, "a number from 1 to 0xffffffff")                         \
 	X(WINDOW_TYPE, "device", "window-type", "ARNICA_WINDOW_TYPE", WORD, 0, \
-	  0, "2A|2B")                                                          \
+	  0, "2A or 2B")                                                          \
 	X(SEGMENT_MAX, "device", "segment-max", "ARNICA_SEGMENT_MAX", SIZE,    \
 	  64ull << 20, 1024ull << 30, "a size from 64M to 1024G")              \
 	X(ADOPT, "device", "adopt", "ARNICA_ADOPT", WORD, 0, 0,                \
-	  "auto|off|all")                                                      \
+	  "auto, off or all")                                                      \
 	X(LOOPBACK, "device", "loopback", "ARNICA_LOOPBACK", WORD, 0, 0,       \
-	  "on|off")                                                            \
-	X(ECN, "device", "ecn", "ARNICA_ECN", WORD, 0, 0, "on|off")            \
+	  "on or off")                                                            \
+	X(ECN, "device", "ecn", "ARNICA_ECN", WORD, 0, 0, "on or off")            \
 	X(ENGINES, "device", "engines", "ARNICA_ENGINES", NUMBER, 0, 64,       \
 	  "a number from 0 to 64")                                            \
 	X(RATE, "port", "rate", "ARNICA_RATE", RATE, 1000000, 1000000000000,   \
@@ -51,7 +51,7 @@ enum arnica_setting_kind {
 	X(WEIGHT, "port", "weight", "ARNICA_WEIGHT", NUMBER, 1, 1000,          \
 	  "a number from 1 to 1000")                                           \
 	X(POLICY, "scheduler", "policy", "ARNICA_POLICY", WORD, 0, 0,          \
-	  "strict|weighted")                                                   \
+	  "strict or weighted")                                                   \
 	X(CLASS_WEIGHTS, "scheduler", "class-weights", "ARNICA_CLASS_WEIGHTS", \
 	  LIST16, 1, 255, "a number from 1 to 255, or 16 with commas")         \
 	X(WATERMARKS, "scheduler", "watermarks", "ARNICA_WATERMARKS", LIST16,  \
@@ -98,7 +98,6 @@ struct arnica_settings_weight {
 /* What a file says. */
 struct arnica_settings {
 	char path[PATH_MAX]; /* of the file; "": there is none */
-	unsigned int num_set;
 	struct {
 		unsigned int line; /* zero: not set */
 		char text[ARNICA_SETTINGS_TEXT_BYTES];

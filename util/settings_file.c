@@ -42,6 +42,12 @@ explain(char *why, const char *path, const char *format, ...)
 	va_end(arguments);
 }
 
+static void out_of_memory(const char *path, char *why)
+{
+	explain(why, path, ": cannot be read: %s: end other programs, or raise the limit (ulimit -v)",
+		strerror(ENOMEM));
+}
+
 /* Whoever may write it decides what the adapter of this user does. */
 static int check_file(const struct stat *status, const char *path, char *why)
 {
@@ -105,7 +111,7 @@ static int read_text(const char *path, char *text, size_t *bytes, char *why)
 		error = read_all(fd, text, ARNICA_SETTINGS_FILE_BYTES + 1,
 				 bytes);
 		if (error)
-			explain(why, path, ": cannot be read: %s",
+			explain(why, path, ": cannot be read: %s: repair it, or set ARNICA_CONFIG to another one",
 				strerror(error));
 	}
 	close(fd);
@@ -296,7 +302,6 @@ static int take(void *argument, const char *section, const char *key,
 	}
 	strcpy(settings->set[i].text, value);
 	settings->set[i].line = reading->line;
-	settings->num_set++;
 	reading->refused_line = 0;
 	return 1;
 }
@@ -308,7 +313,7 @@ static int parse(struct reading *reading)
 	if (line == 0)
 		return 0;
 	if (line < 0) {
-		explain(reading->why, reading->path, ": %s", strerror(ENOMEM));
+		out_of_memory(reading->path, reading->why);
 		return ENOMEM;
 	}
 	if ((unsigned int)line != reading->refused_line)
@@ -332,7 +337,7 @@ int arnica_settings_read_file(struct arnica_settings *settings,
 	memset(settings, 0, sizeof(*settings));
 	*why = '\0';
 	if (!text)
-		explain(why, path, ": %s", strerror(error));
+		out_of_memory(path, why);
 	else
 		error = read_text(path, text, &bytes, why);
 	if (!error)

@@ -3,7 +3,6 @@
 #include "adopt/policy.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -12,9 +11,8 @@
 #include "adopt/mappings.h"
 #include "adopt/process.h"
 #include "adopt/trap.h"
-#include "domain/log.h"
+#include "domain/identity.h"
 #include "domain/proc.h"
-#include "settings.h"
 
 /* Each range costs the process up to three mappings of the 65530 that it may
  * have, and turning it in or back some ten system calls. */
@@ -26,20 +24,16 @@
 
 enum adev_adopt_mode adev_adopt_mode(void)
 {
-	const char *text = arnica_setting_text(ARNICA_SETTING(ADOPT));
+	/* In the order of the setting's words. */
+	static const enum adev_adopt_mode modes[] = { ADEV_ADOPT_AUTO,
+						      ADEV_ADOPT_OFF,
+						      ADEV_ADOPT_ALL };
+	uint64_t place;
 
-	if (!text || !*text)
-		return ADEV_ADOPT_DEFAULT;
-	if (!strcmp(text, "off"))
-		return ADEV_ADOPT_OFF;
-	if (!strcmp(text, "auto"))
-		return ADEV_ADOPT_AUTO;
-	if (!strcmp(text, "all"))
-		return ADEV_ADOPT_ALL;
-	adev_log_error("ARNICA_ADOPT=%s is ignored: it must be auto, off or "
-		       "all",
-		       text);
-	return ADEV_ADOPT_DEFAULT;
+	/* A wrong one has been told of. */
+	return adev_setting_number(ARNICA_SETTING(ADOPT), 0, &place) ?
+		       ADEV_ADOPT_DEFAULT :
+		       modes[place];
 }
 
 bool adev_adopt_is_thrifty(enum adev_adopt_mode mode)

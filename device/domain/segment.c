@@ -3,57 +3,29 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "arnica/hw/segment.h"
-#include "domain/log.h"
+#include "domain/identity.h"
 #include "domain/mapping.h"
 #include "domain/proc.h"
-#include "settings.h"
 
 #define SIZE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 /* A long fallocate() that a signal interrupts undoes its work and would never
  * end under a fast timer. */
 #define POPULATE_STEP (1ull << 20)
 
-static bool parse_size(const char *text, uint64_t *bytes)
-{
-	char *end;
-	unsigned int shift = 0;
-
-	errno = 0;
-	*bytes = strtoull(text, &end, 0);
-	if (*end == 'K' || *end == 'k')
-		shift = 10;
-	else if (*end == 'M' || *end == 'm')
-		shift = 20;
-	else if (*end == 'G' || *end == 'g')
-		shift = 30;
-	if (shift)
-		end++;
-	if (errno || end == text || *end || *text == '-' ||
-	    *bytes > ADEV_SEGMENT_LARGEST_BYTES >> shift)
-		return false;
-	*bytes <<= shift;
-	return *bytes >= ADEV_SEGMENT_SMALLEST_BYTES;
-}
-
 uint64_t adev_segment_max_bytes(void)
 {
-	const char *text = arnica_setting_text(ARNICA_SETTING(SEGMENT_MAX));
 	uint64_t bytes;
 
-	if (!text || !*text)
+	/* A wrong one has been told of. */
+	if (adev_setting_number(ARNICA_SETTING(SEGMENT_MAX),
+				ADEV_SEGMENT_DEFAULT_BYTES, &bytes))
 		return ADEV_SEGMENT_DEFAULT_BYTES;
-	if (parse_size(text, &bytes))
-		return bytes;
-	adev_log_error("ARNICA_SEGMENT_MAX=%s is ignored: it must be 64M to "
-		       "1024G",
-		       text);
-	return ADEV_SEGMENT_DEFAULT_BYTES;
+	return bytes;
 }
 
 static int check_header(int fd)

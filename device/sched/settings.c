@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* The numbers and the policy of a scheduler that the user set. */
 #include <errno.h>
-#include <string.h>
 
 #include "domain/identity.h"
 #include "domain/log.h"
@@ -41,18 +40,16 @@ static int read_list(enum arnica_setting setting, uint8_t *numbers)
 
 static int read_policy(struct adev_sched_config *config)
 {
-	const char *text = arnica_setting_text(ARNICA_SETTING(POLICY));
+	/* In the order of the setting's words. */
+	static const enum arnica_hw_policy policies[] = {
+		ARNICA_HW_POLICY_STRICT, ARNICA_HW_POLICY_WEIGHTED
+	};
+	uint64_t place;
+	int error = adev_setting_number(ARNICA_SETTING(POLICY), 0, &place);
 
-	if (!text || !*text || !strcmp(text, "strict"))
-		return 0;
-	if (strcmp(text, "weighted")) {
-		adev_log_error("ARNICA_POLICY=%.100s must be strict or "
-			       "weighted: correct or unset it",
-			       text);
-		return EINVAL;
-	}
-	config->policy = ARNICA_HW_POLICY_WEIGHTED;
-	return 0;
+	if (!error)
+		config->policy = policies[place];
+	return error;
 }
 
 /* More gather engines than execution engines cannot be; where only the latter

@@ -5,13 +5,11 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/clock.h"
 #include "core/function.h"
 #include "core/qp_lock.h"
-#include "domain/log.h"
-#include "settings.h"
+#include "domain/identity.h"
 
 /* How long one try waits for an access: most are over in a microsecond. */
 #define DRAIN_MS 1u
@@ -45,18 +43,15 @@ struct adev_windows {
 
 static int read_kind(enum adev_tpt_type *kind)
 {
-	const char *text = arnica_setting_text(ARNICA_SETTING(WINDOW_TYPE));
+	/* In the order of the setting's words. */
+	static const enum adev_tpt_type kinds[] = { ADEV_TPT_WINDOW_2A,
+						    ADEV_TPT_WINDOW_2B };
+	uint64_t place;
+	int error = adev_setting_number(ARNICA_SETTING(WINDOW_TYPE), 1, &place);
 
-	*kind = ADEV_TPT_WINDOW_2B;
-	if (!text || !*text || !strcmp(text, "2B"))
-		return 0;
-	*kind = ADEV_TPT_WINDOW_2A;
-	if (!strcmp(text, "2A"))
-		return 0;
-	adev_log_error("ARNICA_WINDOW_TYPE=%s must be 2A or 2B: correct or "
-		       "unset it",
-		       text);
-	return EINVAL;
+	if (!error)
+		*kind = kinds[place];
+	return error;
 }
 
 int adev_windows_init(struct adev_function *fn)

@@ -54,7 +54,7 @@ def a_wrong_file_refuses_the_device(environment, folder):
     configured = Configured(environment, folder,
                             "[device]\npart-id = 7\nadopt = maybe\n")
     why = (f"{configured.file} line 3: adopt = maybe: "
-           "it must be auto|off|all")
+           "it must be auto, off or all")
     done = configured.devinfo()
     check(done.status != 0, "the device is there all the same")
     lines = [line for line in done.output().splitlines()
