@@ -136,14 +136,24 @@ int adev_proc_start_time(pid_t pid, pid_t tid, uint64_t *ticks)
 		       ENOTSUP;
 }
 
-uint64_t adev_proc_file_limit(void)
+static uint64_t soft_limit(int resource)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 ||
+	if (getrlimit((__rlimit_resource_t)resource, &limit) != 0 ||
 	    limit.rlim_cur == RLIM_INFINITY)
 		return UINT64_MAX;
 	return limit.rlim_cur;
+}
+
+uint64_t adev_proc_file_limit(void)
+{
+	return soft_limit(RLIMIT_FSIZE);
+}
+
+uint64_t adev_proc_space_limit(void)
+{
+	return soft_limit(RLIMIT_AS);
 }
 
 uint64_t adev_proc_random(void)

@@ -38,8 +38,10 @@ bool adev_proc_is_ours(void);
 int adev_proc_start_time(pid_t pid, pid_t tid,
 			 uint64_t *ticks) ARNICA_MUST_CHECK;
 
-/* Largest file that may be written without SIGXFSZ. */
+/* Largest file that may be written without SIGXFSZ; how much the process may
+ * map. UINT64_MAX: there is no limit. */
 uint64_t adev_proc_file_limit(void);
+uint64_t adev_proc_space_limit(void);
 
 /* Unpredictable bits, never fails. */
 uint64_t adev_proc_random(void);

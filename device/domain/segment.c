@@ -16,6 +16,7 @@
 /* A long fallocate() that a signal interrupts undoes its work and would never
  * end under a fast timer. */
 #define POPULATE_STEP (1ull << 20)
+#define SPACE_SHARE 8u
 
 uint64_t adev_segment_max_bytes(void)
 {
@@ -76,6 +77,17 @@ static int seal(int fd, uint64_t size)
 	return (uint64_t)status.st_size == size ? 0 : EBUSY;
 }
 
+/* Where the address space is limited, the segments of peers have to be mapped
+ * in it, too, and they are as large as ours if their limit is the same. */
+static uint64_t fair_share(uint64_t bytes, uint64_t smallest)
+{
+	uint64_t share = adev_proc_space_limit() / SPACE_SHARE;
+
+	if (share < smallest)
+		share = smallest;
+	return share < bytes ? round_down_to_power(share) : bytes;
+}
+
 /* The largest power of two that the address space takes. */
 static int map_largest(int fd, uint64_t bytes, void **base, uint64_t *size)
 {
@@ -84,6 +96,7 @@ static int map_largest(int fd, uint64_t bytes, void **base, uint64_t *size)
 				    ADEV_SEGMENT_SMALLEST_BYTES;
 	int error = ENOMEM;
 
+	bytes = fair_share(bytes, smallest);
 	for (*size = bytes; *size >= smallest; *size /= 2) {
 		/* Beyond the limit, ftruncate() would raise SIGXFSZ. */
 		if (*size > adev_proc_file_limit())

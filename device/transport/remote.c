@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/adapter.h"
 #include "core/qp_lock.h"
 #include "domain/directory.h"
 #include "domain/log.h"
@@ -145,10 +146,25 @@ void adev_remote_explain(struct adev_qp *qp)
 	uint64_t generation;
 	bool known = !adev_directory_find(qp->fn->directory, peer, &function,
 					  &generation, &lease);
+	struct adev_view *view;
+	int error = 0;
 
 	if (qp->link.view || atomic_flag_test_and_set(&said))
 		return;
 	if (known)
+		error = adev_adapter_attach(qp->fn, function, generation,
+					    &view);
+	if (known && !error)
+		adev_adapter_detach(view);
+	if (error == ENOMEM || error == EMFILE || error == ENFILE)
+		adev_log_error("qp 0x%x: cannot map the memory of its peer, qp "
+			       "0x%x: %s; requests to it will not be answered. "
+			       "Raise the limit of %s.",
+			       qp->qpn, peer, strerror(error),
+			       error == ENOMEM ?
+				       "the address space (ulimit -v)" :
+				       "open files (ulimit -n)");
+	else if (known)
 		adev_log_error("qp 0x%x: cannot reach the process of its peer, "
 			       "qp 0x%x: it is in another PID namespace, or "
 			       "may not be opened; requests to it will not be "

@@ -126,6 +126,21 @@ static int reserve_under_address_limit(void)
 	return size == (128u << 20) || size == SMALL ? 0 : 3;
 }
 
+/* Peers under the same limit find room for each other. */
+static int reserve_leaves_room_for_peers(void)
+{
+	const struct rlimit limit = { 4ull << 30, 4ull << 30 };
+	int fd = fixture_device_file();
+	uint64_t size;
+	void *base;
+
+	if (setrlimit(RLIMIT_AS, &limit) != 0)
+		return 1;
+	if (adev_segment_reserve(fd, 0, &base, &size) != 0)
+		return 2;
+	return size == 512ull << 20 ? 0 : 3;
+}
+
 static int reserve_under_tiny_address_limit(void)
 {
 	const struct rlimit tiny = { 32u << 20, 32u << 20 };
@@ -165,9 +180,11 @@ static void small_address_space_gives_a_small_segment(void **state)
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 	in_child(reserve_under_address_limit);
 	in_child(reserve_under_tiny_address_limit);
+	in_child(reserve_leaves_room_for_peers);
 #else
 	(void)reserve_under_address_limit;
 	(void)reserve_under_tiny_address_limit;
+	(void)reserve_leaves_room_for_peers;
 	skip(); /* a sanitizer's own memory does not fit the limit */
 #endif
 }
