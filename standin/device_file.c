@@ -6,11 +6,13 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "arnica/hw/segment.h"
+#include "complain.h"
 
 #define STANDIN_DEVICE_FILE_NAME "arnica-uverbs0"
 
@@ -28,6 +30,7 @@ static int standin_device_file_park(int fd)
 static int standin_device_file_fill(int fd, int flags)
 {
 	struct arnica_hw_segment_header header;
+	struct rlimit limit;
 
 	memset(&header, 0, sizeof(header));
 	header.magic = arnica_to_le64(ARNICA_HW_SEGMENT_MAGIC);
@@ -37,6 +40,10 @@ static int standin_device_file_fill(int fd, int flags)
 	arnica_store32(&header.state, ARNICA_HW_SEGMENT_OPENED,
 		       memory_order_relaxed);
 
+	/* Beyond the limit it would raise SIGXFSZ. */
+	if (!getrlimit(RLIMIT_FSIZE, &limit) &&
+	    limit.rlim_cur < ARNICA_HW_PAGE_BYTES)
+		return EFBIG;
 	if (syscall(SYS_ftruncate, fd, (long)ARNICA_HW_PAGE_BYTES))
 		return errno;
 	if (syscall(SYS_pwrite64, fd, &header, sizeof(header), 0L) !=
@@ -66,6 +73,9 @@ int standin_device_file_create(int flags, int *fd)
 		if (error)
 			syscall(SYS_close, *fd);
 	}
+	if (error == EFBIG)
+		standin_complain("cannot make the device file: %s; raise the limit of file sizes (ulimit -f)",
+				 strerror(error));
 	errno = saved;
 	return error;
 }

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -89,9 +90,15 @@ static void standin_build_parents(struct standin_build *build, const char *path)
 static void standin_build_put(struct standin_build *build, const char *path,
 			      const char *content, size_t length)
 {
+	struct rlimit limit;
 	ssize_t written;
 	int fd;
 
+	/* Beyond the limit, write() would raise SIGXFSZ. */
+	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur < length) {
+		build->error = EFBIG;
+		return;
+	}
 	fd = openat(build->folder, path,
 		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0) {

@@ -4,6 +4,7 @@
  * word, what is the case and what that means, and what to do about it.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,6 +87,8 @@ int tool_command_doctor(int argc, char **argv)
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, NULL))
 		return TOOL_EXIT_USAGE;
+	/* What a limit of file sizes refuses is to be told, not the end. */
+	signal(SIGXFSZ, SIG_IGN);
 	for (size_t i = 0; i < NUM_CHECKS; i++) {
 		memset(&finding, 0, sizeof(finding));
 		checks[i].run(&finding);

@@ -24,11 +24,26 @@
 #endif
 
 #define MIB ((uint64_t)1 << 20)
+#define SEGMENT_BYTES (4096 * MIB)
+#define SMALLEST_BYTES (64 * MIB) /* that a device opens with */
 
-/* As a segment is: large, sparse, with some memory really there. */
+static uint64_t soft_limit(int resource)
+{
+	struct rlimit limit;
+
+	return getrlimit(resource, &limit) || limit.rlim_cur == RLIM_INFINITY ?
+		       UINT64_MAX :
+		       limit.rlim_cur;
+}
+
+/* As a segment is: large, sparse, with some memory really there. One that the
+ * limit of file sizes cuts is smaller. */
 static int try_memfd(void)
 {
-	const off_t size = (off_t)1 << 32;
+	const uint64_t limit = soft_limit(RLIMIT_FSIZE);
+	const off_t size = limit < SEGMENT_BYTES && limit >= SMALLEST_BYTES ?
+				   (off_t)limit :
+				   (off_t)SEGMENT_BYTES;
 	const size_t used = 4 * MIB;
 	int fd = (int)syscall(SYS_memfd_create, "doctor",
 			      MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -65,9 +80,11 @@ void doctor_check_memfd(struct doctor_finding *finding)
 	}
 	doctor_report(finding, DOCTOR_FAIL,
 		      "%s: the adapter's memory cannot be had", strerror(err));
-	doctor_advise(finding, err == ENOMEM || err == ENOSPC ?
-				       "raise the memory limit" :
-				       "permit memfd_create and fallocate");
+	doctor_advise(finding,
+		      err == EFBIG ? "ulimit -f unlimited" :
+		      err == ENOMEM || err == ENOSPC ?
+				     "raise the memory limit" :
+				     "permit memfd_create and fallocate");
 }
 
 static bool open_userfaultfd(int flags)
@@ -228,15 +245,6 @@ void doctor_check_cgroup(struct doctor_finding *finding)
 		used / MIB, limit / MIB);
 	if (low)
 		doctor_advise(finding, "raise the limit");
-}
-
-static uint64_t soft_limit(int resource)
-{
-	struct rlimit limit;
-
-	return getrlimit(resource, &limit) || limit.rlim_cur == RLIM_INFINITY ?
-		       UINT64_MAX :
-		       limit.rlim_cur;
 }
 
 void doctor_check_limits(struct doctor_finding *finding)

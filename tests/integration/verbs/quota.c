@@ -235,6 +235,29 @@ static void file_size_limit_is_an_error_and_no_signal(void)
 	ibv_free_device_list(list);
 }
 
+/* Not even a byte may be written. */
+static void no_files_at_all_is_an_error_and_no_signal(void)
+{
+	struct ibv_device **list = ibv_get_device_list(NULL);
+	struct rlimit before, none;
+	struct ibv_context *context;
+	int error;
+
+	VT_CHECK(list && list[0]);
+	VT_EQUAL(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	VT_EQUAL(setrlimit(RLIMIT_FSIZE, &none), 0);
+	errno = 0;
+	context = ibv_open_device(list[0]);
+	error = errno;
+	/* What is printed may go to a file. */
+	VT_EQUAL(setrlimit(RLIMIT_FSIZE, &before), 0);
+	VT_CHECK(!context);
+	VT_CHECK(error != 0);
+	ibv_free_device_list(list);
+}
+
 static const struct vt_case cases[] = {
 	VT_CASE(large_queue_pairs_end_in_enomem),
 	VT_CASE(small_queue_pairs_end_in_enomem),
@@ -244,6 +267,7 @@ static const struct vt_case cases[] = {
 	VT_CASE(little_address_space_is_an_error),
 	VT_CASE(locked_memory_is_not_needed),
 	VT_CASE(file_size_limit_is_an_error_and_no_signal),
+	VT_CASE(no_files_at_all_is_an_error_and_no_signal),
 	{ NULL, NULL, 0 },
 };
 
