@@ -138,6 +138,22 @@ err_detach:
 	return error;
 }
 
+/* What to do about it, for the end of a line. */
+static const char *advice_for(int error)
+{
+	switch (error) {
+	case EMFILE:
+	case ENFILE:
+		return "; raise the limit of open files (ulimit -n)";
+	case ENOMEM:
+		return "; raise the limits of the address space and of file sizes (ulimit -v, ulimit -f), or that of memory";
+	case EAGAIN:
+		return "; raise the limit of processes (ulimit -u)";
+	default:
+		return "; 'arnica doctor' looks for the reason";
+	}
+}
+
 static void complain(const struct ibv_device *device, int error)
 {
 	if (error == EBADF)
@@ -145,8 +161,8 @@ static void complain(const struct ibv_device *device, int error)
 			"arnica: %s: its device file is not an adapter's; start the program with 'arnica run --'\n",
 			device->name);
 	else if (error != ENODEV) /* which was explained where it was found */
-		fprintf(stderr, "arnica: %s: cannot start the adapter: %s\n",
-			device->name, strerror(error));
+		fprintf(stderr, "arnica: %s: cannot start the adapter: %s%s\n",
+			device->name, strerror(error), advice_for(error));
 }
 
 /* The library's part; owns cmd_fd from here on, also when it fails. */
