@@ -9,6 +9,8 @@
 #include "two_functions.h"
 
 #define PATIENCE_S 60
+#define LOOKS 10u /* of the agent: about one each millisecond */
+#define SHORT_POLL_NS 100000u
 
 /* A wire on which there is always more, as long as the test thread looks. */
 struct lower {
@@ -16,6 +18,7 @@ struct lower {
 	_Atomic bool left;
 	_Atomic uint32_t by_agent;
 	int waiting_fd; /* readable: something waits */
+	_Atomic uint32_t looks;
 };
 
 static void transmit(void *opaque, struct adev_frame *frames, uint32_t count)
@@ -83,12 +86,20 @@ static uint32_t waiting_descriptor(void *opaque,
 	return 1;
 }
 
+/* Each time that the agent is awake. */
+static void maintain(void *opaque, uint64_t now_ns)
+{
+	(void)now_ns;
+	atomic_fetch_add(&((struct lower *)opaque)->looks, 1);
+}
+
 static const struct adev_wire_ops waiting_ops = {
 	.max_run = fake_wire_max_run,
 	.source_port = fake_wire_source_port,
 	.transmit = transmit,
 	.receive = receive,
 	.descriptors = waiting_descriptor,
+	.maintain = maintain,
 	.close = fake_wire_close,
 	.forget = fake_wire_close,
 };
@@ -106,12 +117,19 @@ static bool agent_keeps_out(struct adev_function *fn, struct lower *lower,
 			    time_t until)
 {
 	struct adev_wire *wire = adev_wire_of(fn);
-	uint32_t before, after;
+	uint32_t before, after, looks;
 
-	poll_busily(fn, until);
+	/* After a long poll the agent has more patience with the next one. */
+	do {
+		poll_busily(fn, until);
+		(void)adev_function_serve(fn);
+	} while (atomic_load(&wire->poll_takes_ns) > SHORT_POLL_NS &&
+		 time(NULL) < until);
 	adev_wire_begin_send(wire);
 	before = atomic_load(&lower->by_agent);
-	usleep(20000);
+	looks = atomic_load(&lower->looks);
+	while (atomic_load(&lower->looks) - looks < LOOKS && time(NULL) < until)
+		usleep(1000);
 	after = atomic_load(&lower->by_agent);
 	adev_wire_end_send(wire);
 	while (atomic_load(&lower->by_agent) == after && time(NULL) < until)
