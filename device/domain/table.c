@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "domain/file_lock.h"
+#include "domain/life.h"
 #include "domain/log.h"
 #include "domain/proc.h"
 
@@ -112,9 +114,39 @@ static int open_existing(int folder_fd, int *fd)
 
 enum verdict {
 	VERDICT_GOOD,
-	VERDICT_STALE, /* of an earlier boot */
+	VERDICT_STALE, /* of an earlier boot, or of a build that nobody runs */
 	VERDICT_ALIEN, /* of another version, or no directory at all */
 };
+
+/* All versions have the header, and slots of one size that begin with the life
+ * word, at the same places. */
+static bool has_slots(const struct adev_table_header *header)
+{
+	return header->num_functions == ADEV_FUNCTIONS &&
+	       header->slot_bytes == sizeof(struct adev_slot);
+}
+
+/* Of another version: does a function live in it? */
+static bool is_deserted(int fd)
+{
+	enum { PART = 64 };
+	struct adev_slot slots[PART];
+	uint32_t first, i;
+
+	for (first = 0; first < ADEV_FUNCTIONS; first += PART) {
+		off_t at = (off_t)offsetof(struct adev_table, slots) +
+			   (off_t)(first * sizeof(slots[0]));
+
+		if (pread(fd, slots, sizeof(slots), at) !=
+		    (ssize_t)sizeof(slots))
+			return false;
+		for (i = 0; i < PART; i++)
+			if (!adev_life_is_free(atomic_load_explicit(
+				    &slots[i].life, memory_order_relaxed)))
+				return false;
+	}
+	return true;
+}
 
 static enum verdict check(int fd)
 {
@@ -126,10 +158,10 @@ static enum verdict check(int fd)
 		return VERDICT_ALIEN;
 	if (header.boot != adev_proc_boot())
 		return VERDICT_STALE;
-	if (header.version != ADEV_TABLE_VERSION ||
-	    header.num_functions != ADEV_FUNCTIONS ||
-	    header.slot_bytes != sizeof(struct adev_slot) ||
-	    header.num_blocks != ADEV_BLOCKS ||
+	if (header.version != ADEV_TABLE_VERSION)
+		return has_slots(&header) && is_deserted(fd) ? VERDICT_STALE :
+							       VERDICT_ALIEN;
+	if (!has_slots(&header) || header.num_blocks != ADEV_BLOCKS ||
 	    header.size_bytes != sizeof(struct adev_table))
 		return VERDICT_ALIEN;
 	if (fstat(fd, &status) != 0 ||
@@ -205,7 +237,8 @@ int adev_table_open(int folder_fd, const char *folder,
 		error = try_open(folder_fd, table);
 	if (error == EPROTO)
 		adev_log_error("%s/%s is of another version: end the programs "
-			       "that use it, then remove the folder",
+			       "that use it; if there are none, remove the "
+			       "folder",
 			       folder, file_name);
 	else if (error && !adev_proc_is_exhausted(error))
 		adev_log_error(

@@ -170,7 +170,8 @@ ARNICA_FORMAT_FIELD(struct adev_table, services, 0x101000);
 
 /*
  * Maps the file in the folder, made if there is none; one of an earlier boot is
- * replaced. EPROTO: of another version. Each failure has written its line.
+ * replaced, and one of another version in which no function lives. EPROTO: of
+ * another version, in use. Each failure has written its line.
  */
 int adev_table_open(int folder_fd, const char *folder,
 		    struct adev_table **table) ARNICA_MUST_CHECK;

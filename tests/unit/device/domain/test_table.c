@@ -104,13 +104,55 @@ static void write_at(off_t offset, uint64_t value, size_t bytes)
 	close(fd);
 }
 
-static void other_version_is_refused(void **state)
+static uint32_t version_in_file(void)
 {
+	uint32_t version;
+	int fd = open_file(O_RDONLY);
+
+	assert_int_equal(
+		pread(fd, &version, sizeof(version),
+		      offsetof(struct adev_table_header, version)),
+		sizeof(version));
+	close(fd);
+	return version;
+}
+
+/* As long as a function of the other build lives, in whichever slot. */
+static void other_version_in_use_is_refused(void **state)
+{
+	static const uint32_t functions[] = { 0, 63, 64, ADEV_FUNCTIONS - 1 };
+
 	(void)state;
 	assert_ok(open_error());
 	write_at(offsetof(struct adev_table_header, version),
 		 ADEV_TABLE_VERSION + 1, 4);
-	assert_int_equal(open_error(), EPROTO);
+	for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++) {
+		off_t life = (off_t)(offsetof(struct adev_table, slots) +
+				     functions[i] * sizeof(struct adev_slot));
+
+		write_at(life, 4711, 4);
+		assert_int_equal(open_error(), EPROTO);
+		write_at(life, ADEV_LIFE_OWNER_DIED | 4711, 4);
+	}
+	assert_int_equal(version_in_file(), ADEV_TABLE_VERSION + 1);
+}
+
+static void other_version_that_nobody_uses_is_replaced(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_ok(open_error());
+	write_at(offsetof(struct adev_table_header, version),
+		 ADEV_TABLE_VERSION - 1, 4);
+	write_at(offsetof(struct adev_table, slots),
+		 ADEV_LIFE_OWNER_DIED | 4711, 4);
+	/* An older one ends earlier. */
+	fd = open_file(O_RDWR);
+	assert_ok(ftruncate(fd, offsetof(struct adev_table, services)));
+	close(fd);
+	assert_ok(open_error());
+	assert_int_equal(version_in_file(), ADEV_TABLE_VERSION);
 }
 
 static void other_layout_is_refused(void **state)
@@ -296,7 +338,8 @@ int main(int argc, char **argv)
 		domain_test(file_has_all_its_memory_from_the_start),
 		domain_test(second_open_finds_the_first_ones_file),
 		domain_test(all_who_come_at_once_meet),
-		domain_test(other_version_is_refused),
+		domain_test(other_version_in_use_is_refused),
+		domain_test(other_version_that_nobody_uses_is_replaced),
 		domain_test(other_layout_is_refused),
 		domain_test(cut_or_foreign_file_is_refused),
 		domain_test(file_of_an_earlier_boot_is_replaced),
