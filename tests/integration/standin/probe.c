@@ -199,6 +199,9 @@ static void probe_message(void)
 	report("ioctl", ioctl(file, (int)rdma, NULL));
 	report("ioctl", ioctl(-1, rdma, &bytes));
 	report("ioctl", ioctl(-1, FIONREAD, &bytes));
+	report("write", write(-1, "x", 1));
+	report("write", write(file, "x", 1));
+	report("write", write(STDOUT_FILENO, "x", 0));
 	report("socket", socket(AF_UNIX, SOCK_STREAM, 0) < 0);
 	report("socket", socket(AF_NETLINK, SOCK_RAW, 0) < 0);
 	report("socket", socket(AF_UNIX, SOCK_STREAM, 20));
