@@ -88,6 +88,8 @@ static uint64_t shortest(roce_crc_function *function, uint64_t (*now_ns)(void))
 		if (took < least)
 			least = took;
 	}
+	/* A compiler that sees the function would leave out what nobody reads. */
+	__asm__ volatile("" : : "r"(crc));
 	return least;
 }
 
