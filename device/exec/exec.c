@@ -325,6 +325,7 @@ static void count_fetches(struct adev_function *fn, uint32_t fetches,
 static bool execute(struct adev_qp *qp, struct turn *turn)
 {
 	struct adev_function *fn = qp->fn;
+	bool later = false;
 
 	do {
 		enum turn_end end;
@@ -345,10 +346,14 @@ static bool execute(struct adev_qp *qp, struct turn *turn)
 			leave_locked(qp);
 			return false;
 		}
+		/* Each try waits for the peer; one who looks meanwhile leaves
+		 * his wish, and is no reason to try again at once. The QP is
+		 * among those that wait, and the wish stays. */
+		later = end == TURN_WAITING && qp->flush_pending && !qp->remote;
 		adev_qp_unlock_send(qp);
 		if (end == TURN_USED_UP)
 			return true;
-	} while (atomic_load(&qp->again)); /* C6 */
+	} while (atomic_load(&qp->again) && !later); /* C6 */
 	return false;
 }
 
