@@ -51,6 +51,7 @@ static struct {
 	int *watched;
 	/* Zero: awake, and it will look for work before it sleeps. */
 	_Atomic uint64_t sleeps_until_ns;
+	struct adev_waking waking;
 } agent = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	    .answered = PTHREAD_COND_INITIALIZER,
 	    .read_fd = -1,
@@ -152,6 +153,7 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 	atomic_store(&agent.sleeps_until_ns, deadline);
 	if (ppoll(fds, OWN_FDS + count, time_until(deadline, &time), NULL) >
 	    0) {
+		adev_waking_let_return(&agent.waking);
 		if (fds[0].revents)
 			adev_wake_drain(agent.read_fd);
 		port_changed = fds[1].revents;
@@ -375,8 +377,11 @@ void adev_agent_expect(uint64_t when_ns)
 	uint64_t until = atomic_load(&agent.sleeps_until_ns);
 
 	/* A millisecond later than wished is not worth a system call. */
-	if (!is_agent && until > when_ns + ADEV_MS_NS)
-		adev_wake_signal(agent.write_fd);
+	if (is_agent || until <= when_ns + ADEV_MS_NS)
+		return;
+	adev_waking_begin(&agent.waking);
+	adev_wake_signal(agent.write_fd);
+	adev_waking_end(&agent.waking);
 }
 
 bool adev_agent_is_self(void)
@@ -392,4 +397,5 @@ void adev_agent_forget(void)
 	agent.requests = NULL;
 	close_all();
 	atomic_store(&agent.sleeps_until_ns, 0);
+	atomic_store(&agent.waking.threads, 0);
 }

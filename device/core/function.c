@@ -6,7 +6,6 @@
 #include "core/function.h"
 
 #include <infiniband/verbs.h>
-#include <sched.h>
 
 #include "comp/channel.h"
 #include "core/agent.h"
@@ -342,19 +341,12 @@ enum adev_backlog adev_function_run(struct adev_function *fn)
 	uint32_t polls = atomic_load_explicit(&fn->polls, memory_order_relaxed);
 	bool polled = polls - atomic_exchange(&fn->polls_seen, polls) >=
 		      BUSY_POLLS;
-	int left_by;
-
 	/* Engine threads are woken for it, and stay until it is done. */
 	if (adev_sched_idle(&fn->scheduler) || adev_engine_threads_count())
 		return ADEV_BACKLOG_NONE;
-	left_by = atomic_exchange(&fn->backlog_left, 0);
 	/* Polls from before the post say nothing. */
-	if (!left_by && polled)
+	if (!atomic_exchange(&fn->backlog_left, false) && polled)
 		return ADEV_BACKLOG_OTHERS;
-	/* Who posted has his processor taken by the thread that he woke, and
-	 * has not returned yet. */
-	if (left_by == sched_getcpu() + 1)
-		sched_yield();
 	adev_count(&fn->counters, turns_by_agent);
 	switch (adev_exec_turn(fn, ADEV_TURN_MOST)) {
 	case ADEV_TURN_NOTHING:

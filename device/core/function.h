@@ -153,9 +153,8 @@ struct adev_function {
 	/* The region or window that it reaches for a peer; zero: none. Above it
 	 * the number of requests that are over. */
 	_Atomic uint64_t inbox_uses;
-	/* Somebody posted, left a backlog, and may never poll: the number of
-	 * the processor that he has, plus one. */
-	_Atomic int backlog_left;
+	/* Somebody posted, left a backlog, and may never poll. */
+	_Atomic bool backlog_left;
 
 	/* Others that have ended, and what that means was not done yet. */
 	_Atomic(struct adev_ended *) ended;

@@ -3,6 +3,7 @@
 #include "core/thread.h"
 
 #include <linux/membarrier.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -12,6 +13,9 @@
 
 /* Longer than a processor keeps a store to itself. */
 #define FENCE_PAUSE_NS 1000000
+
+/* One takes less than a microsecond where nobody is let go ahead. */
+#define MAX_YIELDS 64u
 
 int adev_thread_create(pthread_t *thread, const char *name,
 		       void *(*run)(void *), void *argument)
@@ -53,4 +57,29 @@ void adev_fence_threads(void)
 	/* Directly: the C library's is a cancellation point. */
 	(void)syscall(SYS_nanosleep, &pause, NULL);
 	atomic_thread_fence(memory_order_seq_cst);
+}
+
+void adev_waking_begin(struct adev_waking *waking)
+{
+	atomic_store_explicit(&waking->processor, sched_getcpu(),
+			      memory_order_relaxed);
+	atomic_fetch_add(&waking->threads, 1);
+}
+
+void adev_waking_end(struct adev_waking *waking)
+{
+	atomic_fetch_sub(&waking->threads, 1);
+}
+
+void adev_waking_let_return(const struct adev_waking *waking)
+{
+	uint32_t i;
+
+	for (i = 0; i < MAX_YIELDS && atomic_load(&waking->threads); i++) {
+		if (atomic_load_explicit(&waking->processor,
+					 memory_order_relaxed) !=
+		    sched_getcpu())
+			return;
+		sched_yield();
+	}
 }

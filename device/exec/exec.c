@@ -20,6 +20,9 @@
 
 /* What a doorbell moves, so that posting takes no long time. */
 #define DOORBELL_BYTES (2u * ADEV_GATHER_ENTRY_BYTES)
+/* What it moves of a message that it cannot end: enough to see whether that can be
+ * carried out at all. The rest is somebody else's, or the next poll's. */
+#define BEGIN_BYTES 4096u
 /* What goes ahead of others through the priority area. */
 #define EXPRESS_BYTES 8192u
 /* How soon a QP is looked at again whose memory is being registered, at first;
@@ -205,18 +208,29 @@ static bool has_more(const struct adev_qp *qp)
 						 memory_order_relaxed);
 }
 
+/* How much may be moved at once of a message; one that waited in between goes on
+ * by entries. */
+static uint32_t portion(const struct turn *turn,
+			const struct adev_message *message, bool only_begins)
+{
+	if (only_begins && !message->done &&
+	    message->bytes > ADEV_GATHER_ENTRY_BYTES)
+		return BEGIN_BYTES;
+	return turn->left > ADEV_GATHER_ENTRY_BYTES && !only_begins ?
+		       (uint32_t)turn->left :
+		       ADEV_GATHER_ENTRY_BYTES;
+}
+
 /* Goes on with the message under way; returns what that cost of the turn. Who
  * posts a message that he cannot end begins it, and no more. */
 static uint64_t go_on(struct adev_qp *qp, struct turn *turn,
 		      enum adev_progress *progress)
 {
 	uint64_t before = qp->message->done, left = turn->left;
-	bool only_begins = !turn->engine &&
-			   qp->message->bytes - before > left;
+	uint64_t rest = qp->message->bytes - before;
+	bool only_begins = !turn->engine && rest > left;
 
-	qp->allowance = left > ADEV_GATHER_ENTRY_BYTES && !only_begins ?
-				(uint32_t)left :
-				ADEV_GATHER_ENTRY_BYTES;
+	qp->allowance = portion(turn, qp->message, only_begins);
 	ADEV_POINT("message_begun");
 	if (__builtin_expect(!qp->fn->limit && !qp->pace, 1)) {
 		*progress = carry_out(qp);
@@ -232,7 +246,7 @@ static uint64_t go_on(struct adev_qp *qp, struct turn *turn,
 	}
 	if (*progress == ADEV_PROGRESS_MORE || *progress == ADEV_PROGRESS_WAIT)
 		return qp->message->done - before;
-	return qp->message->bytes - before + MESSAGE_COST;
+	return rest + MESSAGE_COST;
 }
 
 /* Executes the QP until it has used up what the turn may move. With sq_lock

@@ -12,7 +12,6 @@
 #include "exec/threads.h"
 
 #include <linux/futex.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +33,7 @@ enum state { STATE_AWAKE, STATE_SLEEPING };
 struct engine {
 	_Alignas(ARNICA_HW_LINE_BYTES) _Atomic uint32_t state; /* futex */
 	_Atomic uint32_t turn;
-	_Atomic int woken_on; /* the processor of who woke it */
+	struct adev_waking waking;
 	pthread_t thread;
 };
 
@@ -55,11 +54,11 @@ static void wake(struct engine *engine)
 {
 	uint32_t sleeping = STATE_SLEEPING;
 
-	atomic_store_explicit(&engine->woken_on, sched_getcpu(),
-			      memory_order_relaxed);
+	adev_waking_begin(&engine->waking);
 	if (atomic_compare_exchange_strong(&engine->state, &sleeping,
 					   STATE_AWAKE))
 		futex(&engine->state, FUTEX_WAKE, 1);
+	adev_waking_end(&engine->waking);
 }
 
 /* Wakes one that sleeps. When all are awake, one of them will look. */
@@ -87,7 +86,7 @@ void adev_exec_left(struct adev_function *fn)
 		wake_one();
 		return;
 	}
-	atomic_store(&fn->backlog_left, sched_getcpu() + 1);
+	atomic_store(&fn->backlog_left, true);
 	adev_agent_expect(0);
 }
 
@@ -129,10 +128,7 @@ static void sleep_unless(struct engine *engine)
 	}
 	while (atomic_load(&engine->state) == STATE_SLEEPING)
 		futex(&engine->state, FUTEX_WAIT, STATE_SLEEPING);
-	/* Who woke it has work of his own, and had the processor. */
-	if (atomic_load_explicit(&engine->woken_on, memory_order_relaxed) ==
-	    sched_getcpu())
-		sched_yield();
+	adev_waking_let_return(&engine->waking);
 }
 
 static void *run(void *argument)
@@ -226,5 +222,6 @@ void adev_engine_threads_forget(void)
 	for (i = 0; i < MAX_ENGINES; i++) {
 		atomic_store(&pool.engines[i].state, STATE_AWAKE);
 		atomic_store(&pool.engines[i].turn, 0);
+		atomic_store(&pool.engines[i].waking.threads, 0);
 	}
 }

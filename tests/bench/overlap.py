@@ -57,12 +57,13 @@ def main():
             seen[name].append(figures(environment, variables, size * MIB, rounds))
     print(f"{size} MiB, {len(os.sched_getaffinity(0))} processors; us; "
           f"medians of {turns} turns")
-    print(f"{'':<30} {'alone':>9} {'post':>8} {'with computing':>15} {'hidden':>8}")
+    print(f"{'':<30} {'alone':>9} {'1st post':>9} {'post':>8} {'with computing':>15} {'hidden':>8}")
     for name, rows in seen.items():
         def of(word, rows=rows):
             return statistics.median(row[word] for row in rows)
         share = statistics.median(hidden(row) for row in rows)
-        print(f"{name:<30} {of('alone_us'):>9.0f} {of('post_us'):>8.1f} "
+        print(f"{name:<30} {of('alone_us'):>9.0f} {of('first_us'):>9.1f} "
+              f"{of('post_us'):>8.1f} "
               f"{of('both_us'):>15.0f} {share:>7.0%}", flush=True)
     return 0
 

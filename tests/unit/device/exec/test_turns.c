@@ -61,9 +61,9 @@ static void one_doorbell_does_no_more_than_a_turn(void **state)
 	assert_true(adev_sched_idle(&fn->scheduler));
 }
 
-static void a_doorbell_moves_one_gather_entry_of_a_long_message(void **state)
+static void a_doorbell_only_begins_a_long_message(void **state)
 {
-	const size_t moved = ADEV_GATHER_ENTRY_BYTES;
+	const size_t moved = 4096;
 	struct two *two = *state;
 	struct adev_function *fn = two_function_of(&two->a);
 	struct two_request request = two_request(ARNICA_HW_OP_WRITE, &two->a, 0,
@@ -199,8 +199,7 @@ int main(void)
 		two_connected_test(
 			work_that_takes_several_turns_is_done_in_order),
 		two_connected_test(one_doorbell_does_no_more_than_a_turn),
-		two_connected_test(
-			a_doorbell_moves_one_gather_entry_of_a_long_message),
+		two_connected_test(a_doorbell_only_begins_a_long_message),
 		two_connected_test(engines_fetch_many_descriptors_at_a_time),
 		two_connected_test(
 			behind_a_backlog_a_class_as_high_waits_and_a_higher_one_does_not),
