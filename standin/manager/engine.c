@@ -217,18 +217,14 @@ static void standin_cm_engine_exit(void)
 	pthread_mutex_unlock(&standin_cm.lock);
 }
 
-static void standin_cm_engine_before_fork(void)
-{
-	pthread_mutex_lock(&standin_cm.lock);
-}
-
-static void standin_cm_engine_in_parent(void)
-{
-	pthread_mutex_unlock(&standin_cm.lock);
-}
-
-/* The child has the parent's descriptors, which stay recognisable, and none of
- * what is behind them; memory of ids is left as it is. */
+/*
+ * The child has the parent's descriptors, which stay recognisable, and none of
+ * what is behind them; memory of ids is left as it is. The lock is not held
+ * across the fork: whoever has it may wait for locks of the adapter, whose
+ * handlers were installed later and so take those first. Of all that a thread
+ * of the parent may be changing right now, the child reads the list of files,
+ * which files enter and leave by one store.
+ */
 static void standin_cm_engine_in_child(void)
 {
 	struct standin_cm_file *file;
@@ -272,9 +268,7 @@ static int standin_cm_engine_prepare(void)
 	int error;
 
 	if (!standin_cm_engine.prepared) {
-		if (pthread_atfork(standin_cm_engine_before_fork,
-				   standin_cm_engine_in_parent,
-				   standin_cm_engine_in_child) ||
+		if (pthread_atfork(NULL, NULL, standin_cm_engine_in_child) ||
 		    atexit(standin_cm_engine_exit))
 			return ENOMEM;
 		standin_cm_engine.prepared = true;
