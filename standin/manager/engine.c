@@ -120,25 +120,40 @@ static void standin_cm_engine_drain(int fd)
 		return;
 }
 
+/* Takes as many messages as a queue has. More may have come meanwhile, and go
+ * on coming from whoever likes to: commands get their turn in between. True:
+ * there may be more. */
+static bool standin_cm_engine_take(void)
+{
+	struct arnica_bus_mad mad;
+	uint32_t i;
+
+	for (i = 0; i < ARNICA_HW_MAD_QUEUE; i++) {
+		if (!standin_cm.started || standin_cm_engine.adapter->mad_take(
+						   standin_cm_engine.bus, &mad))
+			return false;
+		standin_cm_receive(&mad);
+	}
+	return true;
+}
+
 /* One round, under the lock. Returns when to come again, as a poll() timeout.
  */
 static int standin_cm_engine_round(bool closed)
 {
-	struct arnica_bus_mad mad;
+	bool more;
 	uint64_t due;
 	uint64_t now;
 
 	if (closed)
 		standin_cm_files_sweep();
-	while (standin_cm.started && !standin_cm_engine.adapter->mad_take(
-					     standin_cm_engine.bus, &mad))
-		standin_cm_receive(&mad);
+	more = standin_cm_engine_take();
 	now = standin_cm_world_now();
 	due = standin_cm_expire(now);
+	if (more || (due && due <= now))
+		return 0;
 	if (!due)
 		return -1;
-	if (due <= now)
-		return 0;
 	return due - now > 3600000000000ull ? 3600000 :
 					      (int)((due - now) / 1000000) + 1;
 }
