@@ -186,7 +186,7 @@ struct standin_cm_world {
 };
 
 struct standin_cm {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* that says when it is this thread's already */
 	const struct standin_cm_world *world;
 	bool started; /* QP 1 is there; ids are valid */
 	bool ended;   /* the process does */

@@ -16,7 +16,13 @@
 #include "files.h"
 #include "machine.h"
 
-struct standin_cm standin_cm = { .lock = PTHREAD_MUTEX_INITIALIZER };
+/* Longer than a thread that gets on keeps the lock: it may wait for another
+ * process for two seconds. */
+#define STANDIN_CM_EXIT_PATIENCE_S 5
+
+struct standin_cm standin_cm = {
+	.lock = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP
+};
 
 /* Of this process; under standin_cm.lock, but what the thread only reads. */
 static struct {
@@ -216,12 +222,17 @@ static void *standin_cm_engine_run(void *argument)
 }
 
 /* A kernel closes the files of a process that ends, and so tells its peers. Who
- * still waits for events waits on. */
+ * still waits for events waits on. Where a signal's handler calls exit() in the
+ * middle of a command, the lock is this thread's, and nobody is told. */
 static void standin_cm_engine_exit(void)
 {
+	struct timespec until;
 	uint32_t i;
 
-	pthread_mutex_lock(&standin_cm.lock);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += STANDIN_CM_EXIT_PATIENCE_S;
+	if (pthread_mutex_timedlock(&standin_cm.lock, &until))
+		return;
 	for (i = 0; i < standin_cm.table_size; i++) {
 		if (standin_cm.table[i])
 			standin_cm_destroy(standin_cm.table[i], -1);
@@ -253,7 +264,8 @@ static void standin_cm_engine_in_child(void)
 		standin_cm_engine.bus = NULL;
 	}
 	memset(&standin_cm, 0, sizeof(standin_cm));
-	pthread_mutex_init(&standin_cm.lock, NULL);
+	standin_cm.lock =
+		(pthread_mutex_t)PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
 }
 
 static int standin_cm_engine_thread(void)
@@ -316,7 +328,9 @@ int standin_cm_engine_start(void)
 
 	if (error)
 		return error;
-	pthread_mutex_lock(&standin_cm.lock);
+	error = pthread_mutex_lock(&standin_cm.lock);
+	if (error)
+		return error;
 	standin_cm_engine.adapter = adapter;
 	standin_cm.world = &standin_cm_world;
 	if (!standin_cm_engine.running)

@@ -171,11 +171,15 @@ bool standin_cm_write(int fd, const void *bytes, size_t length, ssize_t *result)
 	}
 	/* Only a thread that waits may be cancelled: it has not the lock. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pthread_mutex_lock(&standin_cm.lock);
-	error = standin_cm_file_find(fd, &file);
-	if (!error)
-		error = standin_cm_command(file, fd, bytes, length, cancel);
-	pthread_mutex_unlock(&standin_cm.lock);
+	/* EDEADLK: a signal's handler, in the middle of a command. */
+	error = pthread_mutex_lock(&standin_cm.lock);
+	if (!error) {
+		error = standin_cm_file_find(fd, &file);
+		if (!error)
+			error = standin_cm_command(file, fd, bytes, length,
+						   cancel);
+		pthread_mutex_unlock(&standin_cm.lock);
+	}
 	pthread_setcancelstate(cancel, NULL);
 	errno = error ? error : saved;
 	*result = error ? -1 : (ssize_t)length;
