@@ -193,12 +193,14 @@ static nfds_t standin_cm_engine_list(struct pollfd **list, nfds_t *room)
 
 static void *standin_cm_engine_run(void *argument)
 {
+	const struct timespec pause = { .tv_nsec = 10000000 };
 	struct pollfd *list = argument;
 	bool closed = false;
 	nfds_t room = 2;
 	nfds_t num;
 	nfds_t i;
 	int timeout;
+	int ready;
 
 	pthread_setname_np(pthread_self(), "arnica-cm");
 	for (;;) {
@@ -207,7 +209,14 @@ static void *standin_cm_engine_run(void *argument)
 		num = standin_cm_engine_list(&list, &room);
 		pthread_mutex_unlock(&standin_cm.lock);
 		closed = false;
-		if (poll(list, num, timeout) <= 0)
+		ready = poll(list, num, timeout);
+		if (ready < 0) {
+			/* Not as many descriptors any more (RLIMIT_NOFILE), or
+			 * no memory: looks by itself, now and then. */
+			nanosleep(&pause, NULL);
+			closed = true;
+		}
+		if (ready <= 0)
 			continue;
 		/* A program that closes whatever is open closes these, too. */
 		if ((list[0].revents | list[1].revents) & POLLNVAL)
