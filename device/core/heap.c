@@ -149,3 +149,13 @@ void adev_heap_free(struct adev_heap *heap, uint64_t offset, uint64_t bytes)
 	give_range(heap, offset, bytes);
 	pthread_mutex_unlock(&heap->lock);
 }
+
+uint64_t adev_heap_room(struct adev_heap *heap)
+{
+	uint64_t bytes;
+
+	pthread_mutex_lock(&heap->lock);
+	bytes = heap->quota_bytes - heap->used_bytes;
+	pthread_mutex_unlock(&heap->lock);
+	return bytes;
+}

@@ -35,6 +35,8 @@ int adev_heap_alloc(struct adev_heap *heap, uint64_t bytes, uint64_t *offset)
  * there is none. */
 int adev_heap_reserve(struct adev_heap *heap, uint64_t bytes, uint64_t *offset)
 	ARNICA_MUST_CHECK;
+/* Bytes of all free ranges together. */
+uint64_t adev_heap_room(struct adev_heap *heap);
 void adev_heap_free(struct adev_heap *heap, uint64_t offset, uint64_t bytes);
 
 #endif

@@ -166,7 +166,7 @@ struct adev_qp_shared {
 	uint32_t send_cq;
 	uint32_t recv_cq;
 	uint32_t rq_stride; /* bytes */
-	uint32_t rq_slots;  /* power of two; zero: no receive queue */
+	uint32_t rq_slots;  /* power of two; zero: none; with an SRQ it grows */
 	uint32_t rq_max_sge;
 	uint32_t eager_bytes; /* power of two; zero: none */
 	uint32_t type;
@@ -212,15 +212,16 @@ _Static_assert(sizeof(struct adev_qp_shared) == 256, "four lines");
 /* A shared receive queue, as those see it who take its entries. */
 struct adev_srq_shared {
 	struct arnica_hw_srq_record record;
-	/* written by the owner, before a QP uses it */
-	uint32_t slots; /* power of two */
+	/* written by the owner, before a QP uses it; only `slots` grows then */
+	_Atomic uint32_t slots; /* power of two */
 	uint32_t stride; /* bytes */
 	uint32_t max_sge;
 	uint32_t pd;
 	uint64_t entries_offset;
 	uint64_t words_offset;
-	uint64_t ring_offset;
-	uint64_t reserved0[3];
+	uint64_t rings_offset; /* of all sizes: adev_srq_ring_offset() */
+	uint32_t capacity; /* slots that there is room for; power of two */
+	uint32_t reserved0[5];
 	/* Armed: below so many entries there is an event. ADEV_SRQ_FIRED: there
 	 * were, and the owner has not raised it yet. Zero: not armed. */
 	ADEV_LINE _Atomic uint32_t limit;
@@ -231,6 +232,16 @@ _Static_assert(sizeof(struct adev_srq_shared) == 13 * ARNICA_HW_LINE_BYTES,
 	       "13 lines");
 
 #define ADEV_SRQ_FIRED 0x80000000u
+
+/* The ring of numbers of an SRQ with so many slots. Each size has a place of its
+ * own, so one who is late still finds what the ring was before it grew. All are
+ * aligned to 8 bytes. */
+static inline uint64_t
+adev_srq_ring_offset(const struct adev_srq_shared *shared, uint32_t slots)
+{
+	return shared->rings_offset +
+	       (uint64_t)(slots & ~1u) * sizeof(arnica_atomic_le32);
+}
 
 /*
  * A queue pair that is attached to a multicast group. Written by the owner;

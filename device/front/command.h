@@ -77,6 +77,8 @@ ADEV_COMMAND_HANDLER(create_srq); /* command_srq.c */
 ADEV_COMMAND_HANDLER(modify_srq);
 ADEV_COMMAND_HANDLER(query_srq);
 ADEV_COMMAND_HANDLER(destroy_srq);
+ADEV_COMMAND_HANDLER(grow_srq); /* command_srq_grow.c */
+ADEV_COMMAND_HANDLER(grow_ring); /* command_ring_grow.c */
 
 /* Status of a command that failed with errno `error` inside the adapter. */
 enum arnica_hw_command_status adev_command_status(int error);
@@ -114,5 +116,8 @@ void adev_regions_release(struct adev_function *fn, uint64_t start,
 /* A queue of `depth` entries completes to the CQ from now on, or no more. */
 void adev_cq_attach(struct adev_function *fn, uint32_t cq, uint32_t depth);
 void adev_cq_detach(struct adev_function *fn, uint32_t cq, uint32_t depth);
+/* The same number of queues, and of other depths: `depth`, not `before`. */
+void adev_cq_adapt(struct adev_function *fn, uint32_t cq, uint32_t before,
+		   uint32_t depth);
 
 #endif

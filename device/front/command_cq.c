@@ -97,6 +97,13 @@ void adev_cq_detach(struct adev_function *fn, uint32_t cq, uint32_t depth)
 	update_counted(fn, cq);
 }
 
+void adev_cq_adapt(struct adev_function *fn, uint32_t cq, uint32_t before,
+		   uint32_t depth)
+{
+	fn->cq_depths[cq] += depth - before;
+	update_counted(fn, cq);
+}
+
 static enum arnica_hw_command_status check_create(
 	const struct arnica_hw_cmd_create_cq *create)
 {

@@ -468,6 +468,7 @@ uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 		quarantine(fn, qp->index);
 	} else {
 		fn->lease_used[qp->index / ADEV_LEASE_QPNS]--;
+		adev_srq_free_ring(qp);
 		adev_heap_free(&fn->heap, qp->memory_offset, qp->memory_bytes);
 	}
 	adev_remote_destroy(qp);

@@ -82,6 +82,9 @@ void adev_srq_quarantine(struct adev_function *fn, uint32_t srq)
 	fn->srqs[srq].quarantined = true;
 }
 
+/* An SRQ may have this part of the address space that is free to grow. */
+#define SPARE_SHARE 16u
+
 static uint32_t round_up(uint32_t value)
 {
 	uint32_t power = 1;
@@ -106,22 +109,50 @@ check(const struct adev_function *fn,
 	return ARNICA_HW_COMMAND_OK;
 }
 
-/* Entries, their words, and the ring behind one another. */
-static uint64_t lay_out(const struct arnica_hw_cmd_create_srq *cmd,
+/* Of an entry, its word, and its part of the rings of all sizes, of which the
+ * largest is as large as the others together. */
+static uint64_t slot_bytes(const struct adev_srq_shared *shared)
+{
+	return shared->stride + sizeof(arnica_atomic_le64) +
+	       2 * sizeof(arnica_atomic_le32);
+}
+
+/*
+ * For how many slots there is address space: as many as a queue can have, unless
+ * that is scarce. What an SRQ does not use costs nothing else.
+ */
+static uint32_t capacity(struct adev_function *fn,
+			 const struct adev_srq_shared *shared, uint32_t slots)
+{
+	uint64_t free_bytes = adev_heap_room(&fn->heap);
+	uint32_t most = ARNICA_HW_MAX_QUEUE_DEPTH;
+
+	if (free_bytes < fn->heap.quota_bytes / 2)
+		return slots;
+	while (most > slots &&
+	       most * slot_bytes(shared) > free_bytes / SPARE_SHARE)
+		most /= 2;
+	return most;
+}
+
+/* Entries, their words, and the rings behind one another. */
+static uint64_t lay_out(struct adev_function *fn,
+			const struct arnica_hw_cmd_create_srq *cmd,
 			struct adev_srq_shared *shared)
 {
 	uint32_t sge = arnica_from_le32(cmd->sge);
-	uint64_t slots = round_up(arnica_from_le32(cmd->depth));
+	uint32_t slots = round_up(arnica_from_le32(cmd->depth));
 
 	memset(shared, 0, sizeof(*shared));
-	shared->slots = (uint32_t)slots;
+	shared->slots = slots;
 	shared->stride = round_up((sge ? sge : 1) * 16);
 	shared->max_sge = sge;
 	shared->pd = arnica_from_le32(cmd->pd);
-	shared->words_offset = slots * shared->stride;
-	shared->ring_offset = shared->words_offset +
-			      slots * sizeof(arnica_atomic_le64);
-	return shared->ring_offset + slots * sizeof(arnica_atomic_le32);
+	shared->capacity = capacity(fn, shared, slots);
+	shared->words_offset = (uint64_t)shared->capacity * shared->stride;
+	shared->rings_offset = shared->words_offset +
+			       shared->capacity * sizeof(arnica_atomic_le64);
+	return shared->capacity * slot_bytes(shared);
 }
 
 static uint64_t record_offset(const struct adev_function *fn, uint32_t index)
@@ -143,15 +174,18 @@ static int take_memory(struct adev_function *fn, uint32_t index,
 
 	if (error)
 		return error;
-	owner->memory_bytes = lay_out(cmd, shared);
-	error = adev_heap_alloc(&fn->heap, owner->memory_bytes, &base);
+	owner->memory_bytes = lay_out(fn, cmd, shared);
+	error = adev_heap_reserve(&fn->heap, owner->memory_bytes, &base);
 	if (error)
 		return error;
 	owner->memory_offset = base;
 	shared->entries_offset = base;
 	shared->words_offset += base;
-	shared->ring_offset += base;
-	return 0;
+	shared->rings_offset += base;
+	error = adev_srq_populate(fn, index, shared->slots);
+	if (error)
+		adev_heap_free(&fn->heap, base, owner->memory_bytes);
+	return error;
 }
 
 static void answer(const struct adev_function *fn, uint32_t index,
@@ -164,12 +198,14 @@ static void answer(const struct adev_function *fn, uint32_t index,
 	answer->number = arnica_to_le32(fn->srqs[index].number);
 	answer->entries_offset = arnica_to_le64(shared->entries_offset);
 	answer->words_offset = arnica_to_le64(shared->words_offset);
-	answer->ring_offset = arnica_to_le64(shared->ring_offset);
+	answer->ring_offset =
+		arnica_to_le64(adev_srq_ring_offset(shared, shared->slots));
 	answer->record_offset = arnica_to_le64(record_offset(fn, index));
 	answer->entry_bytes = arnica_to_le32(shared->stride);
 	answer->slots = arnica_to_le32(shared->slots);
 	answer->depth = cmd->depth;
 	answer->max_sge = cmd->sge;
+	answer->capacity = arnica_to_le32(shared->capacity);
 }
 
 ADEV_COMMAND_HANDLER(create_srq)
@@ -204,15 +240,34 @@ ADEV_COMMAND_HANDLER(create_srq)
 
 ADEV_COMMAND_HANDLER(modify_srq)
 {
-	uint32_t index = arnica_from_le32(command->modify_srq.handle);
-	uint32_t limit = arnica_from_le32(command->modify_srq.limit);
+	const struct arnica_hw_cmd_modify_srq *cmd = &command->modify_srq;
+	uint32_t index = arnica_from_le32(cmd->handle);
+	uint32_t mask = arnica_from_le32(cmd->mask);
+	uint32_t limit = mask & ARNICA_HW_SRQ_LIMIT ?
+				 arnica_from_le32(cmd->limit) :
+				 0;
+	uint32_t depth;
 
 	(void)completion;
 	if (!adev_srq_valid(fn, index))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	if (limit > fn->srqs[index].depth)
+	if (mask & ~(uint32_t)(ARNICA_HW_SRQ_DEPTH | ARNICA_HW_SRQ_LIMIT))
 		return ARNICA_HW_COMMAND_INVALID;
-	adev_srq_arm(fn, index, limit);
+	depth = fn->srqs[index].depth;
+	if (mask & ARNICA_HW_SRQ_DEPTH) {
+		depth = arnica_from_le32(cmd->depth);
+		/* A limit that stays must still have a meaning. */
+		if (!(mask & ARNICA_HW_SRQ_LIMIT))
+			limit = adev_srq_limit(fn, index);
+		if (!adev_srq_holds(fn, index, depth))
+			return ARNICA_HW_COMMAND_INVALID;
+	}
+	if (limit > depth)
+		return ARNICA_HW_COMMAND_INVALID;
+	if (mask & ARNICA_HW_SRQ_DEPTH)
+		adev_srq_set_depth(fn, index, depth);
+	if (mask & ARNICA_HW_SRQ_LIMIT)
+		adev_srq_arm(fn, index, limit);
 	return ARNICA_HW_COMMAND_OK;
 }
 

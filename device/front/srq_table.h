@@ -25,6 +25,23 @@ uint32_t adev_srq_adds(const struct adev_function *fn, uint32_t srq,
 /* The QP goes; returns how many fewer completions are possible. */
 uint32_t adev_srq_put(struct adev_function *fn, uint32_t srq, uint32_t cq);
 
+/* command_srq_grow.c: */
+
+/* Gives so many slots their memory, and the ring of that size; ENOMEM. */
+int adev_srq_populate(struct adev_function *fn, uint32_t srq, uint32_t slots)
+	ARNICA_MUST_CHECK;
+
+/* Is there a slot, and in each QP's ring a place, for so many work requests (at
+ * least one)? */
+bool adev_srq_holds(const struct adev_function *fn, uint32_t srq,
+		    uint32_t depth) ARNICA_MUST_CHECK;
+
+/* What the CQs have to expect changes with it. */
+void adev_srq_set_depth(struct adev_function *fn, uint32_t srq, uint32_t depth);
+
+/* command_ring_grow.c. The QP is destroyed: its ring, if it grew, is free. */
+void adev_srq_free_ring(struct adev_qp *qp);
+
 /* The SRQ's memory stays as it is until the function ends. */
 void adev_srq_quarantine(struct adev_function *fn, uint32_t srq);
 

@@ -64,6 +64,10 @@ enum adev_link_state adev_link_resolve(struct adev_qp *qp) ARNICA_MUST_CHECK;
 bool adev_link_own(struct adev_qp *qp, struct adev_link *link)
 	ARNICA_MUST_CHECK;
 
+/* The QP's completion ring as it is by now: that of a QP with an SRQ may have
+ * grown. Its lock is held. False: what stands there makes no sense. */
+bool adev_link_find_ring(struct adev_link *link) ARNICA_MUST_CHECK;
+
 /* Gives up the transfer that the message under way has in the peer's inbox. */
 void adev_link_abandon(struct adev_qp *qp);
 

@@ -42,15 +42,31 @@ static bool power_of_two(uint32_t value)
 	return value && !(value & (value - 1));
 }
 
-/* Whoever uses an SRQ has a ring with as many slots. */
-static bool fill_srq(struct adev_link *link, uint32_t index)
+static bool ring_fits(const struct adev_view *view, uint64_t offset,
+		      uint32_t slots, struct adev_ring *ring)
 {
-	if (!adev_srq_open(link->view, index, link->index, &link->srq) ||
-	    link->srq.mask != link->rq_mask)
+	if (!power_of_two(slots) || slots > ARNICA_HW_MAX_QUEUE_DEPTH ||
+	    offset & 63)
+		return false;
+	ring->entries = adev_view_at(view, offset,
+				     (uint64_t)slots *
+					     sizeof(struct arnica_hw_cqe));
+	ring->mask = slots - 1;
+	return ring->entries;
+}
+
+/* Its entries are as many as it has capacity for. */
+static bool fill_srq(struct adev_link *link, uint32_t index, uint64_t entries)
+{
+	if (!adev_srq_open(link->view, index, link->index, &link->srq))
 		return false;
 	link->producer = &link->srq.shared->record.producer;
 	link->rq_pd = link->srq.shared->pd;
-	return true;
+	link->rq_mask = link->srq.capacity - 1;
+	link->rq = adev_view_at(link->view, entries,
+				(uint64_t)link->srq.capacity *
+					link->rq_stride);
+	return link->rq;
 }
 
 /* A shape from a foreign segment is believed only as far as it fits. */
@@ -92,17 +108,29 @@ static bool fill(struct adev_link *link, const struct shape *shape,
 	link->rq_stride = shape->rq_stride;
 	link->rq_mask = shape->rq_slots - 1;
 	link->rq_max_sge = shape->rq_max_sge;
-	link->ring.entries = adev_view_at(view, shape->recv_ring_offset,
-					  slots * sizeof(struct arnica_hw_cqe));
-	link->ring.mask = shape->rq_slots - 1;
+	if (!ring_fits(view, shape->recv_ring_offset, shape->rq_slots,
+		       &link->ring))
+		return false;
 	if (power_of_two(shape->eager_bytes)) {
 		link->eager = adev_view_at(view, shape->eager_offset,
 					   shape->eager_bytes);
 		link->eager_bytes = link->eager ? shape->eager_bytes : 0;
 	}
-	return link->rq && link->ring.entries &&
-	       !(shape->rq_offset & 15) && !(shape->recv_ring_offset & 63) &&
-	       (!shape->srq || fill_srq(link, shape->srq - 1));
+	return link->rq && !(shape->rq_offset & 15) &&
+	       (!shape->srq ||
+		fill_srq(link, shape->srq - 1, shape->rq_offset));
+}
+
+bool adev_link_find_ring(struct adev_link *link)
+{
+	struct adev_ring ring;
+
+	if (!ring_fits(link->view, link->qp->recv_ring_offset,
+		       link->qp->rq_slots, &ring))
+		return false;
+	link->ring.entries = ring.entries;
+	link->ring.mask = ring.mask;
+	return true;
 }
 
 bool adev_link_own(struct adev_qp *qp, struct adev_link *link)

@@ -171,7 +171,7 @@ void adev_qp_enter_error(struct adev_qp *qp)
 		adev_sender_abort(qp);
 	adev_qp_flush(qp);
 	/* A peer that was killed may have left a ring on no ready list. */
-	if (qp->recv_ring.entries)
+	if (adev_qp_receives(qp))
 		adev_completion_rescan(&qp->recv_ring);
 }
 
@@ -228,7 +228,7 @@ void adev_qp_recover(struct adev_qp *qp)
 	adev_qp_unlock(shared);
 	/* It may have put the ring on no list, and not told of an event. An
 	 * XRC_RECV has none. */
-	if (qp->recv_ring.entries)
+	if (adev_qp_receives(qp))
 		adev_completion_rescan(&qp->recv_ring);
 	adev_channels_rescan(qp->fn);
 }

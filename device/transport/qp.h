@@ -101,7 +101,9 @@ struct adev_qp {
 	uint32_t sq_depth;
 	uint32_t rq_depth;
 	struct adev_ring send_ring;
-	struct adev_ring recv_ring; /* own receive queue's, for flushing */
+	/* Own receive queue's, for flushing. With an SRQ it grows, under the
+	 * responder lock. */
+	struct adev_ring recv_ring;
 	struct adev_srq srq;        /* shared: NULL without one */
 
 	uint32_t send_ring_head;
@@ -198,6 +200,13 @@ static inline void adev_qp_judge_plain(struct adev_qp *qp)
 {
 	qp->plain = !qp->pace && (qp->type == ARNICA_HW_QP_RC ||
 				  qp->type == ARNICA_HW_QP_UC);
+}
+
+/* Do receives complete here? Other than of the entries of `recv_ring`, the answer
+ * is always the same. */
+static inline bool adev_qp_receives(const struct adev_qp *qp)
+{
+	return qp->rq_depth || qp->srq.shared;
 }
 
 /* Raises an asynchronous event (enum ibv_event_type) of the QP. What an XRC SRQ

@@ -11,6 +11,8 @@ bool adev_receive_look(struct adev_link *link)
 	uint32_t producer = responder->rq_producer_seen;
 
 	if (link->srq.shared) {
+		if (!adev_receive_follow(link))
+			return false;
 		if (link->holder != link->qp)
 			adev_xrc_note(link);
 		return adev_srq_take(&link->srq, link->holder);

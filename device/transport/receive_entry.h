@@ -93,6 +93,15 @@ adev_receive_region(const struct adev_link *link,
 	return true;
 }
 
+/* With an SRQ: a completion ring that has grown is used from now on. False: it
+ * makes no sense. */
+static inline bool adev_receive_follow(struct adev_link *link)
+{
+	return __builtin_expect(link->qp->rq_slots == link->ring.mask + 1,
+				1) ||
+	       adev_link_find_ring(link);
+}
+
 /* Room for a message in the queue's eager ring: its place, and the head that
  * the ring has when it is used. False: none until the host has polled. */
 bool adev_receive_eager(struct adev_link *link, uint32_t bytes,
@@ -105,9 +114,13 @@ static inline void adev_receive_complete(struct adev_link *link,
 {
 	struct adev_qp_shared *responder = link->qp;
 
-	completion->wqe_index = __builtin_expect(link->srq.shared != NULL, 0) ?
-					adev_receive_slot(link) :
-					responder->rq_head;
+	completion->wqe_index = responder->rq_head;
+	if (__builtin_expect(link->srq.shared != NULL, 0)) {
+		completion->wqe_index = adev_receive_slot(link);
+		/* It may have grown since the message began. If it makes no
+		 * sense, the host looks at none. */
+		(void)!adev_receive_follow(link);
+	}
 	if (__builtin_expect(link->holder != responder, 0))
 		adev_xrc_hand_over(link, completion);
 	adev_completion_publish(&link->ring, responder->rq_head, completion);

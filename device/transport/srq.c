@@ -14,31 +14,57 @@ static bool power_of_two(uint32_t value)
 	return value && !(value & (value - 1));
 }
 
+/* The ring of numbers as it is by now. False: what stands there makes no sense. */
+static bool find_ring(struct adev_srq *srq)
+{
+	uint32_t slots = atomic_load_explicit(&srq->shared->slots,
+					      memory_order_acquire);
+	uint64_t offset = adev_srq_ring_offset(srq->shared, slots);
+	arnica_atomic_le32 *ring;
+
+	if (!power_of_two(slots) || slots > srq->capacity || offset & 3)
+		return false;
+	ring = adev_view_at(srq->view, offset, slots * sizeof(*ring));
+	if (!ring)
+		return false;
+	srq->ring = ring;
+	srq->mask = slots - 1;
+	return true;
+}
+
+/* Has the ring grown since we looked for it? C12: pairs with P12, the owner's
+ * release of `slots`. Asked after `producer` was read: what was posted up to
+ * there stands in the ring that is found. */
+static inline bool has_grown(const struct adev_srq *srq)
+{
+	return atomic_load_explicit(&srq->shared->slots,
+				    memory_order_acquire) != srq->mask + 1;
+}
+
 bool adev_srq_open(const struct adev_view *view, uint32_t index, uint32_t qp,
 		   struct adev_srq *srq)
 {
 	struct adev_srq_shared *shared;
-	uint64_t words, ring, slots;
+	uint64_t words, capacity;
 
 	if (index >= view->layout.max_srq)
 		return false;
 	shared = &view->srqs[index];
-	slots = shared->slots;
+	capacity = shared->capacity;
 	words = shared->words_offset;
-	ring = shared->ring_offset;
-	if (slots > ARNICA_HW_MAX_QUEUE_DEPTH ||
-	    !power_of_two((uint32_t)slots) || words & 7 || ring & 3)
+	if (capacity > ARNICA_HW_MAX_QUEUE_DEPTH ||
+	    !power_of_two((uint32_t)capacity) || words & 7)
 		return false;
 	*srq = (struct adev_srq){
 		.view = view,
 		.shared = shared,
-		.words = adev_view_at(view, words, slots * sizeof(*srq->words)),
-		.ring = adev_view_at(view, ring, slots * sizeof(*srq->ring)),
-		.mask = (uint32_t)slots - 1,
+		.words = adev_view_at(view, words,
+				      capacity * sizeof(*srq->words)),
+		.capacity = (uint32_t)capacity,
 		.index = index,
 		.taker = qp + 1,
 	};
-	return srq->words && srq->ring;
+	return srq->words && find_ring(srq);
 }
 
 bool adev_srq_taken(const struct adev_srq *srq,
@@ -48,7 +74,7 @@ bool adev_srq_taken(const struct adev_srq *srq,
 					      memory_order_relaxed);
 
 	*slot = (uint32_t)taken - 1;
-	return taken >> 32 == qp->rq_head && *slot <= srq->mask &&
+	return taken >> 32 == qp->rq_head && *slot < srq->capacity &&
 	       (uint32_t)arnica_load64(&srq->words[*slot],
 				       memory_order_acquire) == srq->taker;
 }
@@ -91,10 +117,10 @@ static bool try_head(const struct adev_srq *srq, struct adev_qp_shared *qp,
 	return true;
 }
 
-bool adev_srq_take(const struct adev_srq *srq, struct adev_qp_shared *qp)
+bool adev_srq_take(struct adev_srq *srq, struct adev_qp_shared *qp)
 {
 	struct arnica_hw_srq_record *record = &srq->shared->record;
-	uint32_t slot, tries = 2 * srq->mask + 16;
+	uint32_t slot, tries = 2 * srq->capacity + 16;
 	bool taken = false;
 
 	if (adev_srq_taken(srq, qp, &slot))
@@ -109,6 +135,8 @@ bool adev_srq_take(const struct adev_srq *srq, struct adev_qp_shared *qp)
 
 		qp->rq_producer_seen = producer;
 		if (producer == head)
+			return false;
+		if (__builtin_expect(has_grown(srq), 0) && !find_ring(srq))
 			return false;
 		/* Else `head` is old: others went round meanwhile. */
 		if (producer - head <= srq->mask + 1 &&

@@ -26,9 +26,10 @@ struct adev_function;
 struct adev_srq {
 	const struct adev_view *view;
 	struct adev_srq_shared *shared; /* NULL: no SRQ */
-	arnica_atomic_le64 *words;
-	arnica_atomic_le32 *ring;
-	uint32_t mask;
+	arnica_atomic_le64 *words; /* as many as it has capacity for */
+	arnica_atomic_le32 *ring;  /* of the size that it had when we looked */
+	uint32_t mask;		   /* of the ring */
+	uint32_t capacity;
 	uint32_t index;
 	uint32_t taker; /* the QP's handle + 1, or as above */
 };
@@ -45,7 +46,7 @@ bool adev_srq_taken(const struct adev_srq *srq,
 	ARNICA_MUST_CHECK;
 
 /* Takes an entry, unless the QP has one already. False: the queue is empty. */
-bool adev_srq_take(const struct adev_srq *srq, struct adev_qp_shared *qp);
+bool adev_srq_take(struct adev_srq *srq, struct adev_qp_shared *qp);
 
 /* The host shall tell this function when it posts. Before a last look. */
 void adev_srq_wait(const struct adev_srq *srq, uint32_t function);

@@ -273,7 +273,8 @@ enum adev_xrc_state adev_xrc_lock(const struct adev_xrc_receiver *receiver,
 					 receiver->fn->view.function))
 			return busy(receiver, link);
 		if (link->qp->incarnation == link->incarnation) {
-			if (admits(receiver, link)) {
+			if (admits(receiver, link) &&
+			    adev_receive_follow(link)) {
 				bind(receiver, link);
 				settle(link);
 				return ADEV_XRC_READY;

@@ -4,8 +4,9 @@
  * pages, and the table that finds a work queue's completion ring by number.
  *
  * Locks: `objects` orders the life of queue pairs (create, destroy, change of
- * state) and is held over commands; it is taken before the control queue's
- * mutex and before any spinlock. `translations_lock` guards the list of regions
+ * state) and changes of an SRQ's size. It is held over commands, and is taken
+ * before the control queue's mutex and before any spinlock; the spinlocks of
+ * CQs and SRQs are taken before that mutex. `translations_lock` guards the list of regions
  * whose addresses are not the process's own; it is innermost.
  */
 #ifndef ARNICA_CONTEXT_H

@@ -77,6 +77,7 @@ static void fill_base(const struct arnica_hw_device_caps *caps,
 	attr->max_qp_wr = as_int(caps->max_qp_wr);
 	attr->device_cap_flags = IBV_DEVICE_RC_RNR_NAK_GEN |
 				 IBV_DEVICE_SYS_IMAGE_GUID | window_flags(caps) |
+				 IBV_DEVICE_SRQ_RESIZE |
 				 IBV_DEVICE_MANAGED_FLOW_STEERING |
 				 (arnica_from_le32(caps->flags) &
 						  ARNICA_HW_DEVICE_XRC ?

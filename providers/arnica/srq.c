@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "arnica/hw/wqe.h"
 #include "async.h"
@@ -57,9 +58,11 @@ static bool power_of_two(uint32_t value)
 static bool grant_is_sane(const struct arnica_hw_res_srq *granted)
 {
 	uint32_t slots = arnica_from_le32(granted->slots);
+	uint32_t capacity = arnica_from_le32(granted->capacity);
 	uint32_t bytes = arnica_from_le32(granted->entry_bytes);
 
-	return power_of_two(slots) && slots <= ARNICA_HW_MAX_QUEUE_DEPTH &&
+	return power_of_two(slots) && power_of_two(capacity) &&
+	       slots <= capacity && capacity <= ARNICA_HW_MAX_QUEUE_DEPTH &&
 	       power_of_two(bytes) && bytes <= ARNICA_HW_MAX_RQE_BYTES &&
 	       arnica_from_le32(granted->depth) <= slots &&
 	       arnica_from_le32(granted->max_sge) *
@@ -79,6 +82,7 @@ static void take_grant(struct arnica_srq *srq,
 	srq->number = arnica_from_le32(granted->number);
 	srq->depth = arnica_from_le32(granted->depth);
 	srq->mask = arnica_from_le32(granted->slots) - 1;
+	srq->capacity = arnica_from_le32(granted->capacity);
 	srq->shift = (uint32_t)__builtin_ctz(bytes);
 	srq->max_sge = arnica_from_le32(granted->max_sge);
 	srq->room = bytes / (uint32_t)sizeof(struct arnica_hw_data_segment);
@@ -86,6 +90,26 @@ static void take_grant(struct arnica_srq *srq,
 	srq->doorbell.page =
 		&srq->context->pages[handle % ARNICA_HW_DOORBELL_PAGES];
 	srq->doorbell.base = arnica_hw_doorbell_encode(handle, srq->number, 0);
+}
+
+/* What the host keeps of each entry. Pages that no entry needs are never
+ * touched, so that nothing has to move when the queue grows. */
+static bool map_memory(struct arnica_srq *srq)
+{
+	size_t slots = srq->capacity;
+
+	srq->memory_bytes = slots * (sizeof(*srq->wr_ids) +
+				     sizeof(*srq->next) + sizeof(*srq->posted));
+	srq->memory = mmap(NULL, srq->memory_bytes, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (srq->memory == MAP_FAILED) {
+		srq->memory = NULL;
+		return false;
+	}
+	srq->wr_ids = srq->memory;
+	srq->next = (void *)(srq->wr_ids + slots);
+	srq->posted = (void *)(srq->next + slots);
+	return true;
 }
 
 /* False when out of memory, or when the adapter named a place outside the
@@ -98,25 +122,23 @@ static bool set_up(struct arnica_srq *srq,
 
 	srq->entries = arnica_context_map(
 		context, arnica_from_le64(granted->entries_offset),
-		(uint64_t)slots << srq->shift);
+		(uint64_t)srq->capacity << srq->shift);
 	srq->words = arnica_context_map(
 		context, arnica_from_le64(granted->words_offset),
-		(uint64_t)slots * sizeof(*srq->words));
+		(uint64_t)srq->capacity * sizeof(*srq->words));
 	srq->ring = arnica_context_map(
 		context, arnica_from_le64(granted->ring_offset),
 		(uint64_t)slots * sizeof(*srq->ring));
 	srq->record = arnica_context_map(
 		context, arnica_from_le64(granted->record_offset),
 		sizeof(*srq->record));
-	srq->wr_ids = calloc(slots, sizeof(*srq->wr_ids));
-	srq->next = calloc(slots, sizeof(*srq->next));
-	srq->posted = calloc(slots, sizeof(*srq->posted));
 	if (!srq->entries || !srq->words || !srq->ring || !srq->record ||
-	    !srq->wr_ids || !srq->next || !srq->posted)
+	    !map_memory(srq))
 		return false;
 	for (i = 0; i + 1 < srq->depth; i++)
 		srq->next[i] = i + 2;
 	srq->free = 1;
+	srq->num_slots = srq->depth;
 	return true;
 }
 
@@ -138,9 +160,8 @@ static void set_up_verbs(struct arnica_srq *srq, struct ibv_pd *pd,
 static void free_srq(struct arnica_srq *srq)
 {
 	arnica_pd_put(srq->verbs.base.pd);
-	free(srq->wr_ids);
-	free(srq->next);
-	free((void *)srq->posted);
+	if (srq->memory)
+		(void)munmap(srq->memory, srq->memory_bytes);
 	free(srq);
 }
 
@@ -266,26 +287,43 @@ struct ibv_srq *arnica_srq_create_ex(struct ibv_context *ibv,
 	return srq;
 }
 
-/* The size stays: the completion rings of the QPs have as many slots. */
+static int set_limit(struct arnica_srq *srq, uint32_t limit)
+{
+	const struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_MODIFY_SRQ),
+		.modify_srq = {
+			.handle = arnica_to_le32(srq->verbs.base.handle),
+			.limit = arnica_to_le32(limit),
+			.mask = arnica_to_le32(ARNICA_HW_SRQ_LIMIT),
+		},
+	};
+
+	return arnica_command_execute(&srq->context->commands, &command, NULL);
+}
+
 int arnica_srq_modify(struct ibv_srq *ibv_srq, struct ibv_srq_attr *attr,
 		      int mask)
 {
 	struct arnica_srq *srq = arnica_srq_of(ibv_srq);
-	struct arnica_hw_command command = {
-		.opcode = arnica_to_le32(ARNICA_HW_CMD_MODIFY_SRQ),
-		.modify_srq = {
-			.handle = arnica_to_le32(ibv_srq->handle),
-			.limit = arnica_to_le32(attr->srq_limit),
-		},
-	};
+	struct arnica_context *context = srq->context;
+	bool limits = mask & IBV_SRQ_LIMIT;
+	int error;
 
 	if (mask & ~(IBV_SRQ_MAX_WR | IBV_SRQ_LIMIT))
 		return EINVAL;
-	if (mask & IBV_SRQ_MAX_WR)
-		return EOPNOTSUPP;
-	if (!(mask & IBV_SRQ_LIMIT))
-		return 0;
-	return arnica_command_execute(&srq->context->commands, &command, NULL);
+	if (atomic_load_explicit(&context->dead, memory_order_relaxed))
+		return EIO;
+	if (!(mask & IBV_SRQ_MAX_WR))
+		return limits ? set_limit(srq, attr->srq_limit) : 0;
+	if (!attr->max_wr ||
+	    attr->max_wr > arnica_from_le32(context->caps.max_srq_wr) ||
+	    (limits && attr->srq_limit > attr->max_wr))
+		return EINVAL;
+	pthread_mutex_lock(&context->objects);
+	error = arnica_srq_resize(srq, attr->max_wr, attr->srq_limit,
+				  limits ? ARNICA_HW_SRQ_LIMIT : 0);
+	pthread_mutex_unlock(&context->objects);
+	return error;
 }
 
 int arnica_srq_query(struct ibv_srq *ibv_srq, struct ibv_srq_attr *attr)

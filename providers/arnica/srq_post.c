@@ -8,21 +8,6 @@
 #include "receive_post.h"
 #include "srq.h"
 
-/* A free entry, + 1; 0 when all are in use. The caller holds the lock. */
-static inline uint32_t take_free(struct arnica_srq *srq)
-{
-	uint32_t slot;
-
-	/* S2: pairs with S1; who gave an entry back is done with it. */
-	if (!srq->free)
-		srq->free = atomic_exchange_explicit(&srq->returned, 0,
-						     memory_order_acquire);
-	slot = srq->free;
-	if (slot)
-		srq->free = srq->next[slot - 1];
-	return slot;
-}
-
 static inline int write_entry(struct arnica_srq *srq,
 			      const struct ibv_recv_wr *wr)
 {
@@ -31,7 +16,7 @@ static inline int write_entry(struct arnica_srq *srq,
 
 	if (__builtin_expect((uint32_t)wr->num_sge > srq->max_sge, 0))
 		return EINVAL;
-	slot = take_free(srq);
+	slot = arnica_srq_take_free(srq);
 	if (__builtin_expect(!slot--, 0))
 		return ENOMEM;
 	entry = srq->entries + ((size_t)slot << srq->shift);
@@ -78,7 +63,7 @@ bool arnica_srq_return(struct arnica_srq *srq, uint32_t slot, uint64_t *wr_id)
 
 	/* The adapter's word is not enough: an entry that came back twice would
 	 * be in the list twice. */
-	if (slot > srq->mask ||
+	if (slot >= srq->capacity ||
 	    !atomic_exchange_explicit(&srq->posted[slot], 0,
 				      memory_order_acq_rel))
 		return false;

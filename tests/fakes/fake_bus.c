@@ -177,12 +177,13 @@ static void create_srq(struct arnica_bus *bus,
 		power_of_two(maximum(16, 16 * arnica_from_le32(command->sge)));
 
 	bus->srq_slots = slots;
+	bus->srq_capacity = FAKE_SRQ_ROOM * slots;
 	srq->handle = arnica_to_le32(bus->next_handle++);
 	srq->number = arnica_to_le32(FAKE_SRQ);
 	srq->entries_offset = arnica_to_le64(
-		fake_bus_alloc(bus, (uint64_t)slots * bytes));
-	srq->words_offset = arnica_to_le64(
-		fake_bus_alloc(bus, slots * sizeof(arnica_atomic_le64)));
+		fake_bus_alloc(bus, (uint64_t)bus->srq_capacity * bytes));
+	srq->words_offset = arnica_to_le64(fake_bus_alloc(
+		bus, bus->srq_capacity * sizeof(arnica_atomic_le64)));
 	srq->ring_offset = arnica_to_le64(
 		fake_bus_alloc(bus, slots * sizeof(arnica_atomic_le32)));
 	srq->record_offset = arnica_to_le64(
@@ -191,6 +192,16 @@ static void create_srq(struct arnica_bus *bus,
 	srq->slots = arnica_to_le32(slots);
 	srq->depth = command->depth;
 	srq->max_sge = command->sge;
+	srq->capacity = arnica_to_le32(bus->srq_capacity);
+}
+
+/* A ring that is elsewhere, and empty. */
+static void grow(struct arnica_bus *bus, const struct arnica_hw_cmd_grow *command,
+		 size_t slot_bytes, struct arnica_hw_res_grown *grown)
+{
+	grown->slots = command->slots;
+	grown->ring_offset = arnica_to_le64(fake_bus_alloc(
+		bus, arnica_from_le32(command->slots) * slot_bytes));
 }
 
 static void execute(struct arnica_bus *bus,
@@ -229,6 +240,14 @@ static void execute(struct arnica_bus *bus,
 		break;
 	case ARNICA_HW_CMD_CREATE_SRQ:
 		create_srq(bus, &command->create_srq, &answer->srq);
+		break;
+	case ARNICA_HW_CMD_GROW_SRQ:
+		grow(bus, &command->grow, sizeof(arnica_atomic_le32),
+		     &answer->grown);
+		break;
+	case ARNICA_HW_CMD_GROW_RING:
+		grow(bus, &command->grow, sizeof(struct arnica_hw_cqe),
+		     &answer->grown);
 		break;
 	case ARNICA_HW_CMD_QUERY_SRQ:
 		answer->srq_limit.limit = arnica_to_le32(FAKE_SRQ_LIMIT);

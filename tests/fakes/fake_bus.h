@@ -28,6 +28,8 @@ struct fake_doorbell {
 /* Number and limit of every SRQ. */
 #define FAKE_SRQ 0x123456u
 #define FAKE_SRQ_LIMIT 3u
+/* It may have so many times as many slots. */
+#define FAKE_SRQ_ROOM 4u
 
 struct arnica_bus {
 	unsigned char *memory;
@@ -36,6 +38,7 @@ struct arnica_bus {
 	uint32_t next_command;
 	uint32_t next_handle;
 	uint32_t srq_slots; /* of the last SRQ */
+	uint32_t srq_capacity;
 	bool alive;
 	uint32_t num_polls; /* calls of arnica_bus_poll() */
 	void (*on_poll)(struct arnica_bus *bus);

@@ -55,6 +55,8 @@ enum arnica_hw_command_opcode {
 	ARNICA_HW_CMD_MODIFY_SRQ = 25,
 	ARNICA_HW_CMD_QUERY_SRQ = 26,
 	ARNICA_HW_CMD_DESTROY_SRQ = 27,
+	ARNICA_HW_CMD_GROW_SRQ = 28,
+	ARNICA_HW_CMD_GROW_RING = 29,
 	ARNICA_HW_CMD_ALLOC_MW = 32,
 	ARNICA_HW_CMD_DEALLOC_MW = 33,
 	ARNICA_HW_CMD_ALLOC_NULL_MR = 34, /* ended by DEREG_MR */
@@ -228,9 +230,33 @@ struct arnica_hw_cmd_create_srq {
 	arnica_le64 user_data; /* names the SRQ in async events */
 };
 
+enum arnica_hw_srq_mask {
+	ARNICA_HW_SRQ_LIMIT = 1 << 0,
+	ARNICA_HW_SRQ_DEPTH = 1 << 1,
+};
+
+/* All of it or nothing. */
 struct arnica_hw_cmd_modify_srq {
 	arnica_le32 handle;
 	arnica_le32 limit; /* event when fewer are left; zero: none wanted */
+	/* Work requests, at least one; of no more slots than the SRQ and the
+	 * completion rings of its QPs have. */
+	arnica_le32 depth;
+	arnica_le32 mask; /* enum arnica_hw_srq_mask */
+};
+ARNICA_FORMAT_SIZE(struct arnica_hw_cmd_modify_srq, 16);
+
+/*
+ * GROW_SRQ: more slots for an SRQ, up to its capacity. Entries and words stay
+ * where they are; the ring of numbers stands elsewhere afterwards, with what is
+ * posted: the host posts nothing meanwhile. GROW_RING: the same for the
+ * completion ring of a QP with an SRQ; the host polls nothing of it meanwhile.
+ * What has as many slots already stays as it is. BUSY: somebody who is stopped
+ * has the QP in his hands.
+ */
+struct arnica_hw_cmd_grow {
+	arnica_le32 handle; /* of the SRQ; of the QP */
+	arnica_le32 slots;  /* a power of two */
 };
 
 enum arnica_hw_qp_state { /* numbers of enum ibv_qp_state */
@@ -327,6 +353,7 @@ struct arnica_hw_command {
 		struct arnica_hw_cmd_advise_mr advise_mr;
 		struct arnica_hw_cmd_create_srq create_srq;
 		struct arnica_hw_cmd_modify_srq modify_srq;
+		struct arnica_hw_cmd_grow grow;
 		struct arnica_hw_cmd_open_xrcd open_xrcd;
 		struct arnica_hw_cmd_open_qp open_qp;
 		struct arnica_hw_cmd_create_flow create_flow;
@@ -350,6 +377,7 @@ struct arnica_hw_completion {
 		struct arnica_hw_res_dm dm;
 		struct arnica_hw_res_srq srq;
 		struct arnica_hw_res_srq_limit srq_limit;
+		struct arnica_hw_res_grown grown;
 		struct arnica_hw_res_events events;
 		struct arnica_hw_res_flow flow;
 		struct arnica_hw_scheduler scheduler;

@@ -138,7 +138,8 @@ struct arnica_hw_res_qp {
 
 /*
  * With an SRQ the receive queue of a QP has no entries of its own, depth zero,
- * and a completion ring with as many slots as the SRQ.
+ * and a completion ring with as many slots as the SRQ. Where an SRQ has room to
+ * grow, entries and words go on behind `slots`, up to `capacity`.
  */
 struct arnica_hw_res_srq {
 	arnica_le32 handle;
@@ -151,6 +152,14 @@ struct arnica_hw_res_srq {
 	arnica_le32 slots;          /* power of two >= depth */
 	arnica_le32 depth;          /* work requests that may be outstanding */
 	arnica_le32 max_sge;
+	arnica_le32 capacity;       /* power of two >= slots */
+	arnica_le32 reserved0;
+};
+
+struct arnica_hw_res_grown { /* GROW_SRQ, GROW_RING */
+	arnica_le64 ring_offset; /* where the ring is now */
+	arnica_le32 slots;       /* at least what was asked for */
+	arnica_le32 reserved0;
 };
 
 struct arnica_hw_res_srq_limit { /* QUERY_SRQ */

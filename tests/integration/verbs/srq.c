@@ -2,6 +2,7 @@
 /*
  * Shared receive queues: who takes an entry, who gets it back, and the events.
  */
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -160,20 +161,6 @@ static void extended_creation_makes_the_same(void)
 	attr.srq_type = IBV_SRQT_TM;
 	VT_CHECK(!ibv_create_srq_ex(owner.context, &attr));
 	VT_EQUAL(errno, EOPNOTSUPP);
-	close_ends(0);
-}
-
-static void its_size_stays(void)
-{
-	struct ibv_srq_attr attr = { .max_wr = 8 };
-	struct ibv_device_attr device;
-
-	open_ends(4, 0);
-	VT_EQUAL(ibv_query_device(owner.context, &device), 0);
-	VT_CHECK(!(device.device_cap_flags & IBV_DEVICE_SRQ_RESIZE));
-	VT_EQUAL(ibv_modify_srq(srq, &attr, IBV_SRQ_MAX_WR), EOPNOTSUPP);
-	VT_EQUAL(ibv_query_srq(srq, &attr), 0);
-	VT_EQUAL(attr.max_wr, 4);
 	close_ends(0);
 }
 
@@ -474,7 +461,7 @@ static void datagrams_share_it(void)
 
 /* Processes that send as fast as they can to one process with one SRQ. */
 #define CLIENTS 4
-#define MESSAGES 1500u
+#define MESSAGES 800u
 #define CLIENT_DEPTH 16u
 #define MESSAGE_BYTES 12000u
 
@@ -512,12 +499,21 @@ static void client(int fd, void *argument)
 	vt_end_close(&end);
 }
 
-static void many_processes_send_to_one_queue(void)
+/* Larger and smaller, among what is posted. */
+static void resize(uint32_t step)
+{
+	uint32_t depth = step < 8 ? 10u << step : 10 + step % 50;
+	struct ibv_srq_attr attr = { .max_wr = depth };
+
+	VT_EQUAL(ibv_modify_srq(srq, &attr, IBV_SRQ_MAX_WR), 0);
+}
+
+static void send_to_one_queue(bool resizes)
 {
 	struct vt_peer peers[CLIENTS];
 	struct vt_wish wish = vt_defaults();
 	struct vt_end ends[CLIENTS];
-	uint32_t got[CLIENTS] = { 0 }, left = CLIENTS * MESSAGES;
+	uint32_t got[CLIENTS] = { 0 }, left = CLIENTS * MESSAGES, step = 0;
 
 	wish.cqe = 64;
 	for (uintptr_t i = 0; i < CLIENTS; i++)
@@ -546,6 +542,8 @@ static void many_processes_send_to_one_queue(void)
 			      wc.byte_len, i << 32 | got[i], "message");
 		got[i]++;
 		left--;
+		if (resizes && left % 16 == 0)
+			resize(step++);
 		VT_EQUAL(try_post(wc.wr_id, wc.wr_id * MESSAGE_BYTES,
 				  MESSAGE_BYTES), 0);
 	}
@@ -557,12 +555,81 @@ static void many_processes_send_to_one_queue(void)
 	close_ends(0);
 }
 
+static void many_processes_send_to_one_queue(void)
+{
+	send_to_one_queue(false);
+}
+
+static void many_processes_send_to_one_that_changes_its_size(void)
+{
+	send_to_one_queue(true);
+}
+
+static void client_for_ever(int fd, void *argument)
+{
+	struct vt_wish wish = vt_defaults();
+	struct vt_end end;
+
+	(void)argument;
+	vt_end_open(&end, &wish);
+	vt_meet(fd, &end);
+	for (uint64_t id = 0;; id++) {
+		vt_send(&end, id, 0, length_of(0, (uint32_t)id));
+		vt_expect(end.send_cq, id, IBV_WC_SUCCESS);
+	}
+}
+
+/* One after the other is killed in the middle of something. */
+static void a_client_that_is_killed_stops_no_change_of_size(void)
+{
+	struct vt_wish wish = vt_defaults();
+	struct vt_peer peers[CLIENTS];
+	struct vt_end ends[CLIENTS];
+	uint32_t step = 0, killed = 0;
+
+	for (int i = 0; i < CLIENTS; i++)
+		peers[i] = vt_fork(client_for_ever, NULL);
+	vt_end_open(&owner, &wish);
+	srq = create(owner.pd, 10, 1);
+	VT_CHECK(srq);
+	wish.srq = srq;
+	for (uint64_t i = 0; i < 10; i++)
+		VT_EQUAL(try_post(i, i * MESSAGE_BYTES, MESSAGE_BYTES), 0);
+	for (int i = 0; i < CLIENTS; i++) {
+		vt_end_open_in(&ends[i], &owner, &wish);
+		vt_meet(peers[i].fd, &ends[i]);
+	}
+	while (killed < CLIENTS) {
+		struct ibv_wc wc;
+
+		for (uint32_t i = killed, got = 0; got < 16;
+		     i = i + 1 < CLIENTS ? i + 1 : killed) {
+			if (ibv_poll_cq(ends[i].recv_cq, 1, &wc) != 1)
+				continue;
+			VT_STATUS(&wc, IBV_WC_SUCCESS);
+			VT_EQUAL(try_post(wc.wr_id, wc.wr_id * MESSAGE_BYTES,
+					  MESSAGE_BYTES), 0);
+			if (i == killed && got++ % 4 == 0)
+				resize(step++);
+		}
+		VT_EQUAL(kill(peers[killed].pid, SIGKILL), 0);
+		VT_EQUAL(waitpid(peers[killed].pid, NULL, 0),
+			 peers[killed].pid);
+		resize(step++);
+		/* What it had taken comes back, or had arrived. */
+		while (ibv_poll_cq(ends[killed].recv_cq, 1, &wc) == 1)
+			VT_EQUAL(try_post(wc.wr_id, 0, MESSAGE_BYTES), 0);
+		vt_end_close(&ends[killed++]);
+		VT_EQUAL(try_post(20, 0, MESSAGE_BYTES), 0);
+	}
+	close_ends(0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct vt_case cases[] = {
 		VT_CASE(queues_are_made_as_promised_and_no_larger),
 		VT_CASE(extended_creation_makes_the_same),
-		VT_CASE(its_size_stays),
 		VT_CASE(queue_pairs_have_no_receive_queue_of_their_own),
 		VT_CASE(entries_are_taken_in_order_by_whoever_needs_one),
 		VT_CASE(entries_come_back_in_any_order),
@@ -577,6 +644,8 @@ int main(int argc, char **argv)
 		VT_CASE(unreliable_connections_share_it),
 		VT_CASE(datagrams_share_it),
 		VT_CASE(many_processes_send_to_one_queue),
+		VT_CASE(many_processes_send_to_one_that_changes_its_size),
+		VT_CASE(a_client_that_is_killed_stops_no_change_of_size),
 		{ 0 },
 	};
 

@@ -22,6 +22,7 @@ enum order {
 	ORDER_EVENT,   /* an event of type `id`, and the QP's state */
 	ORDER_DESTROY, /* the QP; or when it has none, one that it makes */
 	ORDER_LOOK,    /* is memory filled with seed `id`? */
+	ORDER_RESIZE,  /* the SRQ: `length` receives */
 	ORDER_END,
 };
 
@@ -165,6 +166,15 @@ static void post(uint64_t id, uint32_t offset, uint32_t length)
 }
 
 /* The keeper's process. */
+static void resize(uint32_t depth)
+{
+	struct ibv_srq_attr attr = { .max_wr = depth };
+
+	VT_EQUAL(ibv_modify_srq(srq, &attr, IBV_SRQ_MAX_WR), 0);
+	VT_EQUAL(ibv_query_srq(srq, &attr), 0);
+	VT_EQUAL(attr.max_wr, depth);
+}
+
 static void obey(int fd, void *argument)
 {
 	struct vt_wish wish = vt_defaults();
@@ -210,6 +220,9 @@ static void obey(int fd, void *argument)
 		case ORDER_LOOK:
 			vt_check_fill(end.buffer + request.offset,
 				      request.length, request.id, "message");
+			break;
+		case ORDER_RESIZE:
+			resize(request.length);
 			break;
 		case ORDER_END:
 			break;
@@ -576,6 +589,48 @@ static void pour(int fd, void *argument)
 	}
 }
 
+/* The completions of another process's connection move with it. */
+static void an_srq_changes_its_size(void)
+{
+	static const uint32_t depths[] = { 17, 64, 20, 300, 301 };
+	struct keeper receiver, owner;
+	struct vt_end sender;
+	uint32_t qpn;
+
+	make_file();
+	start_keeper(&receiver);
+	start_keeper(&owner);
+	meet_keeper(&receiver);
+	meet_keeper(&owner);
+	open_sender(&sender);
+	qpn = connect_to(&sender, &receiver);
+	for (int i = 0; i < 5; i++) {
+		for (uint64_t id = 0; id < 16; id++) {
+			(void)tell(&owner, (struct request){
+						   .order = ORDER_POST,
+						   .id = id,
+						   .offset = 8192,
+						   .length = 3000 });
+			send_to(&sender, &owner, id, IBV_WR_SEND, 3000);
+			vt_expect(sender.send_cq, id, IBV_WC_SUCCESS);
+		}
+		(void)tell(&owner, (struct request){ .order = ORDER_RESIZE,
+						     .length = depths[i] });
+		for (uint64_t id = 0; id < 16; id++) {
+			struct reply reply = tell(&owner, (struct request){
+						.order = ORDER_WAIT });
+
+			VT_EQUAL(reply.wc.wr_id, id);
+			VT_STATUS(&reply.wc, IBV_WC_SUCCESS);
+			VT_EQUAL(reply.wc.byte_len, 3000);
+		}
+		pass(&sender, &owner, qpn, 1, LONG_BYTES);
+	}
+	vt_end_close(&sender);
+	end_keeper(&owner);
+	end_keeper(&receiver);
+}
+
 static void a_sender_that_is_killed_harms_nobody_else(void)
 {
 	struct keeper keeper, copy;
@@ -603,6 +658,8 @@ static void a_sender_that_is_killed_harms_nobody_else(void)
 			pass(&sender, &keeper, qpn, id, 3000);
 		VT_EQUAL(kill(peers[i].pid, SIGKILL), 0);
 		VT_EQUAL(waitpid(peers[i].pid, NULL, 0), peers[i].pid);
+		(void)tell(&keeper, (struct request){ .order = ORDER_RESIZE,
+						      .length = 40u << i });
 		for (uint64_t id = 10; id < 20; id++)
 			pass(&sender, &keeper, qpn, id, 3000);
 	}
@@ -771,6 +828,7 @@ int main(int argc, char **argv)
 		VT_CASE(a_message_that_is_too_long_ends_its_connection),
 		VT_CASE(the_death_of_an_srq_is_that_of_its_messages),
 		VT_CASE(a_stopped_srq_keeps_others_from_nothing),
+		VT_CASE(an_srq_changes_its_size),
 		VT_CASE(a_sender_that_is_killed_harms_nobody_else),
 		{ 0 },
 	};

@@ -121,6 +121,10 @@ static void commands_that_create(void **state)
 	assert_le64_at(command, create_srq.user_data, 24);
 	assert_le32_at(command, modify_srq.handle, 8);
 	assert_le32_at(command, modify_srq.limit, 12);
+	assert_le32_at(command, modify_srq.depth, 16);
+	assert_le32_at(command, modify_srq.mask, 20);
+	assert_le32_at(command, grow.handle, 8);
+	assert_le32_at(command, grow.slots, 12);
 	assert_le32_at(command, modify_qp.handle, 8);
 	assert_le32_at(command, modify_qp.attributes.mask, 16);
 	assert_le32_at(command, create_ah.pd, 8);

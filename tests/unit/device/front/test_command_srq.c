@@ -40,7 +40,8 @@ static uint32_t arm(struct adev_function *fn, uint32_t srq, uint32_t limit)
 	const struct arnica_hw_command command = {
 		.opcode = arnica_to_le32(ARNICA_HW_CMD_MODIFY_SRQ),
 		.modify_srq = { .handle = arnica_to_le32(srq),
-				.limit = arnica_to_le32(limit) },
+				.limit = arnica_to_le32(limit),
+				.mask = arnica_to_le32(ARNICA_HW_SRQ_LIMIT) },
 	};
 
 	return fake_command(fn, &command, NULL);
@@ -131,6 +132,67 @@ static void the_answer_tells_of_three_arrays_that_are_apart(void **state)
 	assert_true(ring >= words + 128 * 8);
 	assert_ptr_equal(fn->view.base + arnica_from_le64(answer.record_offset),
 			 record_of(fn, arnica_from_le32(answer.handle)));
+}
+
+static uint32_t modify(struct adev_function *fn, uint32_t srq, uint32_t mask,
+		       uint32_t depth, uint32_t limit)
+{
+	const struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_MODIFY_SRQ),
+		.modify_srq = { .handle = arnica_to_le32(srq),
+				.limit = arnica_to_le32(limit),
+				.depth = arnica_to_le32(depth),
+				.mask = arnica_to_le32(mask) },
+	};
+
+	return fake_command(fn, &command, NULL);
+}
+
+/* Completions that must fit the CQs change with it. */
+static void size_and_limit_change_both_or_neither(void **state)
+{
+	const uint32_t depth = ARNICA_HW_SRQ_DEPTH, limit = ARNICA_HW_SRQ_LIMIT;
+	struct adev_function *fn = *state;
+
+	assert_ok(create(fn, fake_alloc_pd(fn), 10, 1, NULL));
+	set_fill(fn, 0, 10, 0);
+	assert_ok(adev_srq_get(fn, 0, 4));
+	assert_ok(modify(fn, 0, depth | limit, 16, 9));
+	assert_int_equal(fn->srqs[0].depth, 16);
+	assert_int_equal(armed(fn, 0), 9);
+	assert_int_equal(fn->cq_depths[4], 6);
+	assert_int_equal(modify(fn, 0, depth | limit, 5, 6),
+			 ARNICA_HW_COMMAND_INVALID);
+	assert_int_equal(modify(fn, 0, depth, 8, 0), /* nine are armed */
+			 ARNICA_HW_COMMAND_INVALID);
+	assert_int_equal(modify(fn, 0, depth, 17, 0), /* slots */
+			 ARNICA_HW_COMMAND_INVALID);
+	assert_int_equal(modify(fn, 0, depth, 0, 0),
+			 ARNICA_HW_COMMAND_INVALID);
+	assert_int_equal(modify(fn, 0, 4, 12, 1), ARNICA_HW_COMMAND_INVALID);
+	assert_int_equal(fn->srqs[0].depth, 16);
+	assert_int_equal(armed(fn, 0), 9);
+	assert_ok(modify(fn, 0, depth, 9, 0));
+	assert_int_equal(armed(fn, 0), 9);
+	assert_int_equal((int32_t)fn->cq_depths[4], -1);
+	assert_int_equal(adev_srq_put(fn, 0, 4), 9);
+	fn->cq_depths[4] = 0;
+}
+
+/* Address space, and no memory. */
+static void a_large_queue_and_many_small_ones_have_room(void **state)
+{
+	struct adev_function *fn = *state;
+	uint32_t pd = fake_alloc_pd(fn), count;
+	struct arnica_hw_res_srq answer;
+
+	for (count = 0; count < 200; count++) {
+		assert_ok(create(fn, pd, 4, ARNICA_HW_MAX_SGE, &answer));
+		assert_true(arnica_from_le32(answer.capacity) >= 4);
+	}
+	/* What is left is for those who need it. */
+	assert_int_equal(arnica_from_le32(answer.capacity), 4);
+	assert_true(adev_heap_room(&fn->heap) > fn->heap.quota_bytes / 4);
 }
 
 static void a_used_queue_is_not_destroyed(void **state)
@@ -286,6 +348,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		function_test(wrong_queues_are_refused),
 		function_test(the_answer_tells_of_three_arrays_that_are_apart),
+		function_test(size_and_limit_change_both_or_neither),
+		function_test(a_large_queue_and_many_small_ones_have_room),
 		function_test(a_used_queue_is_not_destroyed),
 		function_test(its_memory_stays_where_somebody_may_use_it),
 		function_test(its_depth_counts_once_for_each_cq),

@@ -8,6 +8,7 @@
 
 #include "comp/completion.h"
 #include "core/qp_lock.h"
+#include "domain/table.h"
 #include "front/srq_table.h"
 
 #define DEPTH 4u
@@ -199,6 +200,121 @@ static void what_a_stopped_peer_took_is_lost(void **state)
 	adev_qp_unlock(shared);
 }
 
+static uint32_t grow(enum arnica_hw_command_opcode opcode, uint32_t handle,
+		     struct arnica_hw_res_grown *grown)
+{
+	const struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(opcode),
+		.grow = { .handle = arnica_to_le32(handle),
+			  .slots = arnica_to_le32(2 * srq.slots) },
+	};
+	struct arnica_hw_completion completion;
+	uint32_t status = two_command(srq.function, &command, &completion);
+
+	if (!status) {
+		*grown = completion.grown;
+		assert_int_equal(arnica_from_le32(grown->slots),
+				 2 * srq.slots);
+	}
+	return status;
+}
+
+static uint32_t grow_ring(int i)
+{
+	struct two_queue *queue = &to[i].queue[TWO_RECEIVE];
+	struct arnica_hw_res_grown grown;
+	uint32_t status = grow(ARNICA_HW_CMD_GROW_RING, to[i].handle, &grown);
+
+	if (status)
+		return status;
+	queue->slots = 2 * srq.slots;
+	queue->ring = arnica_bus_map(srq.function->bus,
+				     arnica_from_le64(grown.ring_offset),
+				     queue->slots * sizeof(*queue->ring));
+	return 0;
+}
+
+/* The SRQ, and then the rings of its queue pairs. */
+static void grow_all(void)
+{
+	struct arnica_hw_res_grown grown;
+	int i;
+
+	assert_ok(grow(ARNICA_HW_CMD_GROW_SRQ, srq.handle, &grown));
+	srq.ring = arnica_bus_map(srq.function->bus,
+				  arnica_from_le64(grown.ring_offset),
+				  2 * srq.slots * sizeof(*srq.ring));
+	for (i = 0; i < 2; i++)
+		assert_ok(grow_ring(i));
+	srq.slots *= 2;
+}
+
+static void receive_one(struct two *two, uint32_t slot)
+{
+	two_srq_receive(&srq, slot, slot * 1000, 1000);
+	two_fill(two->a.buffer, 20, slot);
+	send(two, 0, 20);
+	(void)two_expect(&from[0], TWO_SEND, ARNICA_HW_STATUS_SUCCESS);
+}
+
+static void completions_and_messages_follow_rings_that_grow(void **state)
+{
+	struct two *two = *state;
+	uint64_t before = two_function_of(&two->b)->heap.used_bytes;
+	uint32_t slot, round;
+
+	for (round = 0; round < 5; round++) {
+		/* Somewhere in the ring. */
+		for (slot = 0; slot < round; slot++) {
+			receive_one(two, slot);
+			(void)two_expect(&to[0], TWO_RECEIVE,
+					 ARNICA_HW_STATUS_SUCCESS);
+		}
+		/* As many as the ring holds, and nobody polls. */
+		for (slot = 0; slot < srq.slots; slot++)
+			receive_one(two, slot);
+		grow_all();
+		for (; slot < srq.slots; slot++)
+			receive_one(two, slot);
+		for (slot = 0; slot < srq.slots; slot++)
+			assert_int_equal(two_expect(&to[0], TWO_RECEIVE,
+						    ARNICA_HW_STATUS_SUCCESS)
+						 .wqe_index,
+					 slot);
+		two_expect_none(&to[0], TWO_RECEIVE);
+	}
+	for (slot = 0; slot < 2; slot++)
+		assert_ok(two_destroy(&to[slot]));
+	assert_true(two_function_of(&two->b)->heap.used_bytes < before);
+}
+
+/* Somebody who is stopped keeps a ring as it is; one who died does not. */
+static void a_ring_in_somebodys_hands_stays(void **state)
+{
+	struct two *two = *state;
+	struct adev_qp_shared *shared = two_shared_of(&to[0]);
+	uint64_t used = two_function_of(&two->b)->heap.used_bytes;
+
+	while (!adev_qp_try_lock(shared,
+				 two_function_of(&two->a)->view.function))
+		;
+	assert_int_equal(grow_ring(0), ARNICA_HW_COMMAND_BUSY);
+	assert_int_equal(two_function_of(&two->b)->heap.used_bytes, used);
+	assert_ok(grow_ring(1));
+	adev_qp_unlock(shared);
+	post(1);
+	pass(two, 0, 1);
+	post(1);
+	pass(two, 1, 1);
+	while (!adev_qp_try_lock(shared, ADEV_FUNCTIONS - 1)) /* is nobody's */
+		;
+	assert_ok(grow_ring(0));
+	post(2);
+	pass(two, 0, 2);
+	assert_int_equal(grow(ARNICA_HW_CMD_GROW_RING, to[1].handle + 7, NULL),
+			 ARNICA_HW_COMMAND_NO_OBJECT);
+}
+
 /* UC: what does not fit is dropped, and its entry is for the next message. */
 static void a_dropped_message_leaves_its_entry(void **state)
 {
@@ -231,6 +347,8 @@ int main(void)
 		srq_test(what_the_dead_completed_is_not_flushed),
 		srq_test(reset_lets_go_of_what_was_taken),
 		srq_test(what_a_stopped_peer_took_is_lost),
+		srq_test(completions_and_messages_follow_rings_that_grow),
+		srq_test(a_ring_in_somebodys_hands_stays),
 		cmocka_unit_test_setup_teardown(
 			a_dropped_message_leaves_its_entry, setup_uc,
 			two_teardown),

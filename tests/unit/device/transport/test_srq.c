@@ -100,6 +100,93 @@ static void entries_are_taken_in_the_order_of_posts(void **state)
 	assert_int_equal(head(), 5);
 }
 
+static uint32_t grow(uint32_t slots)
+{
+	const struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_GROW_SRQ),
+		.grow = { .handle = arnica_to_le32(queue.handle),
+			  .slots = arnica_to_le32(slots) },
+	};
+	struct arnica_hw_completion answer;
+	uint32_t status = fake_command(queue.fn, &command, &answer);
+
+	if (!status)
+		assert_int_equal(arnica_from_le64(answer.grown.ring_offset),
+				 (const char *)as(0).ring -
+					 queue.fn->view.base);
+	return status;
+}
+
+/* Who looked at the queue before it grew finds what was posted before, and what
+ * is posted now, wherever in the ring that is. */
+static void one_who_is_late_follows_a_ring_that_grew(void **state)
+{
+	uint32_t start, i, slot;
+
+	(void)state;
+	for (start = 0; start < 2 * DEPTH; start++) {
+		struct adev_qp_shared late = { .rq_head = 1000 };
+		struct adev_qp_shared other = { .rq_head = 1000 };
+		struct adev_srq srq = as(1);
+		uint32_t slots = srq.mask + 1;
+
+		for (i = 0; i < start; i++) {
+			post(2);
+			use(2, &other, 2);
+		}
+		for (i = 0; i < DEPTH; i++)
+			post(i);
+		assert_ok(grow(2 * slots));
+		for (i = DEPTH; i < 2 * DEPTH; i++)
+			post(i);
+		for (i = 0; i < 2 * DEPTH; i++) {
+			assert_true(adev_srq_take(&srq, &late));
+			assert_true(adev_srq_taken(&srq, &late, &slot));
+			assert_int_equal(slot, i);
+			late.rq_head++;
+		}
+		assert_false(adev_srq_take(&srq, &late));
+		assert_int_equal(srq.mask + 1, 2 * slots);
+	}
+}
+
+/* The words of entries that nobody posted look like the first post. */
+static void one_who_is_late_takes_what_was_posted(void **state)
+{
+	struct adev_qp_shared late = { .rq_head = 1000 };
+	struct adev_srq srq = as(1);
+	uint32_t slot;
+
+	(void)state;
+	assert_ok(grow(2 * DEPTH));
+	post(DEPTH + 1);
+	assert_true(adev_srq_take(&srq, &late));
+	assert_true(adev_srq_taken(&srq, &late, &slot));
+	assert_int_equal(slot, DEPTH + 1);
+}
+
+static void it_grows_within_its_capacity_only(void **state)
+{
+	struct adev_srq_shared *shared =
+		&queue.fn->view.srqs[queue.handle];
+	uint32_t capacity = shared->capacity;
+
+	(void)state;
+	assert_true(capacity > DEPTH);
+	assert_int_equal(grow(3 * DEPTH / 2), ARNICA_HW_COMMAND_INVALID);
+	assert_int_equal(grow(0), ARNICA_HW_COMMAND_INVALID);
+	assert_int_equal(grow(2 * ARNICA_HW_MAX_QUEUE_DEPTH),
+			 ARNICA_HW_COMMAND_INVALID);
+	if (capacity < ARNICA_HW_MAX_QUEUE_DEPTH)
+		assert_int_equal(grow(2 * capacity),
+				 ARNICA_HW_COMMAND_NO_MEMORY);
+	assert_ok(grow(2 * DEPTH));
+	assert_ok(grow(DEPTH)); /* which it has */
+	assert_int_equal(shared->slots, 2 * DEPTH);
+	queue.handle++;
+	assert_int_equal(grow(DEPTH), ARNICA_HW_COMMAND_NO_OBJECT);
+}
+
 static void who_has_one_gets_no_other(void **state)
 {
 	struct adev_qp_shared a = { 0 }, b = { 0 };
@@ -212,6 +299,11 @@ static void nonsense_is_not_believed(void **state)
 	shared->slots = 2 * ARNICA_HW_MAX_QUEUE_DEPTH;
 	assert_false(adev_srq_open(&queue.fn->view, queue.handle, 1, &srq));
 	shared->slots = DEPTH;
+	shared->capacity = DEPTH / 2;
+	assert_false(adev_srq_open(&queue.fn->view, queue.handle, 1, &srq));
+	shared->capacity = 3 * DEPTH;
+	assert_false(adev_srq_open(&queue.fn->view, queue.handle, 1, &srq));
+	shared->capacity = DEPTH;
 	shared->words_offset = queue.fn->view.size - 8;
 	assert_false(adev_srq_open(&queue.fn->view, queue.handle, 1, &srq));
 	assert_false(adev_srq_open(&queue.fn->view,
@@ -303,6 +395,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		srq_test(entries_are_taken_in_the_order_of_posts),
+		srq_test(one_who_is_late_follows_a_ring_that_grew),
+		srq_test(one_who_is_late_takes_what_was_posted),
+		srq_test(it_grows_within_its_capacity_only),
 		srq_test(who_has_one_gets_no_other),
 		srq_test(the_ring_goes_round_past_one_who_is_slow),
 		srq_test(a_note_alone_takes_nothing),

@@ -196,6 +196,89 @@ static void a_completion_finds_its_entry(void **state)
 	close_srq(srq);
 }
 
+static int resize(struct arnica_srq *srq, uint32_t depth)
+{
+	struct ibv_srq_attr attr = { .max_wr = depth };
+
+	return ibv_modify_srq(&srq->verbs.base, &attr, IBV_SRQ_MAX_WR);
+}
+
+static uint32_t depth_of(struct arnica_srq *srq)
+{
+	struct ibv_srq_attr attr;
+
+	assert_int_equal(ibv_query_srq(&srq->verbs.base, &attr), 0);
+	return attr.max_wr;
+}
+
+/* Each post has a slot of its own, whatever the size was before. */
+static void fill_up(struct arnica_srq *srq, uint32_t depth)
+{
+	uint32_t i, first = srq->head;
+	uint64_t seen = 0, wr_id;
+
+	for (i = 0; i < depth; i++)
+		assert_int_equal(post(srq, i), 0);
+	assert_int_equal(post(srq, i), ENOMEM);
+	for (i = 0; i < depth; i++) {
+		uint32_t slot = slot_at(srq, first + i);
+
+		assert_true(slot <= srq->mask && !(seen & 1ull << slot));
+		seen |= 1ull << slot;
+		assert_true(arnica_srq_return(srq, slot, &wr_id));
+		assert_int_equal(wr_id, i);
+	}
+}
+
+static void a_size_is_what_it_holds(void **state)
+{
+	static const uint32_t sizes[] = { 4, 1, 9, 16, 2, 3, 10, 1, 16 };
+	struct fixture *fixture = *state;
+	struct arnica_srq *srq = open_srq(fixture);
+	uint64_t wr_id;
+	uint32_t i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		assert_int_equal(resize(srq, sizes[i]), 0);
+		assert_int_equal(depth_of(srq), sizes[i]);
+		fill_up(srq, sizes[i]);
+	}
+	assert_int_equal(resize(srq, 17), ENOMEM); /* capacity */
+	assert_int_equal(resize(srq, 0), EINVAL);
+	for (i = 0; i < 5; i++)
+		assert_int_equal(post(srq, i), 0);
+	assert_int_equal(resize(srq, 4), EINVAL);
+	assert_int_equal(depth_of(srq), 16);
+	assert_int_equal(resize(srq, 5), 0);
+	assert_int_equal(post(srq, 5), ENOMEM);
+	for (i = 1; i <= 5; i++)
+		assert_true(arnica_srq_return(
+			srq, slot_at(srq, srq->head - i), &wr_id));
+	fill_up(srq, 5);
+	close_srq(srq);
+}
+
+/* The adapter refuses at the last moment, or at the first. */
+static void a_failure_leaves_it_as_it_was(void **state)
+{
+	static const uint32_t opcodes[] = { ARNICA_HW_CMD_MODIFY_SRQ,
+					    ARNICA_HW_CMD_GROW_SRQ };
+	static const uint32_t sizes[] = { 2, 8 };
+	struct fixture *fixture = *state;
+	struct arnica_srq *srq = open_srq(fixture);
+	uint32_t i;
+
+	for (i = 0; i < 2; i++) {
+		fixture->bus->fail_opcode = opcodes[i];
+		fixture->bus->fail_status = ARNICA_HW_COMMAND_NO_MEMORY;
+		assert_int_equal(resize(srq, sizes[i]), ENOMEM);
+		fixture->bus->fail_opcode = 0;
+		assert_int_equal(depth_of(srq), DEPTH);
+		fill_up(srq, DEPTH);
+	}
+	close_srq(srq);
+}
+
 static void attributes_are_the_adapters(void **state)
 {
 	struct fixture *fixture = *state;
@@ -282,6 +365,8 @@ int main(void)
 		srq_test(entries_come_back_in_any_order_and_once),
 		srq_test(a_destroyed_queue_pair_gives_back_what_it_took),
 		srq_test(a_completion_finds_its_entry),
+		srq_test(a_size_is_what_it_holds),
+		srq_test(a_failure_leaves_it_as_it_was),
 		srq_test(attributes_are_the_adapters),
 		srq_test(pollers_and_poster_share_no_lock),
 	};
