@@ -9,7 +9,9 @@
  * that list, and so it cannot become smaller than what is outstanding.
  */
 #include <errno.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "context.h"
 #include "cq.h"
@@ -114,7 +116,8 @@ static int grow_ring(struct arnica_ring *ring, uint32_t slots)
 	uint32_t tries;
 
 	for (tries = 0; error == EBUSY && tries < PATIENCE; tries++) {
-		(void)nanosleep(&moment, NULL);
+		/* Directly: the C library's is a cancellation point. */
+		(void)syscall(SYS_nanosleep, &moment, NULL);
 		error = try_grow_ring(ring, slots);
 	}
 	return error;
