@@ -21,7 +21,7 @@ static void count(struct adev_flow_target *target, void *argument)
 	++*(uint32_t *)argument;
 }
 
-static void check_rule(const struct adev_frame_fields *frame)
+static void check_rule(const struct adev_frame_fields *frame, uint32_t size)
 {
 	static struct adev_qp qp;
 	struct adev_flows flows = { .rules = NULL };
@@ -29,6 +29,7 @@ static void check_rule(const struct adev_frame_fields *frame)
 		.headers = arnica_to_le32(frame->headers),
 		.value = frame->fields,
 	};
+	struct adev_flow_rule *rule;
 	uint32_t given = 0;
 
 	memset(cmd.mask.destination_mac, 0xff, 6);
@@ -39,9 +40,11 @@ static void check_rule(const struct adev_frame_fields *frame)
 		cmd.mask.protocol = 0xff;
 	}
 	assert(!adev_flow_check(&cmd));
-	assert(adev_flow_add(&flows, &qp, &cmd));
-	assert(adev_flow_steer(&flows, frame, count, &given) == 1);
+	rule = adev_flow_add(&flows, &qp, &cmd);
+	assert(rule);
+	assert(adev_flow_steer(&flows, frame, size, count, &given) == 1);
 	assert(given == 1);
+	assert(rule->packets == 1 && rule->bytes == size);
 	adev_flow_remove_all(&flows);
 }
 
@@ -74,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		assert(size < ADEV_FRAME_HEADER_BYTES);
 		return 0;
 	}
-	check_rule(&frame);
+	check_rule(&frame, (uint32_t)size);
 	check_hash(bytes, size, &frame);
 	return 0;
 }
