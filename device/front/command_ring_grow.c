@@ -17,11 +17,6 @@
 /* The host asks again. */
 #define GROW_LOCK_MS 1u
 
-static bool power_of_two(uint32_t value)
-{
-	return value && !(value & (value - 1));
-}
-
 static uint64_t ring_bytes(uint32_t slots)
 {
 	return (uint64_t)slots * sizeof(struct arnica_hw_cqe);
@@ -105,7 +100,7 @@ ADEV_COMMAND_HANDLER(grow_ring)
 
 	if (!qp || qp->orphaned)
 		return ARNICA_HW_COMMAND_NO_OBJECT;
-	if (!qp->srq.shared || !power_of_two(slots) ||
+	if (!qp->srq.shared || !arnica_is_power_of_two(slots) ||
 	    slots > ARNICA_HW_MAX_QUEUE_DEPTH)
 		return ARNICA_HW_COMMAND_INVALID;
 	if (slots > qp->recv_ring.mask + 1)

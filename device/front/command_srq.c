@@ -85,15 +85,6 @@ void adev_srq_quarantine(struct adev_function *fn, uint32_t srq)
 /* An SRQ may have this part of the address space that is free to grow. */
 #define SPARE_SHARE 16u
 
-static uint32_t round_up(uint32_t value)
-{
-	uint32_t power = 1;
-
-	while (power < value)
-		power *= 2;
-	return power;
-}
-
 static enum arnica_hw_command_status
 check(const struct adev_function *fn,
       const struct arnica_hw_cmd_create_srq *cmd)
@@ -141,11 +132,11 @@ static uint64_t lay_out(struct adev_function *fn,
 			struct adev_srq_shared *shared)
 {
 	uint32_t sge = arnica_from_le32(cmd->sge);
-	uint32_t slots = round_up(arnica_from_le32(cmd->depth));
+	uint32_t slots = arnica_round_up_power(arnica_from_le32(cmd->depth));
 
 	memset(shared, 0, sizeof(*shared));
 	shared->slots = slots;
-	shared->stride = round_up((sge ? sge : 1) * 16);
+	shared->stride = arnica_round_up_power((sge ? sge : 1) * 16);
 	shared->max_sge = sge;
 	shared->pd = arnica_from_le32(cmd->pd);
 	shared->capacity = capacity(fn, shared, slots);

@@ -11,11 +11,6 @@
 #include "front/srq_table.h"
 #include "transport/qp.h"
 
-static bool power_of_two(uint32_t value)
-{
-	return value && !(value & (value - 1));
-}
-
 int adev_srq_populate(struct adev_function *fn, uint32_t srq, uint32_t slots)
 {
 	const struct adev_srq_shared *shared = &fn->view.srqs[srq];
@@ -98,7 +93,7 @@ ADEV_COMMAND_HANDLER(grow_srq)
 	if (!adev_srq_valid(fn, index))
 		return ARNICA_HW_COMMAND_NO_OBJECT;
 	shared = &fn->view.srqs[index];
-	if (!power_of_two(slots) || slots > ARNICA_HW_MAX_QUEUE_DEPTH)
+	if (!arnica_is_power_of_two(slots) || slots > ARNICA_HW_MAX_QUEUE_DEPTH)
 		return ARNICA_HW_COMMAND_INVALID;
 	if (slots > shared->capacity)
 		return ARNICA_HW_COMMAND_NO_MEMORY;

@@ -21,15 +21,6 @@
 	((uint32_t)ARNICA_HW_QP_BLOCK_SELF_MCAST | ARNICA_HW_QP_REGISTERS |    \
 	 ARNICA_HW_QP_DRAINS)
 
-static uint32_t round_up(uint32_t value)
-{
-	uint32_t power = 1;
-
-	while (power < value)
-		power *= 2;
-	return power;
-}
-
 static uint64_t place(uint64_t *next, uint64_t bytes)
 {
 	uint64_t offset = *next;
@@ -74,13 +65,14 @@ void adev_qp_plan_sizes(const struct arnica_hw_cmd_create_qp *cmd,
 		segments = inline_bytes;
 	if (send_bytes < header + segments)
 		send_bytes = header + segments;
-	sizes->send_slots = send_depth ? round_up(send_depth) : 0;
-	sizes->send_stride = round_up(send_bytes);
+	sizes->send_slots = send_depth ? arnica_round_up_power(send_depth) : 0;
+	sizes->send_stride = arnica_round_up_power(send_bytes);
 	sizes->inline_bytes = sizes->send_stride - header;
 	if (sizes->inline_bytes > ARNICA_HW_MAX_INLINE)
 		sizes->inline_bytes = ARNICA_HW_MAX_INLINE;
-	sizes->recv_slots = recv_depth ? round_up(recv_depth) : 0;
-	sizes->recv_stride = round_up((recv_sge ? recv_sge : 1) * 16);
+	sizes->recv_slots = recv_depth ? arnica_round_up_power(recv_depth) : 0;
+	sizes->recv_stride =
+		arnica_round_up_power((recv_sge ? recv_sge : 1) * 16);
 	if (srq) {
 		sizes->recv_slots = srq->slots;
 		sizes->recv_stride = srq->stride;

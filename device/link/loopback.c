@@ -37,15 +37,10 @@ static void copy_shape(const struct adev_qp_shared *qp, struct shape *shape)
 	shape->eager_offset = qp->eager_offset;
 }
 
-static bool power_of_two(uint32_t value)
-{
-	return value && !(value & (value - 1));
-}
-
 static bool ring_fits(const struct adev_view *view, uint64_t offset,
 		      uint32_t slots, struct adev_ring *ring)
 {
-	if (!power_of_two(slots) || slots > ARNICA_HW_MAX_QUEUE_DEPTH ||
+	if (!arnica_is_power_of_two(slots) || slots > ARNICA_HW_MAX_QUEUE_DEPTH ||
 	    offset & 63)
 		return false;
 	ring->entries = adev_view_at(view, offset,
@@ -96,9 +91,9 @@ static bool fill(struct adev_link *link, const struct shape *shape,
 	link->ring.qpn = qpn;
 	if (!slots)
 		return true;
-	if (!has_cq || !power_of_two(shape->rq_slots) ||
+	if (!has_cq || !arnica_is_power_of_two(shape->rq_slots) ||
 	    shape->rq_slots > ARNICA_HW_MAX_QUEUE_DEPTH ||
-	    !power_of_two(shape->rq_stride) || shape->rq_stride < 16 ||
+	    !arnica_is_power_of_two(shape->rq_stride) || shape->rq_stride < 16 ||
 	    shape->rq_stride > ARNICA_HW_MAX_RQE_BYTES ||
 	    shape->rq_max_sge > shape->rq_stride / 16 ||
 	    shape->rq_max_sge > ARNICA_HW_MAX_SGE)
@@ -111,7 +106,7 @@ static bool fill(struct adev_link *link, const struct shape *shape,
 	if (!ring_fits(view, shape->recv_ring_offset, shape->rq_slots,
 		       &link->ring))
 		return false;
-	if (power_of_two(shape->eager_bytes)) {
+	if (arnica_is_power_of_two(shape->eager_bytes)) {
 		link->eager = adev_view_at(view, shape->eager_offset,
 					   shape->eager_bytes);
 		link->eager_bytes = link->eager ? shape->eager_bytes : 0;

@@ -9,11 +9,6 @@
 _Static_assert(ADEV_SRQ_WAITER_WORDS * 64 == ADEV_FUNCTIONS,
 	       "a bit for each function");
 
-static bool power_of_two(uint32_t value)
-{
-	return value && !(value & (value - 1));
-}
-
 /* The ring of numbers as it is by now. False: what stands there makes no sense. */
 static bool find_ring(struct adev_srq *srq)
 {
@@ -22,7 +17,7 @@ static bool find_ring(struct adev_srq *srq)
 	uint64_t offset = adev_srq_ring_offset(srq->shared, slots);
 	arnica_atomic_le32 *ring;
 
-	if (!power_of_two(slots) || slots > srq->capacity || offset & 3)
+	if (!arnica_is_power_of_two(slots) || slots > srq->capacity || offset & 3)
 		return false;
 	ring = adev_view_at(srq->view, offset, slots * sizeof(*ring));
 	if (!ring)
@@ -53,7 +48,7 @@ bool adev_srq_open(const struct adev_view *view, uint32_t index, uint32_t qp,
 	capacity = shared->capacity;
 	words = shared->words_offset;
 	if (capacity > ARNICA_HW_MAX_QUEUE_DEPTH ||
-	    !power_of_two((uint32_t)capacity) || words & 7)
+	    !arnica_is_power_of_two((uint32_t)capacity) || words & 7)
 		return false;
 	*srq = (struct adev_srq){
 		.view = view,

@@ -113,11 +113,6 @@ arnica_qp_reduce(const struct ibv_qp_init_attr_ex *attr)
 	return reduced;
 }
 
-static bool is_power_of_two(uint32_t value)
-{
-	return value != 0 && (value & (value - 1)) == 0;
-}
-
 /* What was granted must hang together, or the adapter is not the one that this
  * provider was built for. */
 static bool queue_is_sane(const struct arnica_hw_res_queue *granted,
@@ -127,7 +122,7 @@ static bool queue_is_sane(const struct arnica_hw_res_queue *granted,
 	uint32_t bytes = arnica_from_le32(granted->entry_bytes);
 	uint32_t max_sge = arnica_from_le32(granted->max_sge);
 
-	return is_power_of_two(slots) && is_power_of_two(bytes) &&
+	return arnica_is_power_of_two(slots) && arnica_is_power_of_two(bytes) &&
 	       bytes <= ARNICA_HW_MAX_WQE_BYTES &&
 	       slots <= ARNICA_HW_MAX_QUEUE_DEPTH &&
 	       arnica_from_le32(granted->depth) <= slots &&

@@ -49,11 +49,6 @@ static int execute_create(struct arnica_srq *srq, struct ibv_pd *pd,
 	return error;
 }
 
-static bool power_of_two(uint32_t value)
-{
-	return value != 0 && (value & (value - 1)) == 0;
-}
-
 /* As with queues of a QP: what was granted must hang together. */
 static bool grant_is_sane(const struct arnica_hw_res_srq *granted)
 {
@@ -61,9 +56,9 @@ static bool grant_is_sane(const struct arnica_hw_res_srq *granted)
 	uint32_t capacity = arnica_from_le32(granted->capacity);
 	uint32_t bytes = arnica_from_le32(granted->entry_bytes);
 
-	return power_of_two(slots) && power_of_two(capacity) &&
+	return arnica_is_power_of_two(slots) && arnica_is_power_of_two(capacity) &&
 	       slots <= capacity && capacity <= ARNICA_HW_MAX_QUEUE_DEPTH &&
-	       power_of_two(bytes) && bytes <= ARNICA_HW_MAX_RQE_BYTES &&
+	       arnica_is_power_of_two(bytes) && bytes <= ARNICA_HW_MAX_RQE_BYTES &&
 	       arnica_from_le32(granted->depth) <= slots &&
 	       arnica_from_le32(granted->max_sge) *
 			       sizeof(struct arnica_hw_data_segment) <=

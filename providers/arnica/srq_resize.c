@@ -22,15 +22,6 @@
  * queue that is being polled. */
 #define PATIENCE 1000u /* looks, a millisecond apart */
 
-static uint32_t round_up(uint32_t value)
-{
-	uint32_t power = 1;
-
-	while (power < value)
-		power *= 2;
-	return power;
-}
-
 /* The ring, as the adapter has it by now; NULL: `error` says why. */
 static void *grow(struct arnica_context *context,
 		  enum arnica_hw_command_opcode opcode, uint32_t handle,
@@ -52,7 +43,7 @@ static void *grow(struct arnica_context *context,
 	*error = EIO;
 	/* As with a queue that is made: it must hang together. */
 	if (granted < *slots || granted > ARNICA_HW_MAX_QUEUE_DEPTH ||
-	    granted & (granted - 1))
+	    !arnica_is_power_of_two(granted))
 		return NULL;
 	ring = arnica_context_map(context,
 				  arnica_from_le64(answer.grown.ring_offset),
@@ -205,7 +196,7 @@ int arnica_srq_resize(struct arnica_srq *srq, uint32_t depth, uint32_t limit,
 {
 	uint32_t before = atomic_load_explicit(&srq->depth,
 					       memory_order_relaxed);
-	uint32_t slots = round_up(depth);
+	uint32_t slots = arnica_round_up_power(depth);
 	int error;
 
 	if (depth < before) {
