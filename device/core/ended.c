@@ -25,14 +25,14 @@
 #include "transport/xrc.h"
 #include "trace.h"
 
-struct adev_ended {
+struct adev_departed {
 	uint32_t function;
 	uint64_t generation;
 	bool in_order; /* an orderly exit makes no error */
-	struct adev_ended *next;
+	struct adev_departed *next;
 };
 
-static bool leads_to(struct adev_qp *qp, const struct adev_ended *ended)
+static bool leads_to(struct adev_qp *qp, const struct adev_departed *ended)
 {
 	bool leads;
 
@@ -47,7 +47,7 @@ static bool leads_to(struct adev_qp *qp, const struct adev_ended *ended)
 
 /* Datagrams end with nobody, and XRC not with an SRQ; what they have mapped of it
  * is let go. */
-static void forget(struct adev_qp *qp, const struct adev_ended *ended)
+static void forget(struct adev_qp *qp, const struct adev_departed *ended)
 {
 	adev_qp_lock_send(qp);
 	adev_datagram_forget(qp, ended->function, ended->generation);
@@ -56,7 +56,7 @@ static void forget(struct adev_qp *qp, const struct adev_ended *ended)
 }
 
 /* With lock role `command`. */
-static void settle(struct adev_function *fn, const struct adev_ended *ended)
+static void settle(struct adev_function *fn, const struct adev_departed *ended)
 {
 	uint32_t index;
 
@@ -77,9 +77,9 @@ static void settle(struct adev_function *fn, const struct adev_ended *ended)
 	}
 }
 
-static void put_down(struct adev_function *fn, const struct adev_ended *ended)
+static void put_down(struct adev_function *fn, const struct adev_departed *ended)
 {
-	struct adev_ended *copy = malloc(sizeof(*copy));
+	struct adev_departed *copy = malloc(sizeof(*copy));
 
 	if (!copy) {
 		pthread_mutex_lock(&fn->command_lock);
@@ -97,7 +97,7 @@ static void put_down(struct adev_function *fn, const struct adev_ended *ended)
 void adev_function_peer_died(struct adev_function *fn, uint32_t function,
 			     uint64_t generation)
 {
-	struct adev_ended ended = {
+	struct adev_departed ended = {
 		.function = function,
 		.generation = generation,
 	};
@@ -119,7 +119,7 @@ void adev_function_peer_died(struct adev_function *fn, uint32_t function,
 
 bool adev_ended_serve(struct adev_function *fn)
 {
-	struct adev_ended *list;
+	struct adev_departed *list;
 
 	if (!atomic_load(&fn->ended))
 		return false;
@@ -127,7 +127,7 @@ bool adev_ended_serve(struct adev_function *fn)
 		return true;
 	list = atomic_exchange(&fn->ended, NULL);
 	while (list) {
-		struct adev_ended *ended = list;
+		struct adev_departed *ended = list;
 
 		list = ended->next;
 		settle(fn, ended);
@@ -139,10 +139,10 @@ bool adev_ended_serve(struct adev_function *fn)
 
 void adev_ended_drop(struct adev_function *fn)
 {
-	struct adev_ended *list = atomic_exchange(&fn->ended, NULL);
+	struct adev_departed *list = atomic_exchange(&fn->ended, NULL);
 
 	while (list) {
-		struct adev_ended *ended = list;
+		struct adev_departed *ended = list;
 
 		list = ended->next;
 		free(ended);

@@ -36,7 +36,7 @@ struct adev_opened;
 struct adev_mad_peers;
 struct adev_import;
 struct adev_importer;
-struct adev_ended;
+struct adev_departed;
 
 /* Indexes that were used before and are free again; see front/objects.h. */
 struct adev_free_list {
@@ -157,7 +157,7 @@ struct adev_function {
 	_Atomic bool backlog_left;
 
 	/* Others that have ended, and what that means was not done yet. */
-	_Atomic(struct adev_ended *) ended;
+	_Atomic(struct adev_departed *) ended;
 
 	struct adev_begun_queue *begun; /* front/begun.h; NULL: none ever */
 
