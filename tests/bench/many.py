@@ -12,19 +12,13 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] /
                        "integration"))
 import harness  # noqa: E402
-from harness import Failure  # noqa: E402
 
 FEW = 16
 ASKED = 1.2
 
 
 def figures(environment, count):
-    done = environment.run([harness.build_dir() / "tests" / "bench" / "many",
-                            count], timeout=900)
-    if done.status:
-        raise Failure(f"status {done.status}\n{done.tail()}")
-    line = done.output().split()
-    return {name: float(value) for name, value in zip(line[::2], line[1::2])}
+    return harness.bench_figures(environment, "many", count, timeout=900)
 
 
 def main():

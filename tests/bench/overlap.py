@@ -18,7 +18,6 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] /
                        "integration"))
 import harness  # noqa: E402
-from harness import Failure  # noqa: E402
 
 MIB = 1 << 20
 KINDS = [(f"{who}, {what}", {"ARNICA_ENGINES": engines, "ARNICA_ADOPT": adopt})
@@ -27,14 +26,8 @@ KINDS = [(f"{who}, {what}", {"ARNICA_ENGINES": engines, "ARNICA_ADOPT": adopt})
 
 
 def figures(environment, variables, size, rounds):
-    """The words and numbers that the program prints, as a dictionary."""
-    program = harness.build_dir() / "tests" / "bench" / "overlap"
-    done = environment.run([program, size, rounds], timeout=300,
-                           variables=variables)
-    if done.status:
-        raise Failure(f"status {done.status}\n{done.tail()}")
-    line = done.output().split()
-    return {name: float(value) for name, value in zip(line[::2], line[1::2])}
+    return harness.bench_figures(environment, "overlap", size, rounds,
+                                 timeout=300, variables=variables)
 
 
 def hidden(row):

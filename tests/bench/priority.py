@@ -19,7 +19,6 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] /
                        "integration"))
 import harness  # noqa: E402
-from harness import Failure  # noqa: E402
 
 ASKED = 2  # times a gather entry
 KINDS = ("none", "class", "area")
@@ -29,16 +28,10 @@ WAYS = [(poster, engines, memory) for memory in MEMORY
 
 
 def figures(environment, kind, way, rounds):
-    """The words and numbers that the program prints, as a dictionary."""
     poster, engines, memory = way
-    program = harness.build_dir() / "tests" / "bench" / "priority"
-    done = environment.run([program, kind, poster, rounds], timeout=300,
-                           variables={"ARNICA_ENGINES": engines,
-                                      "ARNICA_ADOPT": MEMORY[memory]})
-    if done.status:
-        raise Failure(f"status {done.status}\n{done.tail()}")
-    line = done.output().split()
-    return {name: float(value) for name, value in zip(line[::2], line[1::2])}
+    return harness.bench_figures(
+        environment, "priority", kind, poster, rounds, timeout=300,
+        variables={"ARNICA_ENGINES": engines, "ARNICA_ADOPT": MEMORY[memory]})
 
 
 def main():

@@ -15,7 +15,6 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] /
                        "integration"))
 import harness  # noqa: E402
-from harness import Failure  # noqa: E402
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 # Bytes, rounds.
@@ -24,18 +23,9 @@ SIZES = ((4 * KIB, 1001), (8 * KIB, 501), (64 * KIB, 501), (MIB, 101),
 MODES = ("off", "auto", "all")
 
 
-def program():
-    return harness.build_dir() / "tests" / "bench" / "registration"
-
-
 def figures(environment, *words, mode="auto"):
-    """The words and numbers that the program prints, as a dictionary."""
-    done = environment.run([program(), *words], timeout=600,
-                           variables={"ARNICA_ADOPT": mode})
-    if done.status:
-        raise Failure(f"status {done.status}\n{done.tail()}")
-    line = done.output().split()
-    return {name: float(value) for name, value in zip(line[::2], line[1::2])}
+    return harness.bench_figures(environment, "registration", *words,
+                                 variables={"ARNICA_ADOPT": mode})
 
 
 def name_of(size):

@@ -377,6 +377,18 @@ class Pair:
         return self
 
 
+def bench_figures(environment, name, *words, timeout=600, variables=None):
+    """The words and numbers that the program of tests/bench prints, as a
+    dictionary."""
+    program = build_dir() / "tests" / "bench" / name
+    done = environment.run([program, *words], timeout=timeout,
+                           variables=variables)
+    if done.status:
+        raise Failure(f"status {done.status}\n{done.tail()}")
+    line = done.output().split()
+    return {word: float(value) for word, value in zip(line[::2], line[1::2])}
+
+
 class Report:
     """Runs cases, prints a line for each, and keeps count."""
 
