@@ -14,9 +14,8 @@
 
 #include <arnica/hw/scheduler.h>
 
+#include "core/export.h"
 #include "core/layout.h"
-
-#define EXPORT __attribute__((visibility("default")))
 
 static const struct arnica_bus_counter names[] = {
 #define COUNTER_NAME(name, text) { #name, text, 0 },

@@ -6,11 +6,10 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/export.h"
 #include "core/layout.h"
 #include "domain/directory.h"
 #include "domain/limit.h"
-
-#define EXPORT __attribute__((visibility("default")))
 
 /* Its slot is still its own. */
 static int show(const struct adev_directory *directory,

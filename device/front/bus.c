@@ -10,15 +10,9 @@
 #include "dma/guard.h"
 #include "domain/identity.h"
 #include "domain/port.h"
+#include "front/bus.h"
 #include "front/doorbell.h"
 #include "front/imports.h"
-
-#define EXPORT __attribute__((visibility("default")))
-
-static struct adev_function *function_of(struct arnica_bus *bus)
-{
-	return (struct adev_function *)bus;
-}
 
 EXPORT int arnica_bus_identity(struct arnica_bus_identity *identity)
 {

@@ -7,16 +7,10 @@
 #include "core/attach.h"
 #include "core/cancel.h"
 #include "domain/services.h"
+#include "front/bus.h"
 #include "link/wire.h"
 #include "mad/mad.h"
 #include "transport/remote.h"
-
-#define EXPORT __attribute__((visibility("default")))
-
-static struct adev_function *function_of(struct arnica_bus *bus)
-{
-	return (struct adev_function *)bus;
-}
 
 static bool is_usable(const struct adev_function *fn)
 {

@@ -7,8 +7,7 @@
 #include "adopt/advice.h"
 #include "core/attach.h"
 #include "core/cancel.h"
-
-#define EXPORT __attribute__((visibility("default")))
+#include "core/export.h"
 
 EXPORT bool arnica_bus_memory_concerned(const void *start, size_t bytes)
 {

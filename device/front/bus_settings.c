@@ -4,9 +4,8 @@
 
 #include <stdio.h>
 
+#include "core/export.h"
 #include "settings.h"
-
-#define EXPORT __attribute__((visibility("default")))
 
 static struct arnica_bus_setting describe(const struct arnica_settings *own,
 					  enum arnica_setting setting)

@@ -4,6 +4,7 @@
  * its host keeps, read from its memory. Nothing is asked of the process; what
  * changes meanwhile may look as if the two were different for a moment.
  */
+#include "core/export.h"
 #include "tpt/dump.h"
 #include "tpt/pending.h"
 
@@ -15,7 +16,6 @@
 #include <arnica/hw/bus.h>
 #include <arnica/hw/cqp.h>
 
-#define EXPORT __attribute__((visibility("default")))
 #define PAGE_ENTRIES (ARNICA_HW_PAGE_BYTES / sizeof(struct adev_tpt_entry))
 
 struct dump {
