@@ -34,26 +34,14 @@ static void open_ends(uint32_t depth, int ends)
 	wish.cqe = 8192;
 	vt_end_open(&owner, &wish);
 	srq = create(depth);
-	for (int i = 0; i < ends; i++) {
-		struct vt_address to_a, to_b;
-
-		vt_end_open(&a[i], &wish);
-		wish.srq = srq;
-		vt_end_open_in(&b[i], &owner, &wish);
-		wish.srq = NULL;
-		to_a = vt_address_of(&a[i]);
-		to_b = vt_address_of(&b[i]);
-		vt_connect(&a[i], &to_b);
-		vt_connect(&b[i], &to_a);
-	}
+	for (int i = 0; i < ends; i++)
+		vt_pair_open_srq(&a[i], &b[i], &owner, srq, &wish);
 }
 
 static void close_ends(int ends)
 {
-	for (int i = 0; i < ends; i++) {
-		vt_end_close(&b[i]);
-		vt_end_close(&a[i]);
-	}
+	for (int i = 0; i < ends; i++)
+		vt_pair_close(&a[i], &b[i]);
 	VT_EQUAL(ibv_destroy_srq(srq), 0);
 	vt_end_close(&owner);
 }

@@ -145,6 +145,10 @@ void vt_connect(struct vt_end *end, const struct vt_address *peer);
 /* Opens both, as two functions or in one, and connects them. */
 void vt_pair_open(struct vt_end *a, struct vt_end *b,
 		  const struct vt_wish *wish, bool one_context);
+/* Opens both, b in the context of `owner` with its SRQ, and connects them. */
+void vt_pair_open_srq(struct vt_end *a, struct vt_end *b,
+		      const struct vt_end *owner, struct ibv_srq *srq,
+		      const struct vt_wish *wish);
 void vt_pair_close(struct vt_end *a, struct vt_end *b);
 int vt_set_state(struct ibv_qp *qp, enum ibv_qp_state state);
 enum ibv_qp_state vt_state(struct ibv_qp *qp);

@@ -256,20 +256,35 @@ void vt_connect(struct vt_end *end, const struct vt_address *peer)
 	VT_EQUAL(vt_to_rts(end), 0);
 }
 
+static void connect_pair(struct vt_end *a, struct vt_end *b)
+{
+	struct vt_address to_a = vt_address_of(a), to_b = vt_address_of(b);
+
+	vt_connect(a, &to_b);
+	vt_connect(b, &to_a);
+}
+
 void vt_pair_open(struct vt_end *a, struct vt_end *b,
 		  const struct vt_wish *wish, bool one_context)
 {
-	struct vt_address to_a, to_b;
-
 	vt_end_open(a, wish);
 	if (one_context)
 		vt_end_open_in(b, a, wish);
 	else
 		vt_end_open(b, wish);
-	to_a = vt_address_of(a);
-	to_b = vt_address_of(b);
-	vt_connect(a, &to_b);
-	vt_connect(b, &to_a);
+	connect_pair(a, b);
+}
+
+void vt_pair_open_srq(struct vt_end *a, struct vt_end *b,
+		      const struct vt_end *owner, struct ibv_srq *srq,
+		      const struct vt_wish *wish)
+{
+	struct vt_wish with_srq = *wish;
+
+	with_srq.srq = srq;
+	vt_end_open(a, wish);
+	vt_end_open_in(b, owner, &with_srq);
+	connect_pair(a, b);
 }
 
 void vt_pair_close(struct vt_end *a, struct vt_end *b)

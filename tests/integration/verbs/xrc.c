@@ -261,6 +261,16 @@ static void end_keeper(struct keeper *keeper)
 	vt_join(&keeper->peer);
 }
 
+/* One that receives, and one that has the SRQ, in a new domain. */
+static void start_two(struct keeper *receiver, struct keeper *owner)
+{
+	make_file();
+	start_keeper(receiver);
+	start_keeper(owner);
+	meet_keeper(receiver);
+	meet_keeper(owner);
+}
+
 /* The keeper receives what the sender's QP sends, to whatever SRQ. */
 static uint32_t connect_to(struct vt_end *sender, struct keeper *keeper)
 {
@@ -383,11 +393,7 @@ static void the_srq_may_be_another_process_s(void)
 	struct vt_end sender;
 	uint32_t qpn;
 
-	make_file();
-	start_keeper(&receiver);
-	start_keeper(&owner);
-	meet_keeper(&receiver);
-	meet_keeper(&owner);
+	start_two(&receiver, &owner);
 	open_sender(&sender);
 	qpn = connect_to(&sender, &receiver);
 	pass_all(&sender, &owner, qpn);
@@ -475,11 +481,7 @@ static void the_death_of_an_srq_is_that_of_its_messages(void)
 	struct vt_end sender, other;
 	uint32_t qpn;
 
-	make_file();
-	start_keeper(&receiver);
-	start_keeper(&owner);
-	meet_keeper(&receiver);
-	meet_keeper(&owner);
+	start_two(&receiver, &owner);
 	open_sender(&sender);
 	open_sender(&other);
 	qpn = connect_to(&other, &receiver);
@@ -532,11 +534,7 @@ static void a_stopped_srq_keeps_others_from_nothing(void)
 	uint32_t sender_qpn, qpn;
 	long sleeps;
 
-	make_file();
-	start_keeper(&receiver);
-	start_keeper(&owner);
-	meet_keeper(&receiver);
-	meet_keeper(&owner);
+	start_two(&receiver, &owner);
 	wish.type = IBV_QPT_XRC_SEND;
 	wish.buffer_bytes = BUFFER_BYTES;
 	wish.timeout = 18; /* about eight seconds of patience */
@@ -597,11 +595,7 @@ static void an_srq_changes_its_size(void)
 	struct vt_end sender;
 	uint32_t qpn;
 
-	make_file();
-	start_keeper(&receiver);
-	start_keeper(&owner);
-	meet_keeper(&receiver);
-	meet_keeper(&owner);
+	start_two(&receiver, &owner);
 	open_sender(&sender);
 	qpn = connect_to(&sender, &receiver);
 	for (int i = 0; i < 5; i++) {
