@@ -65,19 +65,26 @@ static bool raise(struct adev_function *fn, uint32_t index, uint32_t limit)
 				       &owner->async_written);
 }
 
-static void deliver(struct adev_function *fn, uint32_t index)
+/* Raises what has fired. The limit that is armed now; 0: none, and the event of
+ * the last one is raised already. */
+static uint32_t deliver(struct adev_function *fn, uint32_t index)
 {
 	_Atomic uint32_t *word = &fn->view.srqs[index].limit;
-	uint32_t limit = atomic_load(word);
-	bool waits;
+	bool waits = false;
+	uint32_t limit;
 
+	/* Whoever sees no limit must find its event: both under the lock. */
 	pthread_mutex_lock(&fn->channel_lock);
-	waits = limit & ADEV_SRQ_FIRED &&
-		atomic_compare_exchange_strong(word, &limit, 0) &&
-		raise(fn, index, limit);
+	limit = atomic_load(word);
+	if (limit & ADEV_SRQ_FIRED) {
+		waits = atomic_compare_exchange_strong(word, &limit, 0) &&
+			raise(fn, index, limit);
+		limit = 0;
+	}
 	pthread_mutex_unlock(&fn->channel_lock);
 	if (waits)
 		adev_view_kick(&fn->view);
+	return limit;
 }
 
 void adev_srq_arm(struct adev_function *fn, uint32_t index, uint32_t limit)
@@ -93,17 +100,13 @@ void adev_srq_arm(struct adev_function *fn, uint32_t index, uint32_t limit)
 		adev_view_kick(&fn->view);
 	/* The queue may be below it already. */
 	adev_srq_check_limit(&fn->view, index);
-	deliver(fn, index);
+	(void)deliver(fn, index);
 }
 
 uint32_t adev_srq_limit(struct adev_function *fn, uint32_t index)
 {
-	uint32_t limit;
-
 	/* One who is stopped may have fired it and told nobody. */
-	deliver(fn, index);
-	limit = atomic_load(&fn->view.srqs[index].limit);
-	return limit & ADEV_SRQ_FIRED ? 0 : limit;
+	return deliver(fn, index);
 }
 
 void adev_srq_serve(struct adev_function *fn)
@@ -125,7 +128,7 @@ void adev_srq_serve(struct adev_function *fn)
 					 (uint32_t)__builtin_ctzll(bits);
 
 			if (index < fn->view.layout.max_srq)
-				deliver(fn, index);
+				(void)deliver(fn, index);
 		}
 	}
 }
