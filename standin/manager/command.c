@@ -119,11 +119,12 @@ static int standin_cm_wait(struct standin_cm_call *call)
 	return EBADF;
 }
 
+/* An event that cannot be handed over is not lost: the next call gets it. */
 int standin_cm_do_get_event(struct standin_cm_call *call)
 {
 	const struct rdma_ucm_get_event *command = (const void *)call->in;
 	const size_t least = offsetof(struct rdma_ucm_event_resp, reserved);
-	struct standin_cm_event *event = NULL;
+	const struct standin_cm_event *event = NULL;
 	int error;
 
 	if (call->out_length < least)
@@ -132,10 +133,15 @@ int standin_cm_do_get_event(struct standin_cm_call *call)
 		error = standin_cm_wait(call);
 		if (error)
 			return error;
-		event = standin_cm_event_take(call->file);
+		event = call->file->first;
+		if (!event)
+			standin_cm_event_leave(call->file);
 	}
 	error = standin_cm_answer(call, command->response, &event->answer,
 				  sizeof(event->answer), least);
-	free(event);
+	if (error)
+		standin_cm_event_leave(call->file);
+	else
+		free(standin_cm_event_take(call->file));
 	return error;
 }

@@ -62,6 +62,12 @@ void standin_cm_event_report(struct standin_cm_id *id, uint32_t kind,
 		standin_cm_event_queue(event);
 }
 
+void standin_cm_event_leave(struct standin_cm_file *file)
+{
+	file->signaled--;
+	standin_cm_event_signal(file);
+}
+
 struct standin_cm_event *standin_cm_event_take(struct standin_cm_file *file)
 {
 	struct standin_cm_event *event = file->first;

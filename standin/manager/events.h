@@ -23,6 +23,9 @@ void standin_cm_event_report(struct standin_cm_id *id, uint32_t kind,
 /* GET_EVENT after a byte was read: the oldest, or NULL. The caller frees it. */
 struct standin_cm_event *standin_cm_event_take(struct standin_cm_file *file);
 
+/* ... or leaves it, for the next one who asks. */
+void standin_cm_event_leave(struct standin_cm_file *file);
+
 /* Takes back what is queued for an id, or for a group (the other is NULL).
  * `fd` is the program's end, or -1. Ids that requests made are destroyed. */
 void standin_cm_event_purge(struct standin_cm_file *file, int fd,

@@ -325,6 +325,31 @@ static void what_cannot_be_sent_was_not_done(void **state)
 	assert_int_equal(standin_cm_connect(client, &param), EINVAL);
 }
 
+/* It is kept for the next call, which gets it, once. */
+static void an_event_that_cannot_be_written_is_kept(void **state)
+{
+	struct rdma_ucm_event_resp event;
+	struct rdma_ucm_get_event get = { .response = 0 };
+	struct standin_cm_id *client, *listener;
+
+	(void)state;
+	listener = fixture_listener(RDMA_PS_TCP);
+	client = fixture_client(RDMA_PS_TCP);
+	assert_int_equal(standin_cm_connect(client, &param), 0);
+	fixture_deliver();
+	assert_int_equal(fixture_command(RDMA_USER_CM_CMD_GET_EVENT, &get,
+					 sizeof(get), sizeof(event)),
+			 EFAULT);
+	assert_int_equal(listener->events_reported, 0);
+	get.response = (uintptr_t)&event;
+	assert_int_equal(fixture_command(RDMA_USER_CM_CMD_GET_EVENT, &get,
+					 sizeof(get), sizeof(event)),
+			 0);
+	assert_int_equal(event.event, STANDIN_CM_CONNECT_REQUEST);
+	assert_int_equal(listener->events_reported, 1);
+	fixture_no_event();
+}
+
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
@@ -344,6 +369,7 @@ int main(void)
 		TEST(other_connections_are_left_alone),
 		TEST(a_datagram_request_is_answered_again),
 		TEST(what_cannot_be_sent_was_not_done),
+		TEST(an_event_that_cannot_be_written_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
