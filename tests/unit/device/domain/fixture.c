@@ -183,7 +183,7 @@ bool fixture_wait_life(struct fixture_function *remote, enum adev_life life)
 	const struct timespec moment = { .tv_nsec = 1000000 };
 	int i;
 
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < FIXTURE_PATIENCE_MS; i++) {
 		if (adev_directory_life(remote->directory, remote->function,
 					remote->generation) == life)
 			return true;

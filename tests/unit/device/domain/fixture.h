@@ -51,7 +51,10 @@ pid_t fixture_spawn(struct fixture_function *remote, enum fixture_end end);
 /* Kills and waits. */
 void fixture_kill(pid_t pid);
 
-/* Waits until the function is in that state; false after 100 ms. */
+/* How long a test waits for what must come; no result depends on it. */
+#define FIXTURE_PATIENCE_MS 20000
+
+/* Waits until the function is in that state; false when it does not come. */
 bool fixture_wait_life(struct fixture_function *remote, enum adev_life life);
 
 #endif

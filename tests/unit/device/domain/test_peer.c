@@ -35,7 +35,7 @@ static void peer_in_another_process_is_mapped(void **state)
 	ended.fd = peer.end_fd;
 	assert_int_equal(poll(&ended, 1, 0), 0);
 	fixture_kill(pid);
-	assert_int_equal(poll(&ended, 1, 100), 1);
+	assert_int_equal(poll(&ended, 1, FIXTURE_PATIENCE_MS), 1);
 	adev_wake_signal(peer.wake_fd);
 	adev_peer_detach(&peer);
 	assert_int_equal(adev_peer_attach(remote.directory, remote.function,
@@ -63,7 +63,7 @@ static void exec_of_a_peer_is_seen(void **state)
 		adev_directory_put(remote.directory);
 	}
 	ended.fd = peer.end_fd;
-	assert_int_equal(poll(&ended, 1, 20000), 1);
+	assert_int_equal(poll(&ended, 1, FIXTURE_PATIENCE_MS), 1);
 	assert_int_equal(adev_directory_life(remote.directory, remote.function,
 					     remote.generation),
 			 ADEV_LIFE_DEAD);
@@ -89,7 +89,7 @@ static void a_peer_without_a_beacon_is_watched_too(void **state)
 	ended.fd = peer.end_fd;
 	assert_int_equal(poll(&ended, 1, 0), 0);
 	fixture_kill(pid);
-	assert_int_equal(poll(&ended, 1, 100), 1);
+	assert_int_equal(poll(&ended, 1, FIXTURE_PATIENCE_MS), 1);
 	adev_peer_detach(&peer);
 	adev_directory_put(remote.directory);
 }

@@ -74,10 +74,6 @@ static void end_is_noticed(enum fixture_end end, enum adev_life life)
 	assert_true(pid > 0);
 	if (end == FIXTURE_PAUSE)
 		kill(pid, SIGKILL);
-	/* It sleeps a moment before it executes, on a busy machine a long one. */
-	for (int i = 0; i < 200 && end == FIXTURE_EXEC; i++)
-		if (fixture_wait_life(&remote, life))
-			break;
 	/* Not waited for: a zombie is as dead. */
 	assert_true(fixture_wait_life(&remote, life));
 	assert_int_equal(adev_directory_find(remote.directory,
