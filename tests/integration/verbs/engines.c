@@ -109,6 +109,21 @@ static struct engines look(void)
 	return found;
 }
 
+/* When none of them has run for a while: all have begun, and sleep. */
+static struct engines at_rest(void)
+{
+	struct vt_patience patience = vt_patience(20000);
+	struct engines before, now = look();
+
+	do {
+		VT_CHECK(!vt_patience_ends(&patience));
+		before = now;
+		usleep(50000);
+		now = look();
+	} while (now.slices != before.slices);
+	return now;
+}
+
 static struct vt_wish large_wish(void)
 {
 	struct vt_wish wish = vt_defaults();
@@ -171,8 +186,7 @@ static void without_work_they_never_run(void)
 
 	set_engines("2");
 	vt_pair_open(&a, &b, &wish, false);
-	usleep(50000);
-	before = look();
+	before = at_rest();
 	/* Messages that their poster carries out are no work for them. */
 	for (uint64_t i = 0; i < 1000; i++) {
 		vt_recv(&b, i, 0, 64);
@@ -198,8 +212,7 @@ static void they_carry_out_what_is_left(void)
 	set_engines("2");
 	vt_pair_open(&a, &b, &wish, false);
 	vt_fill(a.buffer, LARGE, SEED);
-	usleep(50000);
-	before = look();
+	before = at_rest();
 	post_large(&a, &b, 1);
 	while (look().slices == before.slices) {
 		usleep(1000);
