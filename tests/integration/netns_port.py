@@ -11,6 +11,7 @@ import netns
 from harness import check
 
 IBV_WC_RETRY_EXC_ERR = 12
+MUCH = 1 << 20  # bytes
 
 
 def flap(host):
@@ -20,21 +21,23 @@ def flap(host):
     host.do(f"ip link set {host.link} up")
 
 
-def on_the_wire(host):
-    """Has somebody there a socket on port 4791?"""
-    return any(":12B7 " in pathlib.Path(f"/proc/{host.pid}/net/{table}")
-               .read_text() for table in ("udp", "udp6"))
+def sent(host):
+    """How many bytes the host has sent."""
+    text = pathlib.Path(f"/proc/{host.pid}/net/dev").read_text()
+    found = re.search(rf"^\s*{host.link}:(.*)", text, re.M)
+    return int(found[1].split()[8])
 
 
-def started(network, pair):
-    """Until both sides have connected their queue pairs."""
-    deadline = time.monotonic() + 60
-    while not (on_the_wire(network.a) and on_the_wire(network.b)):
+def started(pair, *senders):
+    """Until these hosts send more than programs that introduce themselves."""
+    before = [sent(host) for host in senders]
+    patience = harness.Patience(60)
+    while not all(sent(host) - was > MUCH
+                  for host, was in zip(senders, before)):
         check(all(side.running() for side in pair.sides()),
               f"ended\n{pair.tail()}")
-        check(time.monotonic() < deadline, f"no connection\n{pair.tail()}")
+        check(not patience.is_over(), f"no connection\n{pair.tail()}")
         time.sleep(0.01)
-    time.sleep(0.2)
 
 
 def endless(network):
@@ -56,7 +59,7 @@ def short_failures_are_bridged(network):
     eight times one for an answer."""
     pair = network.pair("ib_send_bw", ["-u", "18", "-D", "8", "-f", "1"])
     try:
-        started(network, pair)
+        started(pair, network.a)
         flap(network.a)
         time.sleep(1.5)
         flap(network.b)
@@ -67,7 +70,7 @@ def short_failures_are_bridged(network):
 def lasting_failure_ends_connections(network):
     pair = endless(network)
     try:
-        started(network, pair)
+        started(pair, network.a, network.b)
         network.a.do(f"ip link set {network.a.link} down")
         for side in pair.sides():
             gave_up(side)
@@ -79,7 +82,7 @@ def lasting_failure_ends_connections(network):
 def removed_address_ends_connections(network):
     pair = endless(network)
     try:
-        started(network, pair)
+        started(pair, network.a, network.b)
         network.a.do(f"ip addr del {network.a.ipv4}/24 dev {network.a.link}")
         for side in pair.sides():
             gave_up(side)
