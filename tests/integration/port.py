@@ -63,6 +63,7 @@ class Watch:
     def __init__(self, environment):
         self.process = environment.start(["ibv_asyncwatch", "-d", "arnica0"],
                                          use_terminal=True)
+        self.seen = 0
         self.until("async event FD")
 
     def events(self):
@@ -78,23 +79,38 @@ class Watch:
                               f"{self.process.tail()}")
             time.sleep(0.005)
 
-    def settle(self):
-        """Until nothing comes for a while: for events that must not come."""
-        before = None
-        while before != (before := len(self.events())):
-            time.sleep(0.3)
+    def wait(self, count):
+        """Until so many have come since the last time, or none comes."""
+        deadline = time.monotonic() + 20
+        while (len(self.events()) < self.seen + count and
+               time.monotonic() < deadline):
+            time.sleep(0.005)
+
+    def take(self):
+        """Those since the last time."""
+        got = self.events()[self.seen:]
+        self.seen += len(got)
+        return got
 
     def expect(self, *wanted):
         """Exactly these since the last time, in this order."""
-        seen = getattr(self, "seen", 0)
-        deadline = time.monotonic() + 20
-        while len(self.events()) < seen + len(wanted):
-            if time.monotonic() > deadline:
-                break
-            time.sleep(0.005)
-        self.settle()
-        got = self.events()[seen:]
-        self.seen = seen + len(got)
+        expect_of([self], *wanted)
+
+
+def settle(watches):
+    """Until nothing comes for a while: for events that must not come."""
+    before = None
+    while before != (before := [len(watch.events()) for watch in watches]):
+        time.sleep(0.3)
+
+
+def expect_of(watches, *wanted):
+    """Exactly these since the last time, in this order, at each of them."""
+    for watch in watches:
+        watch.wait(len(wanted))
+    settle(watches)
+    for watch in watches:
+        got = watch.take()
         check(len(got) == len(wanted) and
               all(word in line for word, line in zip(wanted, got)),
               f"events {got}, not {wanted}")
@@ -125,34 +141,34 @@ def slot(environment, last):
 
 
 def each_change_is_told_once(environment):
-    watch = Watch(environment)
-    other = Watch(environment)
+    """To each process: all have seen one change before the next is made."""
+    watches = []
     try:
+        for _ in range(2):
+            watches.append(Watch(environment))
         ip("addr add 10.9.0.2/24 dev p0")
-        watch.expect(GIDS)
+        expect_of(watches, GIDS)
         ip("addr del 10.9.0.2/24 dev p0")
-        watch.expect(GIDS)
+        expect_of(watches, GIDS)
         ip("link set p0 down")
-        watch.expect(DOWN)
+        expect_of(watches, DOWN)
         ip("link set p0 up")
-        watch.expect(UP)
+        expect_of(watches, UP)
         ip("link set p0 mtu 4000")
-        watch.expect()
+        expect_of(watches)
         ip("link del p0")
-        watch.expect(DOWN, GIDS)
+        expect_of(watches, DOWN, GIDS)
         ip("link add p0 type veth peer name p1",
            "link set p0 addrgenmode none", "link set p1 addrgenmode none",
            "link set p1 up")
-        watch.settle()
-        watch.seen = len(watch.events())
+        settle(watches)
+        first, second = [watch.take() for watch in watches]
+        check(first == second, f"one saw {first}, the other {second}")
         ip("link set p0 up")
-        watch.expect(UP, GIDS)
-        other.settle()
-        check(other.events() == watch.events(), "another process saw "
-              f"{other.events()}, not {watch.events()}")
+        expect_of(watches, UP, GIDS)
     finally:
-        watch.process.end()
-        other.process.end()
+        for watch in watches:
+            watch.process.end()
 
 
 def removed_addresses_leave_their_slots(environment):
@@ -254,7 +270,7 @@ def thousand_changes_leak_nothing(environment):
         for _ in range(times):
             ip("addr add 10.9.0.9/24 dev p0")
             ip("addr del 10.9.0.9/24 dev p0")
-        watch.settle()
+        settle([watch])
 
     def state():
         return (len(os.listdir(f"/proc/{pid}/fd")), proc_value(pid, "VmRSS"),
