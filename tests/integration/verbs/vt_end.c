@@ -10,7 +10,7 @@
 #include "vt.h"
 
 #define VT_PORT 1
-#define VT_WAIT_MS 20000u
+#define VT_WAIT_MS 60000u
 
 /* $VT_GID, where the first will not do. */
 static int gid_index(void)

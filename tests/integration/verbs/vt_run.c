@@ -20,7 +20,7 @@
 
 #define VT_SKIPPED 77
 #define VT_FAILED 1
-#define VT_LIMIT_S 30u
+#define VT_LIMIT_S 120u
 
 void vt_fail(const char *file, int line, const char *format, ...)
 {
