@@ -47,6 +47,8 @@ static enum meaning meaning_of(int advice)
 /* Zeros for everybody who looks, the peers too. */
 static int drop(const struct adev_move *move)
 {
+	if (!adev_move_has_file(move))
+		return adev_raw_madvise(move->start, move->bytes, MADV_REMOVE);
 	return syscall(SYS_fallocate, move->fd,
 		       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, move->offset,
 		       move->bytes) == -1 ?
@@ -156,7 +158,7 @@ int adev_adopt_advise(uint64_t start, uint64_t bytes, int advice)
 	uint64_t end = (start + bytes + page - 1) & ~(page - 1), at, next;
 	int cancel, error = 0;
 
-	if (start & (page - 1) || end < start)
+	if (start & (page - 1) || end < start || (bytes && end == start))
 		return EINVAL;
 	if (meaning_of(advice) == FOR_PAGES)
 		return adev_raw_madvise(start, bytes, advice);
