@@ -159,9 +159,9 @@ static struct adev_adopted *reserve(struct adev_function *fn, uint64_t start,
 	adev_adopted.ranges[i] = (struct adev_adopted){
 		.state = ADEV_ADOPTED_COMING,
 		.move = { .start = start, .bytes = end - start,
-			  .fd = fn->segment_fd },
+			  .fd = fn->segment_fd,
+			  .inode = fn->segment_inode },
 		.fn = fn,
-		.inode = fn->segment_inode,
 	};
 	return &adev_adopted.ranges[i];
 }

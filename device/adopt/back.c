@@ -41,7 +41,7 @@ static bool collect(const struct adev_vma *vma, void *argument)
 
 	if (vma->end < end)
 		end = vma->end;
-	if (vma->shared && vma->inode == range->inode &&
+	if (vma->shared && vma->inode == move->inode &&
 	    vma->offset + (start - vma->start) ==
 		    move->offset + (start - move->start))
 		range->parts[range->num_parts++] = (struct adev_adopted_part){
@@ -96,6 +96,7 @@ struct adev_move adev_adopted_part_move(const struct adev_adopted *range,
 		.parked = range->move.parked + inside,
 		.offset = range->move.offset + inside,
 		.fd = range->move.fd,
+		.inode = range->move.inode,
 	};
 }
 
@@ -201,7 +202,7 @@ static struct adev_adopted_leftover clear(struct adev_adopted *range)
 				     .bytes = range->move.bytes };
 
 	/* Of a function that is closed: the file was open for this alone. */
-	if (!range->fn)
+	if (!range->fn && adev_move_has_file(&range->move))
 		close(range->move.fd);
 	range->state = ADEV_ADOPTED_NONE;
 	adev_adopted.used--;

@@ -166,7 +166,7 @@ static void abandon(const struct adev_adopted *range)
 {
 	adev_raw_munmap(range->move.parked + range->done,
 			range->move.bytes - range->done);
-	if (!range->fn)
+	if (!range->fn && adev_move_has_file(&range->move))
 		close(range->move.fd);
 }
 

@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 
+#include "adopt/mappings.h"
 #include "adopt/raw.h"
 #include "adopt/trap.h"
 
@@ -17,6 +19,16 @@
 #define PIECE_BYTES (1ull << 20)
 #define HUGE_BYTES (2ull << 20)
 #define ATTEMPTS 16u
+
+bool adev_move_has_file(const struct adev_move *move)
+{
+	struct stat status;
+
+	/* Not by libc's name: the stand-in answers for its own files there. */
+	return !syscall(SYS_fstat, move->fd, &status) &&
+	       S_ISREG(status.st_mode) && !status.st_nlink &&
+	       status.st_ino == move->inode;
+}
 
 static uint64_t piece_at(const struct adev_move *move, uint64_t done)
 {
@@ -235,7 +247,7 @@ int adev_move_out(struct adev_move *move, bool trapped)
 {
 	struct adev_trap trap = { .fd = -1 };
 	sigset_t signals;
-	int error = reserve(move);
+	int error = adev_move_has_file(move) ? reserve(move) : EBADF;
 
 	if (error)
 		return error;
@@ -286,6 +298,8 @@ int adev_move_back(const struct adev_move *move, int rights, bool trapped)
 	sigset_t signals;
 	int error = 0;
 
+	if (!adev_move_has_file(move))
+		return EBADF;
 	block_signals(&signals);
 	if (trapped)
 		error = adev_trap_set(&trap, ADEV_TRAP_UNMAPPED, move->start,
@@ -301,6 +315,8 @@ int adev_move_snapshot(const struct adev_move *move)
 {
 	uint64_t done, bytes;
 
+	if (!adev_move_has_file(move))
+		return EBADF;
 	for (done = 0; done < move->bytes; done += bytes) {
 		bytes = piece_at(move, done);
 		if (!populate(move, done, bytes) ||
@@ -310,13 +326,40 @@ int adev_move_snapshot(const struct adev_move *move)
 	return 0;
 }
 
+/* What a child gets of a range. */
+struct child {
+	const struct adev_move *move;
+	int rights;
+};
+
+/* One mapping of what is parked, which may be a part of it only. */
+static bool put_back_part(const struct adev_vma *vma, void *argument)
+{
+	const struct child *child = argument;
+	const struct adev_move *move = child->move;
+	uint64_t end = move->parked + move->bytes;
+	uint64_t from = vma->start > move->parked ? vma->start : move->parked;
+	struct adev_move part = {
+		.start = move->start + (from - move->parked),
+		.bytes = (vma->end < end ? vma->end : end) - from,
+		.parked = from,
+	};
+
+	if (!put_back(&part) && child->rights != (PROT_READ | PROT_WRITE))
+		(void)adev_raw_mprotect(part.start, part.bytes, child->rights);
+	return true;
+}
+
 void adev_move_child(const struct adev_move *move, int rights)
 {
-	/* Left out of the child at the application's own wish: so is this. */
-	if (put_back(move))
+	struct child child = { .move = move, .rights = rights };
+
+	/* Parts that are left out of the child at the application's own wish
+	 * make holes, where a call for all of it would end. */
+	if (rights == (PROT_READ | PROT_WRITE) && put_back(move) != EFAULT)
 		return;
-	if (rights != (PROT_READ | PROT_WRITE))
-		(void)adev_raw_mprotect(move->start, move->bytes, rights);
+	(void)!adev_mappings_visit(move->parked, move->parked + move->bytes,
+				   put_back_part, &child);
 }
 
 void adev_move_forget_snapshot(const struct adev_move *move)

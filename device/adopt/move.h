@@ -34,10 +34,16 @@ struct adev_move {
 	uint64_t parked; /* where the private mapping is while it is shared */
 	uint64_t offset; /* of the contents in the file */
 	int fd;
+	uint64_t inode; /* of the file that has that descriptor */
 };
 
+/* Is the descriptor still that of the file? A program that closes what it has
+ * not opened may have given its number to a file of its own. */
+bool adev_move_has_file(const struct adev_move *move) ARNICA_MUST_CHECK;
+
 /* Private to shared; sets `parked`. The range is readable and writable, and the
- * file has nothing there. EPERM: no trap can be set. Others: limits. */
+ * file has nothing there. EPERM: no trap can be set; EBADF: there is no file.
+ * Others: limits. */
 int adev_move_out(struct adev_move *move, bool trapped) ARNICA_MUST_CHECK;
 
 /* Shared to private, with the rights that the range has now. The file has
@@ -47,10 +53,11 @@ int adev_move_back(const struct adev_move *move, int rights,
 		   bool trapped) ARNICA_MUST_CHECK;
 
 /* Copies the contents to the parked mapping, for the child of a fork. ENOMEM:
- * only part of them. */
+ * only part of them. EBADF: none. */
 int adev_move_snapshot(const struct adev_move *move) ARNICA_MUST_CHECK;
 
-/* In the child: the snapshot takes the place of the range. */
+/* In the child: the snapshot takes the place of the range, as far as the
+ * application lets children have it. */
 void adev_move_child(const struct adev_move *move, int rights);
 
 /* In the parent: the snapshot has served. */

@@ -36,7 +36,6 @@ struct adev_adopted {
 	enum adev_adopted_state state;
 	struct adev_move move;
 	struct adev_function *fn; /* whose segment it is in; NULL: closed */
-	uint64_t inode;           /* of that segment */
 	uint32_t references;      /* regions */
 	/* So much of it, from its start on, is private again or gone: nothing
 	 * is parked for that, and its place may be somebody else's. */

@@ -90,6 +90,31 @@ static void a_forked_child_has_the_moment_of_the_fork(void)
 	VT_EQUAL(kind_at(memory), 'p');
 }
 
+/* As of any private memory: its beginning is not for children. */
+static void a_child_does_without_a_part_of_it(void)
+{
+	const size_t left_out = 5 * PAGE;
+	struct ibv_mr *mr;
+	pid_t pid;
+
+	open_memory();
+	mr = reg();
+	VT_CHECK(!madvise(memory, left_out, MADV_DONTFORK));
+	pid = fork();
+	VT_CHECK(pid >= 0);
+	if (!pid) {
+		check_bytes(memory + left_out, BYTES - left_out, 0x42);
+		memset(memory + left_out, 0x17, BYTES - left_out);
+		VT_EQUAL(kind_at(memory), 0);
+		fflush(stdout);
+		_exit(0);
+	}
+	join(pid);
+	check_all(0x42);
+	VT_CHECK(!ibv_dereg_mr(mr));
+	check_all(0x42);
+}
+
 static void children_of_children_have_their_own(void)
 {
 	struct ibv_mr *mr;
@@ -246,6 +271,7 @@ int main(int argc, char **argv)
 		VT_CASE(private_memory_comes_back),
 		VT_CASE(heap_memory_comes_back),
 		VT_CASE(a_forked_child_has_the_moment_of_the_fork),
+		VT_CASE(a_child_does_without_a_part_of_it),
 		VT_CASE(children_of_children_have_their_own),
 		VT_CASE(programs_are_started_from_it),
 		VT_CASE(thrown_away_contents_are_zeros),

@@ -2,6 +2,7 @@
 /* Moving a range to a file and back: contents, rights, stores meanwhile. */
 #include "adopt/move.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -39,6 +40,7 @@ static uint8_t mark(size_t i)
 static int setup(void **state)
 {
 	struct range *range = calloc(1, sizeof(*range));
+	struct stat status;
 	size_t i;
 
 	if (!range)
@@ -53,8 +55,10 @@ static int setup(void **state)
 		.fd = memfd_create("range", MFD_CLOEXEC),
 	};
 	if (range->memory == MAP_FAILED || range->move.fd < 0 ||
-	    ftruncate(range->move.fd, OFFSET + BYTES + PAGE))
+	    ftruncate(range->move.fd, OFFSET + BYTES + PAGE) ||
+	    fstat(range->move.fd, &status))
 		return -1;
+	range->move.inode = status.st_ino;
 	for (i = 0; i < BYTES; i++)
 		range->bytes[i] = mark(i);
 	*state = range;
@@ -224,6 +228,47 @@ static void what_cannot_come_back_stays_shared(void **state)
 	assert_contents(range);
 }
 
+static void assert_untouched(int fd, uint64_t bytes)
+{
+	struct stat status;
+	char page[PAGE] = "";
+
+	assert_ok(fstat(fd, &status));
+	assert_int_equal(status.st_size, bytes);
+	assert_int_equal(status.st_blocks, PAGE / 512);
+	assert_int_equal(pread(fd, page, PAGE, OFFSET), PAGE);
+	assert_string_equal(page, "not ours");
+}
+
+/* A program that closes what it has not opened. */
+static void another_file_with_the_same_number_is_left_alone(void **state)
+{
+	struct range *range = *state;
+	int mine = dup(range->move.fd);
+	int other = memfd_create("other", MFD_CLOEXEC);
+
+	assert_true(mine >= 0 && other >= 0);
+	assert_ok(ftruncate(other, OFFSET + BYTES));
+	assert_int_equal(pwrite(other, "not ours", 8, OFFSET), 8);
+	assert_int_equal(dup2(other, range->move.fd), range->move.fd);
+	assert_int_equal(adev_move_out(&range->move, false), EBADF);
+	assert_contents(range);
+	assert_int_equal(dup2(mine, range->move.fd), range->move.fd);
+	assert_ok(adev_move_out(&range->move, false));
+	assert_int_equal(dup2(other, range->move.fd), range->move.fd);
+	assert_int_equal(adev_move_snapshot(&range->move), EBADF);
+	assert_int_equal(adev_move_back(&range->move, PROT_READ | PROT_WRITE,
+					false),
+			 EBADF);
+	assert_contents(range);
+	assert_untouched(other, OFFSET + BYTES);
+	assert_int_equal(dup2(mine, range->move.fd), range->move.fd);
+	assert_ok(adev_move_back(&range->move, PROT_READ | PROT_WRITE, false));
+	assert_contents(range);
+	close(mine);
+	close(other);
+}
+
 /* Words that a thread counts up all the time, and what it counted. */
 struct fire {
 	_Atomic uint64_t *words;
@@ -351,6 +396,70 @@ static void a_snapshot_is_the_childs_own(void **state)
 	assert_contents(range);
 }
 
+static bool is_mapped(const uint8_t *page)
+{
+	unsigned char there;
+
+	return !mincore((void *)(uintptr_t)page, PAGE, &there);
+}
+
+static bool is_marked(const struct range *range, size_t from, size_t to)
+{
+	while (from < to && range->bytes[from] == mark(from))
+		from++;
+	return from == to;
+}
+
+/* What the child has: all but the pages [first, end). */
+static bool has_the_others(const struct range *range, size_t first, size_t end,
+			   int rights)
+{
+	adev_move_child(&range->move, rights);
+	/* The rights are those of the range: the kernel cannot store there. */
+	if (!(rights & PROT_WRITE) &&
+	    read(open("/dev/zero", O_RDONLY), range->bytes + BYTES - PAGE,
+		 PAGE) != -1)
+		return false;
+	return !is_mapped(range->bytes + first * PAGE) &&
+	       !is_mapped(range->bytes + (end - 1) * PAGE) &&
+	       is_marked(range, 0, first * PAGE) &&
+	       is_marked(range, end * PAGE, BYTES);
+}
+
+static void child_without(struct range *range, size_t first, size_t end,
+			  int rights)
+{
+	uint64_t parked;
+	int status;
+	pid_t pid;
+
+	assert_ok(adev_move_out(&range->move, false));
+	parked = range->move.parked;
+	assert_ok(madvise((void *)(uintptr_t)(parked + first * PAGE),
+			  (end - first) * PAGE, MADV_DONTFORK));
+	assert_ok(adev_move_snapshot(&range->move));
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(!has_the_others(range, first, end, rights));
+	adev_move_forget_snapshot(&range->move);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_ok(madvise((void *)(uintptr_t)(parked + first * PAGE),
+			  (end - first) * PAGE, MADV_DOFORK));
+	assert_ok(adev_move_back(&range->move, PROT_READ | PROT_WRITE, false));
+	assert_contents(range);
+}
+
+static void a_child_does_without_what_it_shall_not_have(void **state)
+{
+	const int both = PROT_READ | PROT_WRITE;
+
+	child_without(*state, 0, 3, both);
+	child_without(*state, 5, 9, both);
+	child_without(*state, PAGES - 300, PAGES - 2, PROT_READ);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -362,9 +471,11 @@ int main(void)
 		test(rights_come_back_as_they_are_then),
 		test(what_does_not_fit_stays),
 		test(what_cannot_come_back_stays_shared),
+		test(another_file_with_the_same_number_is_left_alone),
 		test(no_store_is_lost_under_fire),
 		test(system_calls_never_fail_under_a_trap),
 		test(a_snapshot_is_the_childs_own),
+		test(a_child_does_without_what_it_shall_not_have),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
