@@ -69,6 +69,19 @@ static void unknown_operations_are_refused(void)
 	vt_end_close(&a);
 }
 
+/* Rights of newer headers, too: IBV_ACCESS_FLUSH_GLOBAL and _PERSISTENT. */
+static void rights_to_flush_are_refused(void)
+{
+	open_one();
+	for (int bit = 8; bit < 10; bit++) {
+		errno = 0;
+		VT_CHECK(!ibv_reg_mr(a.pd, a.buffer, 4096,
+				     IBV_ACCESS_LOCAL_WRITE | 1 << bit));
+		VT_EQUAL(errno, EOPNOTSUPP);
+	}
+	vt_end_close(&a);
+}
+
 static void tags_are_not_matched(void)
 {
 	struct ibv_srq_init_attr_ex init = {
@@ -254,6 +267,7 @@ static const struct vt_case cases[] = {
 	VT_CASE(enhanced_connections_are_not_supported),
 	VT_CASE(flow_actions_are_not_supported),
 	VT_CASE(unknown_operations_are_refused),
+	VT_CASE(rights_to_flush_are_refused),
 	VT_CASE(tags_are_not_matched),
 	VT_CASE(the_order_of_a_message_s_bytes_is_not_promised),
 	VT_CASE(only_known_values_are_queried),
