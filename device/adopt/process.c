@@ -198,15 +198,36 @@ static bool read_number(const char *path, uint64_t *number)
 	return digits != text;
 }
 
-static void room_of_group(const char *group, uint64_t *room)
+const char *adev_process_groups = "/sys/fs/cgroup";
+
+/* Where a control group says how much memory it may have, and has. */
+struct groups {
+	const char *folder, *limit, *used;
+};
+
+static const struct groups unified = {
+	.folder = "",
+	.limit = "memory.max",
+	.used = "memory.current",
+};
+static const struct groups version_1 = {
+	.folder = "/memory",
+	.limit = "memory.limit_in_bytes",
+	.used = "memory.usage_in_bytes",
+};
+
+static void room_of_group(const struct groups *groups, const char *group,
+			  uint64_t *room)
 {
 	char path[512];
 	uint64_t limit, used;
 
-	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.max", group);
+	snprintf(path, sizeof(path), "%s%s%s/%s", adev_process_groups,
+		 groups->folder, group, groups->limit);
 	if (!read_number(path, &limit))
 		return;
-	snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.current", group);
+	snprintf(path, sizeof(path), "%s%s%s/%s", adev_process_groups,
+		 groups->folder, group, groups->used);
 	if (!read_number(path, &used))
 		used = limit;
 	limit -= used < limit ? used : limit;
@@ -214,17 +235,38 @@ static void room_of_group(const char *group, uint64_t *room)
 		*room = limit;
 }
 
-/* This group, and those that it is in. */
-static void room_of_groups(char *group, uint64_t *room)
+/* This group, and those that it is in. In a container their names may be those
+ * outside of it: then the first that is there is the container's. */
+static void room_of_groups(const struct groups *groups, char *group,
+			   uint64_t *room)
 {
 	for (;;) {
 		char *slash = strrchr(group, '/');
 
-		room_of_group(group, room);
+		room_of_group(groups, group, room);
 		if (!slash)
 			return;
 		*slash = '\0';
 	}
+}
+
+/* "number:controllers:/group"; version 2 has the number zero and no names. */
+static void room_of_line(char *line, uint64_t *room)
+{
+	char *names = strchr(line, ':');
+	char *group = names ? strchr(names + 1, ':') : NULL;
+	char *name, *rest;
+
+	if (!group)
+		return;
+	*names++ = '\0';
+	*group++ = '\0';
+	if (!*names && !strcmp(line, "0"))
+		room_of_groups(&unified, group, room);
+	for (name = strtok_r(names, ",", &rest); name;
+	     name = strtok_r(NULL, ",", &rest))
+		if (!strcmp(name, "memory"))
+			room_of_groups(&version_1, group, room);
 }
 
 uint64_t adev_process_room(void)
@@ -244,8 +286,7 @@ uint64_t adev_process_room(void)
 	if (adev_lines_open(&lines, "/proc/self/cgroup"))
 		return room;
 	while ((line = adev_lines_next(&lines, &error)))
-		if (starts_with(line, "0::/"))
-			room_of_groups(line + 3, &room);
+		room_of_line(line, &room);
 	close(lines.fd);
 	return room;
 }

@@ -22,8 +22,11 @@ struct adev_process_status {
 int adev_process_status(struct adev_process_status *status) ARNICA_MUST_CHECK;
 
 /* Bytes that can be had yet, before the machine or a limit of the process's
- * control groups (version 2) is exhausted; zero when nobody says. */
+ * control groups, of either version, is exhausted; zero when nobody says. */
 uint64_t adev_process_room(void);
+
+/* For tests: where control groups are. */
+extern const char *adev_process_groups;
 
 /* Who may transfer into pages that it has looked up before. */
 enum adev_process_pins {

@@ -5,12 +5,15 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "adopt/process.h"
 #include "adopt/trap.h"
 #include "test.h"
 
@@ -253,6 +256,59 @@ static void the_variable_is_checked(void **state)
 	assert_int_equal(adev_adopt_mode(), ADEV_ADOPT_DEFAULT);
 }
 
+static void write_text(const char *folder, const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (!text) {
+		unlink(path);
+		return;
+	}
+	file = fopen(path, "we");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_ok(fclose(file));
+}
+
+/* As seen in a container: its own group is the first that there is. */
+static void set_limit(const char *folder, const char *limit, const char *used)
+{
+	char version_1[64];
+
+	snprintf(version_1, sizeof(version_1), "%s/memory", folder);
+	write_text(folder, "memory.max", limit);
+	write_text(folder, "memory.current", used);
+	write_text(version_1, "memory.limit_in_bytes", limit);
+	write_text(version_1, "memory.usage_in_bytes", used);
+}
+
+static void the_limit_of_a_control_group_counts(void **state)
+{
+	char folder[] = "/tmp/arnica-groups-XXXXXX", version_1[64];
+	const char *before = adev_process_groups;
+
+	(void)state;
+	if (access("/proc/self/cgroup", R_OK))
+		skip();
+	assert_non_null(mkdtemp(folder));
+	snprintf(version_1, sizeof(version_1), "%s/memory", folder);
+	assert_ok(mkdir(version_1, 0700));
+	adev_process_groups = folder;
+	set_limit(folder, "5000000\n", "1999999\n");
+	assert_int_equal(adev_process_room(), 3000001);
+	set_limit(folder, "5000000\n", "6000000\n");
+	assert_int_equal(adev_process_room(), 0);
+	set_limit(folder, "max\n", "6000000\n");
+	assert_true(adev_process_room() > 5000000);
+	set_limit(folder, NULL, NULL);
+	assert_true(adev_process_room() > 5000000);
+	adev_process_groups = before;
+	assert_ok(rmdir(version_1));
+	assert_ok(rmdir(folder));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +323,7 @@ int main(void)
 		cmocka_unit_test(files_without_cache_count_with_several_threads),
 		cmocka_unit_test(no_segment_beyond_the_file_limit),
 		cmocka_unit_test(the_variable_is_checked),
+		cmocka_unit_test(the_limit_of_a_control_group_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
