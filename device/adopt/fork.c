@@ -27,6 +27,7 @@
 struct copy {
 	struct adev_move move;
 	int rights;
+	bool unseen; /* there was no way to look at the mappings */
 };
 
 struct copies {
@@ -68,7 +69,7 @@ static void forget_copies(void)
 }
 
 static void snapshot_part(const struct adev_adopted *range,
-			  const struct adev_adopted_part *part)
+			  const struct adev_adopted_part *part, bool unseen)
 {
 	struct copy *copy = new_copy();
 
@@ -76,11 +77,30 @@ static void snapshot_part(const struct adev_adopted *range,
 		*copy = (struct copy){
 			.move = adev_adopted_part_move(range, part),
 			.rights = part->rights,
+			.unseen = unseen,
 		};
 	if (!copy || adev_move_snapshot(&copy->move))
 		adev_log_error("no memory for a forked child's copy of "
 			       "%llu bytes of registered memory",
 			       (unsigned long long)part->bytes);
+}
+
+/* Without a descriptor that is free, or without /proc, nobody tells what the
+ * application left of a range: the child gets all of it from `from` on. */
+static void snapshot_unseen(const struct adev_adopted *range, uint64_t from)
+{
+	uint64_t start = range->move.start + range->done;
+	struct adev_adopted_part part;
+
+	if (from > start)
+		start = from;
+	part = (struct adev_adopted_part){
+		.start = start,
+		.bytes = range->move.start + range->move.bytes - start,
+		.rights = PROT_READ | PROT_WRITE,
+	};
+	if (part.bytes)
+		snapshot_part(range, &part, true);
 }
 
 static void snapshot(struct adev_adopted *range)
@@ -89,17 +109,12 @@ static void snapshot(struct adev_adopted *range)
 	uint32_t i;
 
 	do {
-		int error = adev_adopted_look(range, from);
-
-		if (error) {
-			adev_log_error("no copy of registered memory for a "
-				       "forked child: mappings cannot be read, "
-				       "error %d",
-				       error);
+		if (adev_adopted_look(range, from)) {
+			snapshot_unseen(range, from);
 			return;
 		}
 		for (i = 0; i < range->num_parts; i++) {
-			snapshot_part(range, &range->parts[i]);
+			snapshot_part(range, &range->parts[i], false);
 			from = range->parts[i].start + range->parts[i].bytes;
 		}
 	} while (range->num_parts == ADEV_ADOPT_PARTS);
@@ -149,6 +164,14 @@ void adev_adopt_after_fork_parent(void)
 	pthread_mutex_unlock(&adev_adopted.lock);
 }
 
+static void settle(const struct copy *copy)
+{
+	if (copy->unseen)
+		adev_move_child_unseen(&copy->move);
+	else
+		adev_move_child(&copy->move, copy->rights);
+}
+
 /* In the child: every copy takes the place that it is a copy of. */
 static void settle_copies(void)
 {
@@ -157,8 +180,7 @@ static void settle_copies(void)
 
 	for (block = &first_copies; block; block = block->next)
 		for (i = 0; i < block->count; i++)
-			adev_move_child(&block->copies[i].move,
-					block->copies[i].rights);
+			settle(&block->copies[i]);
 }
 
 /* What is left of a range: parts that the parent has unmapped. */

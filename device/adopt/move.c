@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <arnica/hw/limits.h>
+
 #include "adopt/mappings.h"
 #include "adopt/raw.h"
 #include "adopt/trap.h"
@@ -332,22 +334,54 @@ struct child {
 	int rights;
 };
 
+/* Pages of it from `inside` on take their place. */
+static int put_back_part(const struct child *child, uint64_t inside,
+			 uint64_t bytes)
+{
+	struct adev_move part = {
+		.start = child->move->start + inside,
+		.bytes = bytes,
+		.parked = child->move->parked + inside,
+	};
+	int error = put_back(&part);
+
+	if (!error && child->rights != (PROT_READ | PROT_WRITE))
+		(void)adev_raw_mprotect(part.start, bytes, child->rights);
+	return error;
+}
+
 /* One mapping of what is parked, which may be a part of it only. */
-static bool put_back_part(const struct adev_vma *vma, void *argument)
+static bool put_back_mapping(const struct adev_vma *vma, void *argument)
 {
 	const struct child *child = argument;
-	const struct adev_move *move = child->move;
-	uint64_t end = move->parked + move->bytes;
-	uint64_t from = vma->start > move->parked ? vma->start : move->parked;
-	struct adev_move part = {
-		.start = move->start + (from - move->parked),
-		.bytes = (vma->end < end ? vma->end : end) - from,
-		.parked = from,
-	};
+	uint64_t parked = child->move->parked;
+	uint64_t end = parked + child->move->bytes;
+	uint64_t from = vma->start > parked ? vma->start : parked;
 
-	if (!put_back(&part) && child->rights != (PROT_READ | PROT_WRITE))
-		(void)adev_raw_mprotect(part.start, part.bytes, child->rights);
+	if (vma->end < end)
+		end = vma->end;
+	(void)put_back_part(child, from - parked, end - from);
 	return true;
+}
+
+/* mincore() fails where nothing is mapped. */
+static bool is_free(uint64_t page)
+{
+	unsigned char there;
+
+	return syscall(SYS_mincore, page, ARNICA_HW_PAGE_BYTES, &there) == -1;
+}
+
+/* Page by page, wherever nothing else is. */
+static void put_back_pages(const struct child *child)
+{
+	uint64_t inside;
+
+	for (inside = 0; inside < child->move->bytes;
+	     inside += ARNICA_HW_PAGE_BYTES)
+		if (is_free(child->move->start + inside))
+			(void)put_back_part(child, inside,
+					    ARNICA_HW_PAGE_BYTES);
 }
 
 void adev_move_child(const struct adev_move *move, int rights)
@@ -358,8 +392,17 @@ void adev_move_child(const struct adev_move *move, int rights)
 	 * make holes, where a call for all of it would end. */
 	if (rights == (PROT_READ | PROT_WRITE) && put_back(move) != EFAULT)
 		return;
-	(void)!adev_mappings_visit(move->parked, move->parked + move->bytes,
-				   put_back_part, &child);
+	if (adev_mappings_visit(move->parked, move->parked + move->bytes,
+				put_back_mapping, &child))
+		put_back_pages(&child);
+}
+
+void adev_move_child_unseen(const struct adev_move *move)
+{
+	const struct child child = { .move = move,
+				     .rights = PROT_READ | PROT_WRITE };
+
+	put_back_pages(&child);
 }
 
 void adev_move_forget_snapshot(const struct adev_move *move)

@@ -60,6 +60,10 @@ int adev_move_snapshot(const struct adev_move *move) ARNICA_MUST_CHECK;
  * application lets children have it. */
 void adev_move_child(const struct adev_move *move, int rights);
 
+/* The same where nobody could tell what the range was at the fork: whatever the
+ * child has mapped there stays. */
+void adev_move_child_unseen(const struct adev_move *move);
+
 /* In the parent: the snapshot has served. */
 void adev_move_forget_snapshot(const struct adev_move *move);
 

@@ -9,6 +9,7 @@
  * (ARNICA_ADOPT, privileges, filters), so all run in each of these surroundings.
  */
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "adoption_vt.h"
@@ -109,6 +110,35 @@ static void a_child_does_without_a_part_of_it(void)
 		fflush(stdout);
 		_exit(0);
 	}
+	join(pid);
+	check_all(0x42);
+	VT_CHECK(!ibv_dereg_mr(mr));
+	check_all(0x42);
+}
+
+/* As many descriptors as there may be are open. */
+static void a_child_needs_no_descriptor(void)
+{
+	struct rlimit limit, none;
+	struct ibv_mr *mr;
+	pid_t pid;
+
+	open_memory();
+	mr = reg();
+	VT_CHECK(!getrlimit(RLIMIT_NOFILE, &limit));
+	none = limit;
+	none.rlim_cur = 0;
+	VT_CHECK(!setrlimit(RLIMIT_NOFILE, &none));
+	pid = fork();
+	VT_CHECK(pid >= 0);
+	if (!pid) {
+		check_all(0x42);
+		memset(memory, 0x17, BYTES);
+		check_all(0x17);
+		fflush(stdout);
+		_exit(0);
+	}
+	VT_CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
 	join(pid);
 	check_all(0x42);
 	VT_CHECK(!ibv_dereg_mr(mr));
@@ -272,6 +302,7 @@ int main(int argc, char **argv)
 		VT_CASE(heap_memory_comes_back),
 		VT_CASE(a_forked_child_has_the_moment_of_the_fork),
 		VT_CASE(a_child_does_without_a_part_of_it),
+		VT_CASE(a_child_needs_no_descriptor),
 		VT_CASE(children_of_children_have_their_own),
 		VT_CASE(programs_are_started_from_it),
 		VT_CASE(thrown_away_contents_are_zeros),

@@ -460,6 +460,57 @@ static void a_child_does_without_what_it_shall_not_have(void **state)
 	child_without(*state, PAGES - 300, PAGES - 2, PROT_READ);
 }
 
+/* As found by a child that may open nothing: pages [3, 5) are its parent's no
+ * more, and [7, 9) are something else. */
+static bool has_what_was_left(const struct range *range, bool seen)
+{
+	struct rlimit none = { 0 };
+
+	if (setrlimit(RLIMIT_NOFILE, &none))
+		return false;
+	if (seen)
+		adev_move_child(&range->move, PROT_READ);
+	else
+		adev_move_child_unseen(&range->move);
+	return is_marked(range, 0, 3 * PAGE) &&
+	       is_marked(range, 5 * PAGE, 7 * PAGE) &&
+	       !range->bytes[7 * PAGE] && !range->bytes[9 * PAGE - 1] &&
+	       is_marked(range, 9 * PAGE, BYTES);
+}
+
+static void child_that_may_open_nothing(struct range *range, bool seen)
+{
+	int status;
+	pid_t pid;
+
+	assert_ok(adev_move_out(&range->move, false));
+	assert_ok(munmap(range->bytes + 3 * PAGE, 2 * PAGE));
+	assert_ptr_not_equal(mmap(range->bytes + 7 * PAGE, 2 * PAGE,
+				  PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+				  0),
+			     MAP_FAILED);
+	assert_ok(adev_move_snapshot(&range->move));
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(!has_what_was_left(range, seen));
+	adev_move_forget_snapshot(&range->move);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	munmap((void *)(uintptr_t)range->move.parked, BYTES);
+}
+
+static void a_child_needs_no_descriptor(void **state)
+{
+	child_that_may_open_nothing(*state, false);
+}
+
+static void a_child_with_other_rights_needs_no_descriptor(void **state)
+{
+	child_that_may_open_nothing(*state, true);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -476,6 +527,8 @@ int main(void)
 		test(system_calls_never_fail_under_a_trap),
 		test(a_snapshot_is_the_childs_own),
 		test(a_child_does_without_what_it_shall_not_have),
+		test(a_child_needs_no_descriptor),
+		test(a_child_with_other_rights_needs_no_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
