@@ -141,7 +141,27 @@ static void drop_early(struct adev_qp *qp, uint32_t psn)
 		receiver->gap_newest = psn;
 }
 
-/* It was here before: its answer may be lost (9.7.5.1.3). */
+/*
+ * It was here before: its answer may be lost (9.7.5.1.3). The newest PSN says
+ * the most, and a requester that is on its way through what it repeats may stop
+ * there. rdma_rxe (Linux 6.1) must not hear it: told twice that the message is
+ * here which it is repeating, it completes that, and forgets what follows. It
+ * never says "migrated" (17.2.8), as adapters do that have no other path: from
+ * such a requester, what it repeated is acknowledged up to where it is.
+ */
+static void acknowledge_repeated(struct adev_receiver *receiver,
+				 const struct roce_packet *packet)
+{
+	if (packet->migration) {
+		receiver->ack_due = true;
+		return;
+	}
+	if (!receiver->repeated_due ||
+	    roce_psn_distance(packet->psn, receiver->repeated_psn) > 0)
+		receiver->repeated_psn = packet->psn;
+	receiver->repeated_due = true;
+}
+
 static void answer_again(struct adev_qp *qp, const struct roce_packet *packet)
 {
 	struct adev_receiver *receiver = adev_receiver_of(qp);
@@ -150,7 +170,7 @@ static void answer_again(struct adev_qp *qp, const struct roce_packet *packet)
 	adev_count(&qp->fn->counters, wire_duplicates);
 	arnica_trace_wire_duplicate(qp->qpn, packet->psn);
 	if (!adev_operation_responds(adev_operation(packet))) {
-		receiver->ack_due = true;
+		acknowledge_repeated(receiver, packet);
 		return;
 	}
 	if (!adev_response_replay(qp, packet)) {

@@ -227,11 +227,15 @@ static void send_refusal(struct adev_qp *qp, struct adev_batch *batch,
 
 static void send_acknowledgement(struct adev_qp *qp, struct adev_batch *batch)
 {
+	struct adev_receiver *receiver = adev_receiver_of(qp);
 	uint32_t expected = qp->shared->expected_psn & ROCE_PSN_MASK;
+	uint32_t newest = roce_psn_add(expected, ROCE_PSN_MASK);
 
-	send_syndrome(qp, batch, roce_psn_add(expected, ROCE_PSN_MASK),
+	send_syndrome(qp, batch,
+		      receiver->ack_due ? newest : receiver->repeated_psn,
 		      ROCE_SYNDROME_ACK | ROCE_CREDITS_UNLIMITED);
-	adev_receiver_of(qp)->ack_due = false;
+	receiver->ack_due = false;
+	receiver->repeated_due = false;
 }
 
 /* Everything that is due, in order; true when it was too much for one turn. */
@@ -257,11 +261,12 @@ static bool respond(struct adev_qp *qp, struct adev_batch *batch,
 		send_syndrome(qp, batch, expected,
 			      ROCE_SYNDROME_NAK | ROCE_NAK_SEQUENCE);
 		receiver->told = true;
-	} else if (receiver->ack_due) {
+	} else if (receiver->ack_due || receiver->repeated_due) {
 		send_acknowledgement(qp, batch);
 	}
 	receiver->gap_due = false;
 	receiver->ack_due = false;
+	receiver->repeated_due = false;
 	return false;
 }
 

@@ -101,6 +101,10 @@ struct adev_receiver {
 	uint32_t awaited_psn;
 
 	bool ack_due;
+	/* Only what came before came again, up to here; see
+	 * acknowledge_repeated(). */
+	bool repeated_due;
+	uint32_t repeated_psn;
 	/* A response could not be had in time, and counts as lost: nothing is
 	 * acknowledged beyond it before the requester comes again. */
 	bool withheld;

@@ -43,18 +43,80 @@ static void a_repeated_send_uses_no_second_receive(void **state)
 	two_expect_none(qp, TWO_RECEIVE);
 }
 
-/* The newest PSN: it speaks for all before it. */
-static void an_old_duplicate_is_acknowledged_with_the_latest_psn(void **state)
+static void put_five_writes(struct two_wire *wire)
 {
-	struct two_wire *wire = *state;
 	uint32_t i;
 
 	for (i = 0; i < 5; i++) {
 		script_put(wire, ROCE_WRITE_ONLY, SCRIPT_PSN + i, 8, 1);
 		script_expect_ack(wire, SCRIPT_PSN + i, i + 1);
 	}
+}
+
+/* The newest PSN: it speaks for all before it. */
+static void an_old_duplicate_is_acknowledged_with_the_latest_psn(void **state)
+{
+	struct two_wire *wire = *state;
+
+	put_five_writes(wire);
 	script_put(wire, ROCE_WRITE_ONLY, SCRIPT_PSN + 1, 8, 1);
 	script_expect_ack(wire, SCRIPT_PSN + 4, 5);
+}
+
+/* As rdma_rxe repeats, which does not say "migrated". */
+static void repeat_unmigrated(struct two_wire *wire, uint32_t psn)
+{
+	struct roce_packet packet =
+		script_request(wire, ROCE_WRITE_ONLY, psn, 8);
+
+	packet.migration = false;
+	script_send(wire, &packet, 1);
+}
+
+static void who_is_not_migrated_is_told_of_what_it_repeated(void **state)
+{
+	struct two_wire *wire = *state;
+	uint32_t i;
+
+	put_five_writes(wire);
+	for (i = 1; i < 5; i++) {
+		repeat_unmigrated(wire, SCRIPT_PSN + i);
+		script_expect_ack(wire, SCRIPT_PSN + i, 5);
+	}
+	assert_int_equal(counted_duplicates(wire), 4);
+	script_expect_silence(wire);
+}
+
+static void a_burst_of_repeated_packets_is_acknowledged_once(void **state)
+{
+	struct two_wire *wire = *state;
+
+	put_five_writes(wire);
+	wire->a.corked = true;
+	repeat_unmigrated(wire, SCRIPT_PSN + 2);
+	repeat_unmigrated(wire, SCRIPT_PSN + 3);
+	repeat_unmigrated(wire, SCRIPT_PSN + 1);
+	(void)two_wire_step(wire);
+	script_expect_ack(wire, SCRIPT_PSN + 3, 5);
+	script_expect_silence(wire);
+	wire->a.corked = false;
+	/* The next burst begins anew. */
+	repeat_unmigrated(wire, SCRIPT_PSN);
+	script_expect_ack(wire, SCRIPT_PSN, 5);
+}
+
+/* What is new is acknowledged, and speaks for what was repeated. */
+static void a_new_packet_after_repeated_ones_is_acknowledged(void **state)
+{
+	struct two_wire *wire = *state;
+
+	put_five_writes(wire);
+	wire->a.corked = true;
+	repeat_unmigrated(wire, SCRIPT_PSN + 4);
+	repeat_unmigrated(wire, SCRIPT_PSN + 5);
+	(void)two_wire_step(wire);
+	script_expect_ack(wire, SCRIPT_PSN + 5, 6);
+	script_expect_silence(wire);
 }
 
 /* In the middle of a message, whose packets came already. */
@@ -408,6 +470,9 @@ int main(void)
 		script_test(a_repeated_send_uses_no_second_receive),
 		script_test(
 			an_old_duplicate_is_acknowledged_with_the_latest_psn),
+		script_test(who_is_not_migrated_is_told_of_what_it_repeated),
+		script_test(a_burst_of_repeated_packets_is_acknowledged_once),
+		script_test(a_new_packet_after_repeated_ones_is_acknowledged),
 		script_test(a_repeated_part_does_not_disturb_the_message),
 		script_test(a_repeated_read_is_read_again),
 		script_test(parts_of_a_read_are_read_again),
