@@ -194,6 +194,7 @@ static void apply(struct adev_qp *qp, uint32_t mask, uint32_t from, uint32_t to)
 static void reset_receive(struct adev_qp *qp)
 {
 	struct adev_qp_shared *shared = qp->shared;
+	uint32_t slot;
 
 	if (qp->xrc) {
 		/* That of an SRQ that is locked for good is lost. */
@@ -210,6 +211,7 @@ static void reset_receive(struct adev_qp *qp)
 	/* As in flush_taken(). */
 	if (adev_completion_published(&qp->recv_ring, shared->rq_head))
 		shared->rq_head++;
+	(void)!adev_srq_left(&qp->srq, shared, &slot);
 	atomic_store(&shared->srq_taken, 0);
 	qp->last_wqe_told = false;
 }

@@ -427,6 +427,7 @@ static void uncount(const struct adev_ring *ring, uint32_t written)
 static bool make_unreachable(struct adev_function *fn, struct adev_qp *qp)
 {
 	struct adev_qp_shared *shared = qp->shared;
+	uint32_t slot;
 	bool locked;
 
 	adev_openers_end(shared);
@@ -438,6 +439,9 @@ static bool make_unreachable(struct adev_function *fn, struct adev_qp *qp)
 		return false;
 	/* That of an SRQ that is locked for good is lost. */
 	(void)!adev_xrc_flush(qp);
+	/* The host finds it by its word. */
+	if (qp->srq.shared)
+		(void)!adev_srq_left(&qp->srq, shared, &slot);
 	adev_qp_unlock(shared);
 	return true;
 }

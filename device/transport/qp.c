@@ -80,7 +80,7 @@ static bool flush_taken(struct adev_qp *qp, struct adev_completion *last)
 
 	if (adev_completion_published(&qp->recv_ring, shared->rq_head)) {
 		flush_completion(last, 0, ARNICA_HW_RECV);
-	} else if (adev_srq_taken(&qp->srq, shared, &slot)) {
+	} else if (adev_srq_left(&qp->srq, shared, &slot)) {
 		flush_completion(last, slot, ARNICA_HW_RECV);
 		adev_completion_publish(&qp->recv_ring, shared->rq_head, last);
 	} else {

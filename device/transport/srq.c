@@ -81,6 +81,22 @@ static void pass(const struct adev_srq *srq, uint32_t head)
 					head + 1, memory_order_acq_rel);
 }
 
+bool adev_srq_left(const struct adev_srq *srq, const struct adev_qp_shared *qp,
+		   uint32_t *slot)
+{
+	uint32_t head;
+
+	if (!adev_srq_taken(srq, qp, slot))
+		return false;
+	head = (uint32_t)(arnica_load64(&srq->words[*slot],
+					memory_order_relaxed) >> 32);
+	if (arnica_load32(&srq->shared->record.head, memory_order_acquire) ==
+	    head)
+		pass(srq, head);
+	adev_srq_check_limit(srq->view, srq->index);
+	return true;
+}
+
 /* One attempt at the entry at `head`; *taken when it succeeded. False: what
  * stands there is no entry that was posted last at this place. */
 static bool try_head(const struct adev_srq *srq, struct adev_qp_shared *qp,
@@ -118,7 +134,7 @@ bool adev_srq_take(struct adev_srq *srq, struct adev_qp_shared *qp)
 	uint32_t slot, tries = 2 * srq->capacity + 16;
 	bool taken = false;
 
-	if (adev_srq_taken(srq, qp, &slot))
+	if (adev_srq_left(srq, qp, &slot))
 		return true;
 	/* Each turn somebody gets an entry, or the segment makes no sense. */
 	while (!taken && tries--) {

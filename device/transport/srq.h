@@ -40,9 +40,16 @@ bool adev_srq_open(const struct adev_view *view, uint32_t index, uint32_t qp,
 		   struct adev_srq *srq) ARNICA_MUST_CHECK;
 
 /* The entry that the QP has taken for its next completion, if it has. The
- * responder lock is held, as for the next two. */
+ * responder lock is held, as for the next three. */
 bool adev_srq_taken(const struct adev_srq *srq,
 		    const struct adev_qp_shared *qp, uint32_t *slot)
+	ARNICA_MUST_CHECK;
+
+/* The same, when it is about to be used or given back: who took it may have died
+ * before he moved the head on and looked at the limit. An entry that is posted
+ * anew while the head still stands at it would stop the queue for good. */
+bool adev_srq_left(const struct adev_srq *srq,
+		   const struct adev_qp_shared *qp, uint32_t *slot)
 	ARNICA_MUST_CHECK;
 
 /* Takes an entry, unless the QP has one already. False: the queue is empty. */

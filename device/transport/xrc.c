@@ -387,7 +387,7 @@ bool adev_xrc_flush(struct adev_qp *qp)
 	case ADEV_XRC_NONE:
 		return true;
 	}
-	any = adev_srq_taken(&to->srq, shared, &slot);
+	any = adev_srq_left(&to->srq, shared, &slot);
 	if (any)
 		flush(to, &completion);
 	adev_xrc_unlock(to, any ? &completion : NULL);

@@ -88,6 +88,21 @@ static void take(int i)
 				  two_shared_of(&to[i])));
 }
 
+/* As a peer leaves it that was killed at once: the queue's head has not moved,
+ * and is this entry. */
+static void take_and_die(int i, uint32_t slot)
+{
+	struct adev_qp_shared *shared = two_shared_of(&to[i]);
+	uint64_t word = arnica_load64(&srq.words[slot], memory_order_relaxed);
+
+	atomic_store(&shared->srq_taken,
+		     (uint64_t)shared->rq_head << 32 | (slot + 1));
+	arnica_store64(&srq.words[slot],
+		       arnica_hw_srq_word((uint32_t)(word >> 32),
+					  to[i].handle + 1),
+		       memory_order_release);
+}
+
 static void messages_take_entries_whoever_they_are_for(void **state)
 {
 	struct two *two = *state;
@@ -173,6 +188,57 @@ static void reset_lets_go_of_what_was_taken(void **state)
 	post(3);
 	pass(two, 0, 3);
 	assert_int_equal(two_async(&two->b, false), -1);
+}
+
+/* An entry that comes back is posted anew, before anybody else has looked: the
+ * others get it all the same. */
+static void what_the_dead_took_is_posted_anew_after_a_flush(void **state)
+{
+	struct two *two = *state;
+
+	post(2);
+	take_and_die(0, 2);
+	assert_ok(two_to_state(&to[0], ARNICA_HW_QPS_ERR));
+	assert_int_equal(two_expect(&to[0], TWO_RECEIVE,
+				    ARNICA_HW_STATUS_WR_FLUSH_ERR).wqe_index,
+			 2);
+	post(2);
+	pass(two, 1, 2);
+}
+
+static void what_the_dead_took_is_posted_anew_after_a_reset(void **state)
+{
+	struct two *two = *state;
+
+	post(2);
+	take_and_die(0, 2);
+	assert_ok(two_to_state(&to[0], ARNICA_HW_QPS_RESET));
+	assert_int_equal(taker_of(2), to[0].handle + 1);
+	post(2);
+	pass(two, 1, 2);
+}
+
+static void what_the_dead_took_is_posted_anew_after_the_end(void **state)
+{
+	struct two *two = *state;
+
+	post(2);
+	take_and_die(0, 2);
+	assert_ok(two_destroy(&to[0]));
+	post(2);
+	pass(two, 1, 2);
+}
+
+/* ... or after the next message to the same end. */
+static void what_the_dead_took_is_used(void **state)
+{
+	struct two *two = *state;
+
+	post(2);
+	take_and_die(0, 2);
+	pass(two, 0, 2);
+	post(2);
+	pass(two, 1, 2);
 }
 
 /* A live peer is stopped in the middle: it may still write to the entry's
@@ -346,6 +412,10 @@ int main(void)
 		srq_test(the_end_flushes_what_was_taken_and_no_more),
 		srq_test(what_the_dead_completed_is_not_flushed),
 		srq_test(reset_lets_go_of_what_was_taken),
+		srq_test(what_the_dead_took_is_posted_anew_after_a_flush),
+		srq_test(what_the_dead_took_is_posted_anew_after_a_reset),
+		srq_test(what_the_dead_took_is_posted_anew_after_the_end),
+		srq_test(what_the_dead_took_is_used),
 		srq_test(what_a_stopped_peer_took_is_lost),
 		srq_test(completions_and_messages_follow_rings_that_grow),
 		srq_test(a_ring_in_somebodys_hands_stays),
