@@ -7,6 +7,7 @@
 #include "core/qp_lock.h"
 #include "domain/directory.h"
 #include "domain/multicast.h"
+#include "exec/exec.h"
 #include "two_wire.h"
 
 #define QKEY 0x11111111u
@@ -175,7 +176,9 @@ static void a_member_that_is_held_up_for_good_loses_alone(void **state)
 	(void)two_expect(&third, TWO_RECEIVE, ARNICA_HW_STATUS_SUCCESS);
 	two_expect_none(&two->qp_a, TWO_SEND);
 	/* The time of the one that is held up is over. */
+	adev_qp_lock_send(sender);
 	sender->deadline_ns = adev_now_ns();
+	adev_exec_release(sender);
 	(void)two_expect(&two->qp_a, TWO_SEND, ARNICA_HW_STATUS_SUCCESS);
 	assert_int_equal(counters(two)->lost_busy, 1);
 	/* From now on nobody waits for it. */
