@@ -4,7 +4,6 @@
  * somebody polls busily, and only as long as that is so. The agent itself does
  * nothing here, for time is simulated: the test is the agent.
  */
-#include <sched.h>
 #include <time.h>
 
 #include "two_functions.h"
@@ -18,24 +17,18 @@
 #define ROUNDS 1000u
 #define PATIENCE_S 20
 
-/* The agent may be at work yet that it began before; when it sleeps again it
- * has seen that time is simulated. */
-static void wait_for_agent(struct adev_function *fn)
-{
-	adev_view_kick(&fn->view);
-	while (atomic_load(&fn->view.shared->agent_state) != ADEV_AGENT_SLEEPING)
-		sched_yield();
-}
-
 static int setup(void **state)
 {
-	struct two *two;
+	struct two_function third;
 
 	if (two_connected_setup(state))
 		return -1;
-	two = *state;
 	atomic_store(&adev_clock_simulated_ns, adev_now_ns());
-	wait_for_agent(two_function_of(&two->a));
+	/* The agent may be at work yet that it began before. When it has
+	 * answered somebody who asked, it has done with that. */
+	if (two_function_open(&third))
+		return -1;
+	two_function_close(&third);
 	return 0;
 }
 
