@@ -165,9 +165,10 @@ struct adev_function {
 	struct adev_capture *capture; /* NULL: off */
 	struct adev_limit *limit; /* NULL: the port has none; core/limited.h */
 
-	/* Lock role `mads`: taking, and the peers. */
+	/* Lock role `mads`: taking, the peers, and what tells the host. */
 	pthread_mutex_t mad_lock;
 	_Atomic int mad_event_fd;  /* -1: not open for MADs */
+	uint64_t mad_event_inode;
 	_Atomic uint32_t mad_psn;
 	struct adev_mad_peers *mad_peers; /* mad/peers.h; NULL: none yet */
 

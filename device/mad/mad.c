@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cm/message.h>
@@ -42,21 +43,60 @@ static int duplicate(int event_fd, int *fd)
 	return 0;
 }
 
+/* The application may have closed all descriptors, and opened others. Eventfds
+ * share an inode, so those are told from others only. */
+static bool is_ours(const struct adev_function *fn)
+{
+	struct stat status;
+	int fd = atomic_load(&fn->mad_event_fd);
+
+	return fd >= 0 && fstat(fd, &status) == 0 &&
+	       status.st_ino == fn->mad_event_inode;
+}
+
+/* `mads` held. What one descriptor does not tell that is gone, the next one
+ * does. */
+static void tell(struct adev_function *fn)
+{
+	const uint64_t one = 1;
+
+	if (is_ours(fn) && atomic_exchange(&fn->view.shared->mads_posted, 0))
+		/* It is full only when it tells already. */
+		(void)!write(atomic_load(&fn->mad_event_fd), &one, sizeof(one));
+}
+
+/* `mads` held. From now on this descriptor tells. */
+static int adopt(struct adev_function *fn, int event_fd)
+{
+	struct stat status;
+	int error, fd = -1;
+
+	error = duplicate(event_fd, &fd);
+	if (error)
+		return error;
+	if (fstat(fd, &status) != 0)
+		error = errno;
+	else if (!adev_mads_is_open(fn))
+		error = adev_mad_queue_open(fn);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	if (is_ours(fn))
+		close(atomic_load(&fn->mad_event_fd));
+	fn->mad_event_inode = status.st_ino;
+	atomic_store(&fn->mad_event_fd, fd);
+	tell(fn);
+	return 0;
+}
+
 int adev_mads_open(struct adev_function *fn, int event_fd,
 		   struct arnica_bus_comm_ids *ids)
 {
-	int error = EBUSY, fd = -1;
+	int error;
 
 	pthread_mutex_lock(&fn->mad_lock);
-	if (!adev_mads_is_open(fn))
-		error = duplicate(event_fd, &fd);
-	if (!error) {
-		error = adev_mad_queue_open(fn);
-		if (error)
-			close(fd);
-	}
-	if (!error)
-		atomic_store(&fn->mad_event_fd, fd);
+	error = adopt(fn, event_fd);
 	pthread_mutex_unlock(&fn->mad_lock);
 	ids->base = fn->view.function << ADEV_COMM_ID_SHIFT;
 	ids->mask = ADEV_COMM_ID_MASK;
@@ -65,24 +105,21 @@ int adev_mads_open(struct adev_function *fn, int event_fd,
 
 void adev_mads_close(struct adev_function *fn)
 {
-	int fd = atomic_exchange(&fn->mad_event_fd, -1);
-
-	if (fd >= 0)
-		close(fd);
+	if (is_ours(fn))
+		close(atomic_load(&fn->mad_event_fd));
+	atomic_store(&fn->mad_event_fd, -1);
 	adev_mad_peers_close(fn);
 }
 
 void adev_mads_serve(struct adev_function *fn)
 {
-	struct adev_shared *shared = fn->view.shared;
-	const uint64_t one = 1;
-	int fd = atomic_load(&fn->mad_event_fd);
-
-	if (!atomic_load_explicit(&shared->mads_posted, memory_order_relaxed) ||
-	    fd < 0 || !atomic_exchange(&shared->mads_posted, 0))
+	if (!adev_mads_is_open(fn) ||
+	    !atomic_load_explicit(&fn->view.shared->mads_posted,
+				  memory_order_relaxed))
 		return;
-	/* It is full only when it tells already. */
-	(void)!write(fd, &one, sizeof(one));
+	pthread_mutex_lock(&fn->mad_lock);
+	tell(fn);
+	pthread_mutex_unlock(&fn->mad_lock);
 }
 
 void adev_mads_forget(struct adev_function *fn, uint32_t function,

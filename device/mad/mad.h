@@ -6,8 +6,9 @@
  * (route.h). What is not taken in time is lost, and counted: they are
  * datagrams.
  *
- * Lock role `mads`: taking, and the peers that MADs went to (peers.h). Not of
- * the data path: queue pairs never come here.
+ * Lock role `mads`: taking, the peers that MADs went to (peers.h), and the
+ * descriptor that tells the host. Not of the data path: queue pairs never come
+ * here.
  */
 #ifndef ADEV_MAD_MAD_H
 #define ADEV_MAD_MAD_H

@@ -24,6 +24,7 @@
 #include "arnica/hw/bus.h"
 #include "arnica/hw/bus_mad.h"
 #include "cm/message.h"
+#include "end.h"
 
 /* Newer than the oldest header that this is built with. */
 #define STANDIN_CM_EVENT_STATUS_TIMEDOUT ((uint32_t)-110)
@@ -118,7 +119,7 @@ struct standin_cm_event {
  * sockets, and this is the other. */
 struct standin_cm_file {
 	struct standin_cm_file *next;
-	int own;	   /* our end */
+	struct standin_cm_end own;
 	uint64_t inode;	   /* of the program's end */
 	uint32_t slot;	   /* in the table of inodes */
 	uint32_t queued;   /* events */
@@ -195,6 +196,7 @@ struct standin_cm {
 	uint64_t next_transaction;
 	uint32_t next_group;
 	struct standin_cm_file *files;
+	bool files_lost; /* the program has closed our end of one */
 	struct standin_cm_group *groups;
 	struct standin_cm_id **table;	 /* by number */
 	uint32_t table_size, table_free; /* no number below table_free is */

@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +19,7 @@
 /* Longer than a thread that gets on keeps the lock: it may wait for another
  * process for two seconds. */
 #define STANDIN_CM_EXIT_PATIENCE_S 5
+#define STANDIN_CM_LOOK_MS 10 /* where there is no waiting */
 
 struct standin_cm standin_cm = {
 	.lock = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP
@@ -30,9 +31,18 @@ static struct {
 	struct arnica_bus *bus;
 	bool running;
 	bool prepared; /* fork and exit are handled */
-	int wake;      /* written by commands */
-	int mads;      /* written by the adapter */
+	/* A pair: the thread waits at one, and commands and the adapter, which
+	 * has a duplicate, knock at the other. */
+	struct standin_cm_end door, knocker;
+	uint64_t term; /* of the thread; an earlier one has been replaced */
 } standin_cm_engine;
+
+/* The thread's own. */
+struct standin_cm_watch {
+	uint64_t term;
+	struct pollfd *list;
+	nfds_t room;
+};
 
 static int standin_cm_world_start(struct arnica_bus_comm_ids *ids)
 {
@@ -47,7 +57,7 @@ static int standin_cm_world_start(struct arnica_bus_comm_ids *ids)
 	if (error)
 		return error;
 	error = adapter->mads_open(standin_cm_engine.bus,
-				   standin_cm_engine.mads, ids);
+				   standin_cm_engine.knocker.fd, ids);
 	if (error) {
 		adapter->detach(standin_cm_engine.bus);
 		standin_cm_engine.bus = NULL;
@@ -109,21 +119,60 @@ static const struct standin_cm_world standin_cm_world = {
 	.wake = standin_cm_engine_wake,
 };
 
-void standin_cm_engine_wake(void)
+static int standin_cm_engine_make_door(void)
 {
-	const uint64_t one = 1;
+	const int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int ends[2];
+	int error;
 
-	/* Full means that it is awake anyway. */
-	if (write(standin_cm_engine.wake, &one, sizeof(one)) < 0)
-		return;
+	if (socketpair(AF_UNIX, type, 0, ends))
+		return errno;
+	error = standin_cm_end_init(&standin_cm_engine.door, ends[0]);
+	if (error)
+		close(ends[1]);
+	else
+		error = standin_cm_end_init(&standin_cm_engine.knocker,
+					    ends[1]);
+	return error;
 }
 
-static void standin_cm_engine_drain(int fd)
+static void standin_cm_engine_close_door(void)
 {
-	uint64_t count;
+	standin_cm_end_fini(&standin_cm_engine.door);
+	standin_cm_end_fini(&standin_cm_engine.knocker);
+}
 
-	if (read(fd, &count, sizeof(count)) < 0)
-		return;
+static int standin_cm_engine_renew_door(void)
+{
+	int error;
+
+	standin_cm_engine_close_door();
+	error = standin_cm_engine_make_door();
+	if (!error && standin_cm.started)
+		error = standin_cm_engine.adapter->mads_open(
+			standin_cm_engine.bus, standin_cm_engine.knocker.fd,
+			&standin_cm.ids);
+	if (error)
+		standin_cm_engine_close_door();
+	return error;
+}
+
+/* A program that closes whatever is open closes these, too. */
+static bool standin_cm_engine_has_door(void)
+{
+	return standin_cm_end_is_ours(&standin_cm_engine.door) &&
+	       standin_cm_end_is_ours(&standin_cm_engine.knocker);
+}
+
+static void standin_cm_engine_drain(void)
+{
+	char knocks[4096];
+	ssize_t got = sizeof(knocks);
+
+	while (got == (ssize_t)sizeof(knocks) &&
+	       standin_cm_end_is_ours(&standin_cm_engine.door))
+		got = recv(standin_cm_engine.door.fd, knocks, sizeof(knocks),
+			   MSG_DONTWAIT);
 }
 
 /* Takes as many messages as a queue has. More may have come meanwhile, and go
@@ -151,7 +200,8 @@ static int standin_cm_engine_round(bool closed)
 	uint64_t due;
 	uint64_t now;
 
-	if (closed)
+	standin_cm_engine_drain();
+	if (closed || standin_cm.files_lost)
 		standin_cm_files_sweep();
 	more = standin_cm_engine_take();
 	now = standin_cm_world_now();
@@ -164,70 +214,123 @@ static int standin_cm_engine_round(bool closed)
 					      (int)((due - now) / 1000000) + 1;
 }
 
-/* What to wait for: two eventfds, and the end of each file. Without memory the
- * ends are seen with the next message. */
-static nfds_t standin_cm_engine_list(struct pollfd **list, nfds_t *room)
+/* What to wait for: knocks, and the end of each file. Without memory the ends
+ * are seen with the next message. */
+static nfds_t standin_cm_engine_list(struct standin_cm_watch *watch)
 {
 	struct standin_cm_file *file;
 	struct pollfd *larger;
-	nfds_t num = 2;
+	nfds_t num = 1;
 
 	for (file = standin_cm.files; file; file = file->next)
 		num++;
-	if (num > *room) {
-		larger = realloc(*list, 2 * num * sizeof(**list));
+	if (num > watch->room) {
+		larger = realloc(watch->list, 2 * num * sizeof(*larger));
 		if (larger) {
-			*list = larger;
-			*room = 2 * num;
+			watch->list = larger;
+			watch->room = 2 * num;
 		}
 	}
-	(*list)[0] = (struct pollfd){ .fd = standin_cm_engine.wake,
-				      .events = POLLIN };
-	(*list)[1] = (struct pollfd){ .fd = standin_cm_engine.mads,
-				      .events = POLLIN };
-	num = 2;
-	for (file = standin_cm.files; file && num < *room; file = file->next)
-		(*list)[num++] = (struct pollfd){ .fd = file->own };
+	watch->list[0] = (struct pollfd){ .fd = standin_cm_engine.door.fd,
+					  .events = POLLIN };
+	num = 1;
+	for (file = standin_cm.files; file && num < watch->room;
+	     file = file->next)
+		watch->list[num++] = (struct pollfd){ .fd = file->own.fd };
+	return num;
+}
+
+/* Returns how much there is to wait for; zero: another thread does. */
+static nfds_t standin_cm_engine_turn(struct standin_cm_watch *watch,
+				     bool closed, int *timeout)
+{
+	nfds_t num = 0;
+
+	pthread_mutex_lock(&standin_cm.lock);
+	if (standin_cm_engine.term == watch->term) {
+		*timeout = standin_cm_engine_round(closed);
+		if (!standin_cm_engine_has_door() &&
+		    standin_cm_engine_renew_door())
+			*timeout = STANDIN_CM_LOOK_MS;
+		num = standin_cm_engine_list(watch);
+	}
+	pthread_mutex_unlock(&standin_cm.lock);
 	return num;
 }
 
 static void *standin_cm_engine_run(void *argument)
 {
-	const struct timespec pause = { .tv_nsec = 10000000 };
-	struct pollfd *list = argument;
+	struct standin_cm_watch *watch = argument;
 	bool closed = false;
-	nfds_t room = 2;
 	nfds_t num;
 	nfds_t i;
 	int timeout;
 	int ready;
 
 	pthread_setname_np(pthread_self(), "arnica-cm");
-	for (;;) {
-		pthread_mutex_lock(&standin_cm.lock);
-		timeout = standin_cm_engine_round(closed);
-		num = standin_cm_engine_list(&list, &room);
-		pthread_mutex_unlock(&standin_cm.lock);
-		closed = false;
-		ready = poll(list, num, timeout);
-		if (ready < 0) {
-			/* Not as many descriptors any more (RLIMIT_NOFILE), or
-			 * no memory: looks by itself, now and then. */
-			nanosleep(&pause, NULL);
-			closed = true;
-		}
-		if (ready <= 0)
-			continue;
-		/* A program that closes whatever is open closes these, too. */
-		if ((list[0].revents | list[1].revents) & POLLNVAL)
-			break;
-		for (i = 2; i < num; i++)
-			closed |= list[i].revents != 0;
-		standin_cm_engine_drain(standin_cm_engine.wake);
-		standin_cm_engine_drain(standin_cm_engine.mads);
+	while ((num = standin_cm_engine_turn(watch, closed, &timeout))) {
+		ready = poll(watch->list, num, timeout);
+		/* Not as many descriptors any more (RLIMIT_NOFILE), or no
+		 * memory: looks by itself, now and then. */
+		if (ready < 0)
+			poll(NULL, 0, STANDIN_CM_LOOK_MS);
+		closed = ready < 0;
+		for (i = 1; i < num && ready > 0; i++)
+			closed |= watch->list[i].revents != 0;
 	}
-	free(list);
+	free(watch->list);
+	free(watch);
 	return NULL;
+}
+
+static struct standin_cm_watch *standin_cm_watch_create(void)
+{
+	struct standin_cm_watch *watch = malloc(sizeof(*watch));
+
+	if (!watch)
+		return NULL;
+	watch->room = 1;
+	watch->list = malloc(sizeof(*watch->list));
+	if (!watch->list) {
+		free(watch);
+		return NULL;
+	}
+	return watch;
+}
+
+static int standin_cm_engine_thread(void)
+{
+	struct standin_cm_watch *watch = standin_cm_watch_create();
+	sigset_t all;
+	sigset_t before;
+	pthread_t thread;
+	int error;
+
+	if (!watch)
+		return ENOMEM;
+	watch->term = ++standin_cm_engine.term;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&thread, NULL, standin_cm_engine_run, watch);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (error) {
+		free(watch->list);
+		free(watch);
+	} else {
+		pthread_detach(thread);
+	}
+	return error;
+}
+
+/* A thread that waits at a descriptor which is another file's now will not
+ * notice: there is a new one for the new door. */
+void standin_cm_engine_wake(void)
+{
+	if (!standin_cm_engine_has_door() &&
+	    (standin_cm_engine_renew_door() || standin_cm_engine_thread()))
+		standin_cm_engine_close_door(); /* tried again */
+	/* Full means that it is awake anyway. */
+	(void)standin_cm_end_send(&standin_cm_engine.knocker);
 }
 
 /* A kernel closes the files of a process that ends, and so tells its peers. Who
@@ -265,10 +368,9 @@ static void standin_cm_engine_in_child(void)
 	struct standin_cm_file *file;
 
 	for (file = standin_cm.files; file; file = file->next)
-		close(file->own);
+		standin_cm_end_fini(&file->own);
 	if (standin_cm_engine.running) {
-		close(standin_cm_engine.wake);
-		close(standin_cm_engine.mads);
+		standin_cm_engine_close_door();
 		standin_cm_engine.running = false;
 		standin_cm_engine.bus = NULL;
 	}
@@ -277,30 +379,8 @@ static void standin_cm_engine_in_child(void)
 		(pthread_mutex_t)PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
 }
 
-static int standin_cm_engine_thread(void)
-{
-	struct pollfd *list = calloc(2, sizeof(*list));
-	sigset_t all;
-	sigset_t before;
-	pthread_t thread;
-	int error;
-
-	if (!list)
-		return ENOMEM;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&thread, NULL, standin_cm_engine_run, list);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error)
-		free(list);
-	else
-		pthread_detach(thread);
-	return error;
-}
-
 static int standin_cm_engine_prepare(void)
 {
-	const int flags = EFD_CLOEXEC | EFD_NONBLOCK;
 	int error;
 
 	if (!standin_cm_engine.prepared) {
@@ -309,24 +389,13 @@ static int standin_cm_engine_prepare(void)
 			return ENOMEM;
 		standin_cm_engine.prepared = true;
 	}
-	standin_cm_engine.wake = eventfd(0, flags);
-	if (standin_cm_engine.wake < 0)
-		return errno;
-	standin_cm_engine.mads = eventfd(0, flags);
-	if (standin_cm_engine.mads < 0) {
-		error = errno;
-		goto err_close_wake;
-	}
-	error = standin_cm_engine_thread();
+	error = standin_cm_engine_make_door();
+	if (!error)
+		error = standin_cm_engine_thread();
 	if (error)
-		goto err_close_mads;
-	standin_cm_engine.running = true;
-	return 0;
-
-err_close_mads:
-	close(standin_cm_engine.mads);
-err_close_wake:
-	close(standin_cm_engine.wake);
+		standin_cm_engine_close_door();
+	else
+		standin_cm_engine.running = true;
 	return error;
 }
 

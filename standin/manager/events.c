@@ -23,11 +23,16 @@ struct standin_cm_event *standin_cm_event_make(struct standin_cm_id *id,
 	return event;
 }
 
-/* One byte for each event, as far as there is room. */
+/* One byte for each event, as far as there is room. Who waits at a file whose
+ * end is gone is told by the engine, which ends the file. */
 static void standin_cm_event_signal(struct standin_cm_file *file)
 {
-	while (file->signaled < file->queued &&
-	       send(file->own, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+	if (!standin_cm_end_is_ours(&file->own)) {
+		standin_cm.files_lost = true;
+		standin_cm.world->wake();
+		return;
+	}
+	while (file->signaled < file->queued && standin_cm_end_send(&file->own))
 		file->signaled++;
 }
 

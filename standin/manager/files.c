@@ -91,6 +91,7 @@ static int standin_cm_file_make(struct standin_cm_file *file, int theirs)
 	if (!error) {
 		file->next = standin_cm.files;
 		standin_cm.files = file;
+		standin_cm_engine_wake();
 	}
 	pthread_mutex_unlock(&standin_cm.lock);
 	return error;
@@ -121,19 +122,19 @@ int standin_cm_open(int flags, int *fd)
 		error = errno;
 		goto err_free;
 	}
-	file->own = ends[0];
-	error = standin_cm_flags(ends[1], flags);
+	error = standin_cm_end_init(&file->own, ends[0]);
+	if (!error)
+		error = standin_cm_flags(ends[1], flags);
 	if (!error)
 		error = standin_cm_file_make(file, ends[1]);
 	if (error)
 		goto err_close;
 	*fd = ends[1];
-	standin_cm_engine_wake();
 	errno = saved;
 	return 0;
 
 err_close:
-	close(ends[0]);
+	standin_cm_end_fini(&file->own);
 	close(ends[1]);
 err_free:
 	free(file);
@@ -151,7 +152,7 @@ int standin_cm_file_find(int fd, struct standin_cm_file **file)
 		return EINVAL;
 	for (*file = standin_cm.files; *file; *file = (*file)->next) {
 		if ((*file)->inode == status.st_ino)
-			return 0;
+			return standin_cm_end_is_ours(&(*file)->own) ? 0 : EIO;
 	}
 	return EIO;
 }
@@ -186,6 +187,7 @@ bool standin_cm_write(int fd, const void *bytes, size_t length, ssize_t *result)
 	return true;
 }
 
+/* The program's end stays recognisable where it may be open still. */
 static void standin_cm_file_end(struct standin_cm_file *file)
 {
 	struct standin_cm_event *event;
@@ -199,10 +201,20 @@ static void standin_cm_file_end(struct standin_cm_file *file)
 		file->first = event->next;
 		free(event);
 	}
-	atomic_store_explicit(&standin_cm_inodes[file->slot], 0,
-			      memory_order_relaxed);
-	close(file->own);
+	if (standin_cm_end_is_ours(&file->own))
+		atomic_store_explicit(&standin_cm_inodes[file->slot], 0,
+				      memory_order_relaxed);
+	standin_cm_end_fini(&file->own);
 	free(file);
+}
+
+/* Nobody has the other end any more, or the program has closed this one. */
+static bool standin_cm_file_has_ended(const struct standin_cm_file *file)
+{
+	struct pollfd end = { .fd = file->own.fd };
+
+	return !standin_cm_end_is_ours(&file->own) ||
+	       (poll(&end, 1, 0) == 1 && end.revents & (POLLHUP | POLLNVAL));
 }
 
 void standin_cm_files_sweep(void)
@@ -210,11 +222,9 @@ void standin_cm_files_sweep(void)
 	struct standin_cm_file **at = &standin_cm.files;
 	struct standin_cm_file *file;
 
+	standin_cm.files_lost = false;
 	while ((file = *at)) {
-		struct pollfd end = { .fd = file->own };
-
-		if (poll(&end, 1, 0) != 1 ||
-		    !(end.revents & (POLLHUP | POLLNVAL))) {
+		if (!standin_cm_file_has_ended(file)) {
 			at = &file->next;
 			continue;
 		}

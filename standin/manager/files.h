@@ -36,7 +36,8 @@ bool standin_cm_write(int fd, const void *bytes, size_t length,
 		      ssize_t *result);
 
 /* The file of a descriptor; the lock is held. EBADF: it is not open; EINVAL:
- * another kind of file. EIO: the parent's, in a forked child. */
+ * another kind of file. EIO: the parent's, in a forked child, or one whose
+ * other end the program has closed. */
 int standin_cm_file_find(int fd,
 			 struct standin_cm_file **file) ARNICA_MUST_CHECK;
 

@@ -61,10 +61,12 @@ struct arnica_bus_comm_ids {
 };
 
 /*
- * Opens the function for MADs. The agent adds 1 to the eventfd (of which the
- * adapter keeps a duplicate) after MADs came; there may be none any more, but
- * never one that it does not tell of. EINVAL: not O_NONBLOCK; EBADF: no
- * descriptor; EBUSY: it is open already; ENOMEM, EMFILE.
+ * Opens the function for MADs. The agent writes a 64-bit 1 to the descriptor
+ * (an eventfd or a socket, of which the adapter keeps a duplicate) after MADs
+ * came; there may be none any more, but never one that it does not tell of.
+ * Opened again, it tells by the new descriptor: the old one may be lost, where
+ * the application closes what it did not open. EINVAL: not O_NONBLOCK; EBADF:
+ * no descriptor; ENOMEM, EMFILE.
  */
 int arnica_bus_mads_open(struct arnica_bus *bus, int event_fd,
 			 struct arnica_bus_comm_ids *ids) ARNICA_MUST_CHECK;

@@ -3,6 +3,7 @@
  * and what a queue does that is full, or in which somebody died. */
 #include "mad_test.h"
 
+#include <fcntl.h>
 #include <poll.h>
 
 #include "domain/table.h"
@@ -178,9 +179,6 @@ static void opening_wants_an_event_that_nobody_waits_at(void **state)
 	int waits = eventfd(0, EFD_CLOEXEC);
 
 	(void)state;
-	assert_int_equal(
-		arnica_bus_mads_open(it.a.function->bus, it.a.event_fd, &ids),
-		EBUSY);
 	assert_ok(two_function_open(&third));
 	assert_int_equal(arnica_bus_mads_open(third.bus, waits, &ids), EINVAL);
 	close(waits);
@@ -199,6 +197,36 @@ static void opening_wants_an_event_that_nobody_waits_at(void **state)
 	assert_ok(end_send(&it.a, &mad));
 	assert_int_equal(end_counters(&it.a)->mads_to_nobody, 1);
 	two_function_close(&third);
+}
+
+/* As where a program closes all descriptors, and opens others. */
+static void a_descriptor_of_the_program_is_left_alone(void **state)
+{
+	int lost = atomic_load(&two_function_of(it.a.function)->mad_event_fd);
+	struct roce_cm_message message;
+	struct arnica_bus_mad mad;
+	uint64_t word;
+	int ends[2];
+	int i;
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(dup2(ends[1], lost), lost);
+	for (i = 0; i < 2; i++) {
+		mad = message_to(ROCE_CM_RTU, it.b.ids.base | 1,
+				 it.a.ids.base | 1);
+		assert_ok(end_send(&it.b, &mad));
+		/* Now another one tells, of what came before, too. */
+		if (i == 0)
+			assert_ok(arnica_bus_mads_open(
+				it.a.function->bus, it.a.event_fd, &it.a.ids));
+		assert_true(is_told(&it.a));
+		end_take_message(&it.a, ROCE_CM_RTU, &message);
+	}
+	assert_int_equal(read(ends[0], &word, sizeof(word)), -1);
+	assert_int_equal(close(lost), 0);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 static void who_does_not_take_loses_what_is_too_much(void **state)
@@ -319,6 +347,7 @@ int main(void)
 		mad_test(the_address_is_the_one_that_they_name),
 		mad_test(what_is_no_mad_is_refused),
 		mad_test(opening_wants_an_event_that_nobody_waits_at),
+		mad_test(a_descriptor_of_the_program_is_left_alone),
 		mad_test(who_does_not_take_loses_what_is_too_much),
 		mad_test(slots_that_the_dead_claimed_are_free),
 		mad_test(queues_that_make_no_sense_are_none),

@@ -106,7 +106,8 @@ static int fixture_setup(void **state)
 	fixture.now = 1000000000;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
 		return -1;
-	fixture.file.own = ends[0];
+	if (standin_cm_end_init(&fixture.file.own, ends[0]))
+		return -1;
 	fixture.fd = ends[1];
 	fixture.file.last = &fixture.file.first;
 	standin_cm.world = &fixture_world;
@@ -127,7 +128,7 @@ static int fixture_teardown(void **state)
 	assert_null(standin_cm.timers);
 	assert_null(fixture.file.first);
 	free(standin_cm.table);
-	close(fixture.file.own);
+	standin_cm_end_fini(&fixture.file.own);
 	close(fixture.fd);
 	memset(&standin_cm, 0, sizeof(standin_cm));
 	pthread_mutex_init(&standin_cm.lock, NULL);
