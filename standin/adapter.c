@@ -76,7 +76,9 @@ static const struct {
 	size_t offset;
 } standin_adapter_functions[] = {
 #define STANDIN_FUNCTION(name, member)                                         \
-	{ "arnica_bus_" #name, offsetof(struct standin_adapter, member) }
+	{                                                                      \
+		"arnica_bus_" #name, offsetof(struct standin_adapter, member)  \
+	}
 	STANDIN_FUNCTION(identity, read_identity),
 	STANDIN_FUNCTION(port_changed, port_changed),
 	STANDIN_FUNCTION(channel_open, open_channel),
@@ -89,6 +91,8 @@ static const struct {
 	STANDIN_FUNCTION(mads_open, mads_open),
 	STANDIN_FUNCTION(mad_send, mad_send),
 	STANDIN_FUNCTION(mad_take, mad_take),
+	STANDIN_FUNCTION(mads_ended, mads_ended),
+	STANDIN_FUNCTION(mad_peer, mad_peer),
 	STANDIN_FUNCTION(service_take, service_take),
 	STANDIN_FUNCTION(service_listen, service_listen),
 	STANDIN_FUNCTION(service_give, service_give),
@@ -183,8 +187,7 @@ int standin_adapter_get(const struct standin_adapter **adapter)
 
 const struct standin_adapter *standin_adapter_if_loaded(void)
 {
-	return atomic_load_explicit(&standin_the_adapter,
-				    memory_order_acquire);
+	return atomic_load_explicit(&standin_the_adapter, memory_order_acquire);
 }
 
 bool standin_adapter_is_loading(void)

@@ -32,6 +32,9 @@ struct standin_adapter {
 	int (*mad_send)(struct arnica_bus *bus,
 			const struct arnica_bus_mad *mad);
 	int (*mad_take)(struct arnica_bus *bus, struct arnica_bus_mad *mad);
+	uint32_t (*mads_ended)(struct arnica_bus *bus);
+	int (*mad_peer)(struct arnica_bus *bus, const uint8_t gid[16],
+			uint32_t comm_id, uint64_t *generation);
 	int (*service_take)(struct arnica_bus *bus,
 			    const struct arnica_bus_service *service,
 			    uint32_t *handle);

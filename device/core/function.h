@@ -169,6 +169,7 @@ struct adev_function {
 	pthread_mutex_t mad_lock;
 	_Atomic int mad_event_fd;  /* -1: not open for MADs */
 	uint64_t mad_event_inode;
+	_Atomic uint32_t mads_ended; /* functions of others */
 	_Atomic uint32_t mad_psn;
 	struct adev_mad_peers *mad_peers; /* mad/peers.h; NULL: none yet */
 

@@ -48,6 +48,20 @@ EXPORT int arnica_bus_mad_take(struct arnica_bus *bus,
 	return is_usable(fn) ? adev_mad_take(fn, mad) : EIO;
 }
 
+EXPORT uint32_t arnica_bus_mads_ended(struct arnica_bus *bus)
+{
+	return adev_mads_ended(function_of(bus));
+}
+
+EXPORT int arnica_bus_mad_peer(struct arnica_bus *bus, const uint8_t gid[16],
+			       uint32_t comm_id, uint64_t *generation)
+{
+	struct adev_function *fn = function_of(bus);
+
+	return is_usable(fn) ? adev_mad_peer_of(fn, gid, comm_id, generation) :
+			       EIO;
+}
+
 /* Others can send requests from now on. Where there are no others, or the port
  * is another's, those of this host can; the wire has said so. */
 static void listen_on_wire(struct adev_function *fn)

@@ -10,6 +10,7 @@
 
 #include <cm/message.h>
 
+#include "domain/directory.h"
 #include "domain/gid.h"
 #include "domain/port.h"
 #include "domain/wake.h"
@@ -127,7 +128,30 @@ void adev_mads_forget(struct adev_function *fn, uint32_t function,
 {
 	pthread_mutex_lock(&fn->mad_lock);
 	adev_mad_peer_forget(fn, function, generation);
+	if (adev_mads_is_open(fn)) {
+		atomic_fetch_add(&fn->mads_ended, 1);
+		atomic_store(&fn->view.shared->mads_posted, 1);
+		tell(fn);
+	}
 	pthread_mutex_unlock(&fn->mad_lock);
+}
+
+uint32_t adev_mads_ended(const struct adev_function *fn)
+{
+	return atomic_load(&fn->mads_ended);
+}
+
+/* Numbers of functions are this host's; those of others mean other functions.
+ */
+int adev_mad_peer_of(struct adev_function *fn, const uint8_t gid[16],
+		     uint32_t comm_id, uint64_t *generation)
+{
+	return adev_port_is_local(gid) && adev_directory_is_here(
+						  fn->directory,
+						  comm_id >> ADEV_COMM_ID_SHIFT,
+						  generation) ?
+		       0 :
+		       ENOENT;
 }
 
 int adev_mad_take(struct adev_function *fn, struct arnica_bus_mad *mad)

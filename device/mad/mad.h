@@ -27,6 +27,11 @@ int adev_mad_send(struct adev_function *fn,
 int adev_mad_take(struct adev_function *fn,
 		  struct arnica_bus_mad *mad) ARNICA_MUST_CHECK;
 
+/* As arnica_bus_mads_ended(), arnica_bus_mad_peer(). */
+uint32_t adev_mads_ended(const struct adev_function *fn);
+int adev_mad_peer_of(struct adev_function *fn, const uint8_t gid[16],
+		     uint32_t comm_id, uint64_t *generation) ARNICA_MUST_CHECK;
+
 bool adev_mads_is_open(const struct adev_function *fn);
 
 /* With the function; also in a forked child. Nobody sends or takes any more. */
@@ -39,7 +44,7 @@ void adev_mads_serve(struct adev_function *fn);
 void adev_mad_arrive(struct adev_function *fn,
 		     const struct adev_arrival *arrival);
 
-/* A function ended: lets go of it. */
+/* A function ended: lets go of it, and tells the host. */
 void adev_mads_forget(struct adev_function *fn, uint32_t function,
 		      uint64_t generation);
 

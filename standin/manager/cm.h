@@ -132,6 +132,7 @@ struct standin_cm_link_data {
 	uint32_t local_id, remote_id; /* SIDR: the request id is local_id */
 	uint64_t transaction;
 	uint64_t remote_guid;
+	uint64_t remote_function; /* of this host; zero: elsewhere */
 	uint32_t local_qpn, remote_qpn;
 	uint32_t local_psn, remote_psn; /* the one that we, that they expect */
 	uint8_t responder_resources, initiator_depth;
@@ -183,7 +184,9 @@ struct standin_cm_world {
 	void (*port)(struct arnica_bus_port *port);
 	uint64_t (*node_guid)(void);
 	uint64_t (*now)(void); /* ns */
-	void (*wake)(void);    /* a timer is due earlier than before */
+	/* The function of a peer on this host; zero: there is none (more). */
+	uint64_t (*function)(const uint8_t gid[16], uint32_t comm_id);
+	void (*wake)(void); /* a timer is due earlier than before */
 };
 
 struct standin_cm {

@@ -34,7 +34,8 @@ static struct {
 	/* A pair: the thread waits at one, and commands and the adapter, which
 	 * has a duplicate, knock at the other. */
 	struct standin_cm_end door, knocker;
-	uint64_t term; /* of the thread; an earlier one has been replaced */
+	uint64_t term;	/* of the thread; an earlier one has been replaced */
+	uint32_t ended; /* functions of others, of those that were heeded */
 } standin_cm_engine;
 
 /* The thread's own. */
@@ -107,6 +108,17 @@ static uint64_t standin_cm_world_now(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static uint64_t standin_cm_world_function(const uint8_t gid[16],
+					  uint32_t comm_id)
+{
+	uint64_t generation;
+
+	return standin_cm_engine.adapter->mad_peer(standin_cm_engine.bus, gid,
+						   comm_id, &generation) ?
+		       0 :
+		       generation;
+}
+
 static const struct standin_cm_world standin_cm_world = {
 	.start = standin_cm_world_start,
 	.send = standin_cm_world_send,
@@ -116,6 +128,7 @@ static const struct standin_cm_world standin_cm_world = {
 	.port = standin_cm_world_port,
 	.node_guid = standin_cm_world_guid,
 	.now = standin_cm_world_now,
+	.function = standin_cm_world_function,
 	.wake = standin_cm_engine_wake,
 };
 
@@ -184,12 +197,29 @@ static bool standin_cm_engine_take(void)
 	uint32_t i;
 
 	for (i = 0; i < ARNICA_HW_MAD_QUEUE; i++) {
-		if (!standin_cm.started || standin_cm_engine.adapter->mad_take(
-						   standin_cm_engine.bus, &mad))
+		if (standin_cm_engine.adapter->mad_take(standin_cm_engine.bus,
+							&mad))
 			return false;
 		standin_cm_receive(&mad);
 	}
 	return true;
+}
+
+/* What a peer has said before its end comes first. */
+static bool standin_cm_engine_follow(void)
+{
+	uint32_t ended;
+	bool more;
+
+	if (!standin_cm.started)
+		return false;
+	ended = standin_cm_engine.adapter->mads_ended(standin_cm_engine.bus);
+	more = standin_cm_engine_take();
+	if (!more && ended != standin_cm_engine.ended) {
+		standin_cm_engine.ended = ended;
+		standin_cm_peers_ended();
+	}
+	return more;
 }
 
 /* One round, under the lock. Returns when to come again, as a poll() timeout.
@@ -203,7 +233,7 @@ static int standin_cm_engine_round(bool closed)
 	standin_cm_engine_drain();
 	if (closed || standin_cm.files_lost)
 		standin_cm_files_sweep();
-	more = standin_cm_engine_take();
+	more = standin_cm_engine_follow();
 	now = standin_cm_world_now();
 	due = standin_cm_expire(now);
 	if (more || (due && due <= now))

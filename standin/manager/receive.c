@@ -67,6 +67,8 @@ static void standin_cm_fill_link(struct standin_cm_id *id,
 	link->transaction = message->transaction;
 	link->remote_id = message->local_comm_id;
 	link->remote_guid = req->ca_guid;
+	link->remote_function = standin_cm.world->function(id->remote_gid,
+							   link->remote_id);
 	standin_cm_link_enter(id);
 	link->remote_qpn = req->qpn;
 	link->remote_psn = req->psn;
@@ -179,6 +181,8 @@ static void standin_cm_receive_rep(const struct arnica_bus_mad *mad,
 	link->state = STANDIN_CM_REP_RECEIVED;
 	link->remote_id = message->local_comm_id;
 	link->remote_guid = rep->ca_guid;
+	link->remote_function = standin_cm.world->function(id->remote_gid,
+							   link->remote_id);
 	standin_cm_link_enter(id);
 	link->remote_qpn = rep->qpn;
 	link->remote_psn = rep->psn;
@@ -314,6 +318,48 @@ static void standin_cm_receive_drep(const struct roce_cm_message *message)
 		return;
 	standin_cm_enter_timewait(id);
 	standin_cm_disconnected(id);
+}
+
+/* As if it had said what a kernel says for it: DREQ, DREP or REJ. */
+static void standin_cm_peer_ended(struct standin_cm_id *id)
+{
+	switch (id->link.state) {
+	case STANDIN_CM_LINKED:
+		id->link.state = STANDIN_CM_DREQ_RECEIVED;
+		standin_cm_disconnected(id);
+		break;
+	case STANDIN_CM_DREQ_SENT:
+		standin_cm_enter_timewait(id);
+		standin_cm_disconnected(id);
+		break;
+	case STANDIN_CM_REQ_RECEIVED:
+	case STANDIN_CM_REP_SENT:
+	case STANDIN_CM_REP_RECEIVED:
+		standin_cm_timer_set(id, 0);
+		id->link.state = STANDIN_CM_NONE;
+		standin_cm_event_report(id, STANDIN_CM_REJECTED,
+					ROCE_CM_CONSUMER);
+		break;
+	default:
+		break;
+	}
+}
+
+void standin_cm_peers_ended(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < standin_cm.table_size; i++) {
+		struct standin_cm_id *id = standin_cm.table[i];
+
+		if (!id || !id->link.remote_function ||
+		    standin_cm.world->function(id->remote_gid,
+					       id->link.remote_id) ==
+			    id->link.remote_function)
+			continue;
+		id->link.remote_function = 0;
+		standin_cm_peer_ended(id);
+	}
 }
 
 void standin_cm_receive(const struct arnica_bus_mad *mad)

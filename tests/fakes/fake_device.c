@@ -158,6 +158,23 @@ FAKE_EXPORT int arnica_bus_mad_take(struct arnica_bus *bus,
 	return ENOSYS;
 }
 
+FAKE_EXPORT uint32_t arnica_bus_mads_ended(struct arnica_bus *bus)
+{
+	(void)bus;
+	return 0;
+}
+
+FAKE_EXPORT int arnica_bus_mad_peer(struct arnica_bus *bus,
+				    const uint8_t gid[16], uint32_t comm_id,
+				    uint64_t *generation)
+{
+	(void)bus;
+	(void)gid;
+	(void)comm_id;
+	(void)generation;
+	return ENOENT;
+}
+
 FAKE_EXPORT int arnica_bus_service_take(
 	struct arnica_bus *bus, const struct arnica_bus_service *service,
 	uint32_t *handle)
@@ -176,8 +193,7 @@ FAKE_EXPORT int arnica_bus_service_listen(struct arnica_bus *bus,
 	return ENOSYS;
 }
 
-FAKE_EXPORT int arnica_bus_service_give(struct arnica_bus *bus,
-					uint32_t handle)
+FAKE_EXPORT int arnica_bus_service_give(struct arnica_bus *bus, uint32_t handle)
 {
 	(void)bus;
 	(void)handle;

@@ -83,6 +83,22 @@ int arnica_bus_mad_send(struct arnica_bus *bus,
 int arnica_bus_mad_take(struct arnica_bus *bus,
 			struct arnica_bus_mad *mad) ARNICA_MUST_CHECK;
 
+/*
+ * Peers that end without a word. The number grows with each function of another
+ * process that has ended as far as this one noticed, which the descriptor tells
+ * of, too.
+ */
+uint32_t arnica_bus_mads_ended(struct arnica_bus *bus);
+
+/*
+ * Which function of this host a peer's communication id belongs to, the peer
+ * having this GID: its generation, which no other function has had or will
+ * have. ENOENT: it does not run (any more), or the GID is another host's.
+ */
+int arnica_bus_mad_peer(struct arnica_bus *bus, const uint8_t gid[16],
+			uint32_t comm_id,
+			uint64_t *generation) ARNICA_MUST_CHECK;
+
 enum arnica_bus_service_flags {
 	/* REQs are wanted. Without it the id is only taken (bound). */
 	ARNICA_BUS_SERVICE_LISTENS = 1 << 0,

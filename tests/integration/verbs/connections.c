@@ -2,6 +2,8 @@
 /* Connections by librdmacm, as it is: within a process, and between two. */
 #include <fcntl.h>
 #include <rdma/rdma_verbs.h>
+#include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -373,7 +375,25 @@ static void a_child_leaves_its_parents_channel_alone(void)
 	both_end(&both);
 }
 
-/* Two processes. */
+/* Two processes: how the client ends, without any farewell. */
+enum end { END_BY_EXIT, END_BY_KILL, END_BY_EXEC };
+
+static void client_end(int fd, enum end end)
+{
+	switch (end) {
+	case END_BY_EXIT:
+		exit(0);
+	case END_BY_KILL:
+		raise(SIGKILL);
+		break;
+	case END_BY_EXEC: /* and lives on until the other one has noticed */
+		dup2(fd, STDIN_FILENO);
+		execl("/bin/cat", "cat", NULL);
+		break;
+	}
+	_exit(1);
+}
+
 static void client_run(int fd, void *argument)
 {
 	struct rdma_conn_param param = cm_param(NULL, 0);
@@ -381,20 +401,31 @@ static void client_run(int fd, void *argument)
 	struct rdma_cm_id *id;
 	uint16_t port;
 
-	(void)argument;
 	vt_hear(fd, &port, sizeof(port));
 	id = cm_resolve(channel, RDMA_PS_TCP, port);
 	cm_queue_pair(id);
 	VT_EQUAL(rdma_connect(id, &param), 0);
 	VT_EQUAL(cm_expect(channel, RDMA_CM_EVENT_ESTABLISHED), 0);
 	vt_sync(fd);
-	exit(0); /* without any farewell */
+	client_end(fd, *(enum end *)argument);
 }
 
-static void a_process_that_ends_disconnects(void)
+static void client_join(struct vt_peer *peer, enum end end)
+{
+	int status;
+
+	VT_EQUAL(shutdown(peer->fd, SHUT_WR), 0);
+	VT_EQUAL(waitpid(peer->pid, &status, 0), peer->pid);
+	VT_CHECK(end == END_BY_KILL ?
+			 WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL :
+			 WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	close(peer->fd);
+}
+
+static void disconnects(enum end end)
 {
 	struct rdma_conn_param param = cm_param(NULL, 0);
-	struct vt_peer peer = vt_fork(client_run, NULL);
+	struct vt_peer peer = vt_fork(client_run, &end);
 	struct rdma_event_channel *channel = cm_channel();
 	struct rdma_cm_id *listener = cm_listen(channel, RDMA_PS_TCP, 0);
 	uint16_t port = ntohs(rdma_get_src_port(listener));
@@ -410,10 +441,25 @@ static void a_process_that_ends_disconnects(void)
 	VT_EQUAL(cm_expect(channel, RDMA_CM_EVENT_ESTABLISHED), 0);
 	vt_sync(peer.fd);
 	VT_EQUAL(cm_expect(channel, RDMA_CM_EVENT_DISCONNECTED), 0);
-	vt_join(&peer);
+	client_join(&peer, end);
 	cm_end(id);
 	cm_end(listener);
 	rdma_destroy_event_channel(channel);
+}
+
+static void a_process_that_ends_disconnects(void)
+{
+	disconnects(END_BY_EXIT);
+}
+
+static void a_process_that_is_killed_disconnects(void)
+{
+	disconnects(END_BY_KILL);
+}
+
+static void a_program_that_is_replaced_disconnects(void)
+{
+	disconnects(END_BY_EXEC);
 }
 
 int main(int argc, char **argv)
@@ -432,6 +478,8 @@ int main(int argc, char **argv)
 		VT_CASE(events_are_many),
 		VT_CASE(a_child_leaves_its_parents_channel_alone),
 		VT_CASE(a_process_that_ends_disconnects),
+		VT_CASE(a_process_that_is_killed_disconnects),
+		VT_CASE(a_program_that_is_replaced_disconnects),
 		{ NULL, NULL, 0 },
 	};
 

@@ -336,6 +336,37 @@ static void services_end_with_their_function(void **state)
 	end_take_message(&it.b, ROCE_CM_REQ, &message);
 }
 
+static void a_peer_is_known_by_its_communication_id(void **state)
+{
+	const struct arnica_bus_mad here = request_to(&it.a, 1, PORT);
+	const uint8_t elsewhere[16] = { 0x20, 1, [15] = 1 };
+	struct arnica_bus *bus = it.a.function->bus;
+	struct two_function third;
+	uint64_t first, second;
+	struct end end;
+
+	(void)state;
+	assert_ok(two_function_open(&third));
+	end_open(&end, &third);
+	assert_ok(arnica_bus_mad_peer(bus, here.remote_gid, end.ids.base | 5,
+				      &first));
+	assert_ok(arnica_bus_mad_peer(bus, here.remote_gid, end.ids.base | 6,
+				      &second));
+	assert_true(first == second);
+	assert_ok(arnica_bus_mad_peer(bus, here.remote_gid, it.b.ids.base,
+				      &second));
+	assert_true(first != second);
+	/* Other hosts have numbers of their own. */
+	assert_int_equal(
+		arnica_bus_mad_peer(bus, elsewhere, end.ids.base, &first),
+		ENOENT);
+	two_function_close(&third);
+	close(end.event_fd);
+	assert_int_equal(
+		arnica_bus_mad_peer(bus, here.remote_gid, end.ids.base, &first),
+		ENOENT);
+}
+
 #define mad_test(function)                                                     \
 	cmocka_unit_test_setup_teardown(function, setup, teardown)
 
@@ -348,6 +379,7 @@ int main(void)
 		mad_test(what_is_no_mad_is_refused),
 		mad_test(opening_wants_an_event_that_nobody_waits_at),
 		mad_test(a_descriptor_of_the_program_is_left_alone),
+		mad_test(a_peer_is_known_by_its_communication_id),
 		mad_test(who_does_not_take_loses_what_is_too_much),
 		mad_test(slots_that_the_dead_claimed_are_free),
 		mad_test(queues_that_make_no_sense_are_none),

@@ -28,6 +28,7 @@ static struct {
 	struct arnica_bus_mad sent[FIXTURE_SENT];
 	size_t num_sent, num_delivered;
 	uint64_t now;
+	uint64_t function; /* the only one, and so every peer's */
 	int send_error;
 	struct standin_cm_file file;
 	int fd; /* the program's end */
@@ -81,6 +82,13 @@ static uint64_t fixture_now(void)
 	return fixture.now;
 }
 
+static uint64_t fixture_function(const uint8_t gid[16], uint32_t comm_id)
+{
+	(void)gid;
+	assert_int_equal(comm_id >> 20, 0x123);
+	return fixture.function;
+}
+
 static void fixture_wake(void)
 {
 }
@@ -94,6 +102,7 @@ static const struct standin_cm_world fixture_world = {
 	.port = fixture_the_port,
 	.node_guid = fixture_guid,
 	.now = fixture_now,
+	.function = fixture_function,
 	.wake = fixture_wake,
 };
 
@@ -104,6 +113,7 @@ static int fixture_setup(void **state)
 	(void)state;
 	memset(&fixture, 0, sizeof(fixture));
 	fixture.now = 1000000000;
+	fixture.function = 7;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
 		return -1;
 	if (standin_cm_end_init(&fixture.file.own, ends[0]))

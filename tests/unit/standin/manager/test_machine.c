@@ -243,6 +243,48 @@ static void a_peer_that_is_gone_does_not_confirm_the_end(void **state)
 	fixture_no_event();
 }
 
+/* Its kernel would have said so for it. */
+static void a_peer_that_ends_without_a_word_has_ended(void **state)
+{
+	struct ends ends;
+	size_t first;
+
+	(void)state;
+	join(&ends);
+	first = fixture.num_sent;
+	standin_cm_peers_ended(); /* it was another one */
+	fixture_no_event();
+	fixture.function = 8;
+	standin_cm_peers_ended();
+	fixture_event(STANDIN_CM_DISCONNECTED);
+	fixture_event(STANDIN_CM_DISCONNECTED);
+	standin_cm_peers_ended();
+	fixture_no_event();
+	assert_int_equal(fixture.num_sent, first);
+	assert_int_equal(standin_cm_disconnect(ends.client), 0);
+	silence();
+	fixture_event(STANDIN_CM_TIMEWAIT_EXIT);
+	fixture_no_event();
+}
+
+static void a_peer_that_ends_while_it_connects_has_rejected(void **state)
+{
+	struct standin_cm_event event;
+	struct ends ends;
+
+	(void)state;
+	ask(&ends);
+	assert_int_equal(standin_cm_accept(ends.server, &answer), 0);
+	ends.server->uid = 78;
+	fixture_lose();
+	fixture.function = 0;
+	standin_cm_peers_ended();
+	event = fixture_event(STANDIN_CM_REJECTED);
+	assert_ptr_equal(event.id, ends.server);
+	assert_int_equal(event.answer.status, ROCE_CM_CONSUMER);
+	fixture_no_event();
+}
+
 static void whoever_forgot_says_that_it_has_ended(void **state)
 {
 	struct ends ends;
@@ -365,6 +407,8 @@ int main(void)
 		TEST(an_end_is_told_once),
 		TEST(both_may_end_at_once),
 		TEST(a_peer_that_is_gone_does_not_confirm_the_end),
+		TEST(a_peer_that_ends_without_a_word_has_ended),
+		TEST(a_peer_that_ends_while_it_connects_has_rejected),
 		TEST(whoever_forgot_says_that_it_has_ended),
 		TEST(other_connections_are_left_alone),
 		TEST(a_datagram_request_is_answered_again),
