@@ -199,10 +199,30 @@ int standin_cm_do_bind(struct standin_cm_call *call)
 	return error ? error : standin_cm_bind(id, &address);
 }
 
+static void standin_cm_give_port(struct standin_cm_id *id)
+{
+	if (id->has_service)
+		(void)!standin_cm.world->service_give(id->service);
+	id->has_service = false;
+}
+
+/* A port that nobody has asked for is not kept from others: nobody connects to
+ * it. */
+static int standin_cm_source_port(struct standin_cm_id *id)
+{
+	uint16_t port = standin_cm_address_port(&id->source);
+
+	if (port)
+		return id->state == STANDIN_CM_IDLE ?
+			       standin_cm_take_port(id, port) :
+			       0;
+	standin_cm_address_set_port(&id->source, standin_cm_any_port());
+	return 0;
+}
+
 /*
  * The route is asked for at once, so that its error is the command's; that no
- * GID belongs to it is an event. A port that nobody has asked for is not kept
- * from others: nobody connects to it.
+ * GID belongs to it is an event.
  */
 static int standin_cm_resolve(struct standin_cm_id *id,
 			      const union standin_cm_address *source,
@@ -220,16 +240,17 @@ static int standin_cm_resolve(struct standin_cm_id *id,
 		id->source = before;
 		return EINVAL;
 	}
-	error = standin_cm_start();
-	if (error)
-		return error;
 	id->destination = *destination;
 	if (!id->source.family)
 		id->source.family = destination->family;
-	if (!standin_cm_address_port(&id->source))
-		standin_cm_address_set_port(&id->source, standin_cm_any_port());
-	error = standin_cm_address_route(id);
+	error = standin_cm_start();
+	if (!error)
+		error = standin_cm_source_port(id);
+	if (!error)
+		error = standin_cm_address_route(id);
 	if (error) {
+		if (unbound)
+			standin_cm_give_port(id);
 		id->source = before;
 		memset(&id->destination, 0, sizeof(id->destination));
 		return error;

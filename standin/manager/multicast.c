@@ -32,7 +32,6 @@ static void standin_cm_fill_group(const struct standin_cm_group *group,
 					      0;
 	standin_cm_fill_ah(id, &param->ah_attr);
 	memcpy(param->ah_attr.grh.dgid, group->gid, sizeof(group->gid));
-	param->ah_attr.grh.hop_limit = 1;
 }
 
 static int standin_cm_join(struct standin_cm_call *call, uint32_t number,

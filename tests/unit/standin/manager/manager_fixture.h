@@ -29,7 +29,8 @@ static struct {
 	size_t num_sent, num_delivered;
 	uint64_t now;
 	uint64_t function; /* the only one, and so every peer's */
-	int send_error;
+	int send_error, take_error;
+	uint32_t num_taken;
 	struct standin_cm_file file;
 	int fd; /* the program's end */
 } fixture;
@@ -55,13 +56,21 @@ static int fixture_take(const struct arnica_bus_service *service,
 {
 	(void)service;
 	*handle = 1;
-	return 0;
+	if (!fixture.take_error)
+		fixture.num_taken++;
+	return fixture.take_error;
 }
 
 static int fixture_handle(uint32_t handle)
 {
 	assert_int_equal(handle, 1);
 	return 0;
+}
+
+static int fixture_give(uint32_t handle)
+{
+	fixture.num_taken--;
+	return fixture_handle(handle);
 }
 
 static void fixture_the_port(struct arnica_bus_port *port)
@@ -98,7 +107,7 @@ static const struct standin_cm_world fixture_world = {
 	.send = fixture_send,
 	.service_take = fixture_take,
 	.service_listen = fixture_handle,
-	.service_give = fixture_handle,
+	.service_give = fixture_give,
 	.port = fixture_the_port,
 	.node_guid = fixture_guid,
 	.now = fixture_now,

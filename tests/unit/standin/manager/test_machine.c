@@ -367,6 +367,65 @@ static void what_cannot_be_sent_was_not_done(void **state)
 	assert_int_equal(standin_cm_connect(client, &param), EINVAL);
 }
 
+/* A source that names a port has it for itself, as if it were bound to it. */
+static void the_port_of_a_source_is_taken(void **state)
+{
+	struct standin_cm_id *id = fixture_id(RDMA_PS_TCP);
+	struct rdma_ucm_resolve_ip resolve = {
+		.id = id->number,
+		.src_addr = fixture_address(FIXTURE_PORT + 1),
+		.dst_addr = fixture_address(FIXTURE_PORT),
+	};
+
+	(void)state;
+	fixture.take_error = EADDRINUSE;
+	assert_int_equal(fixture_command(RDMA_USER_CM_CMD_RESOLVE_IP, &resolve,
+					 sizeof(resolve), 0),
+			 EADDRINUSE);
+	fixture.take_error = 0;
+	assert_int_equal(fixture_command(RDMA_USER_CM_CMD_RESOLVE_IP, &resolve,
+					 sizeof(resolve), 0),
+			 0);
+	fixture_event(STANDIN_CM_ADDR_RESOLVED);
+	assert_int_equal(fixture.num_taken, 1);
+	standin_cm_destroy(id, fixture.fd);
+	assert_int_equal(fixture.num_taken, 0);
+	/* One that was not found has not taken it, and one that names none
+	 * takes none. */
+	fixture_client(RDMA_PS_TCP);
+	resolve.id = fixture_id(RDMA_PS_TCP)->number;
+	((struct sockaddr_in *)&resolve.src_addr)->sin_addr.s_addr = htonl(
+		0xcb007101);
+	assert_int_equal(fixture_command(RDMA_USER_CM_CMD_RESOLVE_IP, &resolve,
+					 sizeof(resolve), 0),
+			 EADDRNOTAVAIL);
+	assert_int_equal(fixture.num_taken, 0);
+}
+
+/* Routers may pass it on. */
+static void a_group_is_reached_as_any_host(void **state)
+{
+	struct standin_cm_id *id = fixture_client(RDMA_PS_UDP);
+	struct rdma_ucm_create_id_resp made;
+	struct rdma_ucm_join_ip_mcast join = {
+		.id = id->number,
+		.uid = 79,
+		.response = (uintptr_t)&made,
+		.addr = fixture_address(0),
+	};
+	struct standin_cm_event event;
+
+	(void)state;
+	((struct sockaddr_in *)&join.addr)->sin_addr.s_addr = htonl(0xef010203);
+	assert_int_equal(fixture_command(RDMA_USER_CM_CMD_JOIN_IP_MCAST, &join,
+					 sizeof(join), sizeof(made)),
+			 0);
+	event = fixture_event(STANDIN_CM_MULTICAST_JOIN);
+	assert_int_equal(event.answer.param.ud.ah_attr.grh.hop_limit, 64);
+	assert_memory_equal(event.answer.param.ud.ah_attr.grh.dgid,
+			    "\0\0\0\0\0\0\0\0\0\0\xff\xff\xef\1\2\3", 16);
+}
+
 /* It is kept for the next call, which gets it, once. */
 static void an_event_that_cannot_be_written_is_kept(void **state)
 {
@@ -413,6 +472,8 @@ int main(void)
 		TEST(other_connections_are_left_alone),
 		TEST(a_datagram_request_is_answered_again),
 		TEST(what_cannot_be_sent_was_not_done),
+		TEST(the_port_of_a_source_is_taken),
+		TEST(a_group_is_reached_as_any_host),
 		TEST(an_event_that_cannot_be_written_is_kept),
 	};
 
