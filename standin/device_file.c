@@ -81,12 +81,14 @@ int standin_device_file_create(int flags, int *fd)
 }
 
 /* Looks at the status first, so that no file of the program, perhaps on a slow
- * or a special file system, is ever read. */
+ * or a special file system, is ever read. The status is set before, because
+ * compilers look at it before they know whether there is one, and valgrind
+ * would tell the program's author. */
 static bool standin_device_file_read(int fd,
 				     struct arnica_hw_segment_header *header)
 {
 	const size_t length = offsetof(struct arnica_hw_segment_header, state);
-	struct stat status;
+	struct stat status = { 0 };
 
 	return !syscall(SYS_fstat, fd, &status) &&
 	       status.st_mode == STANDIN_DEVICE_MEMORY_MODE &&
