@@ -314,6 +314,8 @@ static void free_ring(struct arnica_qp *qp, struct arnica_ring *ring)
 
 static void free_qp(struct arnica_qp *qp)
 {
+	if (qp->verbs.base.qp_type == IBV_QPT_XRC_RECV)
+		qp->verbs.base.pd = NULL; /* only shown; see show_pd() */
 	free_ring(qp, &qp->send_ring);
 	free_ring(qp, &qp->receive_ring);
 	if (qp->verbs.base.pd)
@@ -393,6 +395,17 @@ err_out:
 	return NULL;
 }
 
+/* An XRC receive queue pair has no domain of its own, and the one that it was
+ * created with may end before it. But the library shows it in the queue pair,
+ * and librdmacm takes it from there for its SRQ. */
+static void show_pd(struct arnica_qp *qp,
+		    const struct ibv_qp_init_attr_ex *attr)
+{
+	if (attr->qp_type == IBV_QPT_XRC_RECV &&
+	    attr->comp_mask & IBV_QP_INIT_ATTR_PD)
+		qp->verbs.base.pd = attr->pd;
+}
+
 struct ibv_qp *arnica_qp_create_with(struct ibv_context *ibv,
 				     struct ibv_qp_init_attr_ex *attr,
 				     const struct arnica_qp_extra *extra)
@@ -409,6 +422,7 @@ struct ibv_qp *arnica_qp_create_with(struct ibv_context *ibv,
 	qp = create(ibv, &reduced, extra);
 	if (!qp)
 		return NULL;
+	show_pd(qp, attr);
 	attr->cap = qp->cap;
 	return &qp->verbs.base;
 }

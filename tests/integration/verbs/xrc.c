@@ -809,12 +809,37 @@ static void a_domain_stays_while_it_is_used(void)
 	vt_end_close(&end);
 }
 
+/* librdmacm takes it from there for the SRQ that it makes. The queue pair does
+ * not hold it. */
+static void a_receiver_shows_the_protection_domain_it_was_made_with(void)
+{
+	struct vt_wish wish = vt_defaults();
+	struct ibv_qp_init_attr_ex attr = {
+		.qp_type = IBV_QPT_XRC_RECV,
+		.comp_mask = IBV_QP_INIT_ATTR_XRCD | IBV_QP_INIT_ATTR_PD,
+	};
+	struct ibv_qp *qp;
+
+	vt_end_open(&end, &wish);
+	domain = open_domain(end.context, -1, O_CREAT);
+	attr.xrcd = domain;
+	attr.pd = ibv_alloc_pd(end.context);
+	VT_CHECK(domain && attr.pd);
+	qp = ibv_create_qp_ex(end.context, &attr);
+	VT_CHECK(qp && qp->pd == attr.pd);
+	VT_EQUAL(ibv_dealloc_pd(attr.pd), 0);
+	VT_EQUAL(ibv_destroy_qp(qp), 0);
+	VT_EQUAL(ibv_close_xrcd(domain), 0);
+	vt_end_close(&end);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct vt_case cases[] = {
 		VT_CASE(domains_are_those_of_files),
 		VT_CASE(processes_share_a_domain),
 		VT_CASE(a_domain_stays_while_it_is_used),
+		VT_CASE(a_receiver_shows_the_protection_domain_it_was_made_with),
 		VT_CASE(every_operation_reaches_the_srq),
 		VT_CASE(a_queue_pair_stays_for_who_has_it_open),
 		VT_CASE(the_srq_may_be_another_process_s),
