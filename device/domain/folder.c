@@ -75,6 +75,19 @@ static int check_owner(int fd, const char *path)
 	return 0;
 }
 
+/* No permission: in a user namespace, where root is not the host's root. */
+static const char *advice(int error)
+{
+	switch (error) {
+	case EPERM:
+		return "; remove it, or set ARNICA_RUNTIME_DIR to another";
+	case EACCES:
+		return "; set ARNICA_RUNTIME_DIR to a folder of your own";
+	default:
+		return "";
+	}
+}
+
 static int open_checked(const char *path, int *fd)
 {
 	int opened = open(path,
@@ -86,18 +99,13 @@ static int open_checked(const char *path, int *fd)
 		error = errno;
 		if (error == ELOOP || error == ENOTDIR)
 			error = EPERM;
-		const bool ours_to_remove = error == EPERM || error == ELOOP ||
-					    error == ENOTDIR;
-
 		/* Whoever wants the folder says that; it is not at fault. */
 		if (adev_proc_is_exhausted(error))
 			return error;
 		adev_log_error("cannot use folder %s: %s%s", path,
 			       error == EPERM ? "it is not a folder" :
 						strerror(error),
-			       ours_to_remove ? "; remove it, or set "
-						"ARNICA_RUNTIME_DIR to another" :
-						"");
+			       advice(error));
 		return error;
 	}
 	error = check_owner(opened, path);
