@@ -11,6 +11,8 @@
 #include <arnica/hw/event.h>
 
 #include "core/clock.h"
+#include "domain/directory.h"
+#include "domain/life.h"
 #include "domain/port.h"
 #include "fixture.h"
 
@@ -25,6 +27,17 @@ bool two_patience(uint64_t *until_ns)
 		fail_msg("what the test waits for did not come");
 	sched_yield();
 	return true;
+}
+
+uint32_t two_nobody(struct two_function *function)
+{
+	struct adev_directory *directory = two_function_of(function)->directory;
+	uint32_t number = 0;
+
+	while (!adev_life_is_free(
+		atomic_load(&directory->table->slots[number].life)))
+		number++;
+	return number;
 }
 
 uint32_t two_command(struct two_function *function,

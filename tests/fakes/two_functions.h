@@ -135,6 +135,9 @@ static inline struct adev_function *two_function_of(struct two_function *of)
 	return (struct adev_function *)of->bus;
 }
 
+/* A slot of the directory that nobody has: functions get theirs at random. */
+uint32_t two_nobody(struct two_function *function);
+
 static inline struct adev_qp *two_qp_of(struct two_qp *qp)
 {
 	return two_function_of(qp->function)->qps[qp->handle];

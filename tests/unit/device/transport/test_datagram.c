@@ -13,7 +13,6 @@
 
 #define QKEY 0x11111111u
 #define GRH ARNICA_HW_GRH_BYTES
-#define DEAD_FUNCTION 500u /* no slot of the directory that was ever used */
 
 static uint32_t ah; /* of function a */
 
@@ -479,7 +478,8 @@ static void a_sender_that_died_with_the_lock_holds_up_nobody(void **state)
 
 	two_fill(two->a.buffer, 8, 5);
 	(void)two_receive(&two->qp_b, 0, 4096);
-	assert_true(adev_qp_try_lock(two_shared_of(&two->qp_b), DEAD_FUNCTION));
+	assert_true(adev_qp_try_lock(two_shared_of(&two->qp_b),
+				     two_nobody(&two->a)));
 	send_to(two, &two->qp_b, 8);
 	two_work(&two->b);
 	expect_arrival(two, &two->qp_b, 8, 5);
@@ -501,7 +501,7 @@ static void what_a_dead_sender_delivered_is_not_overwritten(void **state)
 	two_fill(two->a.buffer, 8, 5);
 	(void)two_receive(&two->qp_b, 8192, 4096);
 	(void)two_receive(&two->qp_b, 0, 4096);
-	assert_true(adev_qp_try_lock(receiver->shared, DEAD_FUNCTION));
+	assert_true(adev_qp_try_lock(receiver->shared, two_nobody(&two->a)));
 	adev_completion_publish(&receiver->recv_ring,
 				receiver->shared->rq_head, &completion);
 	send_to(two, &two->qp_b, 8);

@@ -11,7 +11,6 @@
 #include "two_wire.h"
 
 #define QKEY 0x11111111u
-#define DEAD_FUNCTION 500u /* no slot of the directory that was ever used */
 #define UD_SEND ((uint8_t)ROCE_UD | (uint8_t)ROCE_SEND_ONLY)
 
 static const uint8_t group[16] = { [10] = 0xff, [11] = 0xff, [12] = 239,
@@ -205,7 +204,8 @@ static void a_lock_of_the_dead_is_taken_back(void **state)
 
 	assert_ok(attach(&two->qp_b));
 	(void)two_receive(&two->qp_b, 0, 4096);
-	assert_true(adev_qp_try_lock(two_shared_of(&two->qp_b), DEAD_FUNCTION));
+	assert_true(adev_qp_try_lock(two_shared_of(&two->qp_b),
+				     two_nobody(&two->a)));
 	send_to_group(two, ARNICA_HW_QPN_MCAST);
 	two_work(&two->b);
 	(void)two_expect(&two->qp_a, TWO_SEND, ARNICA_HW_STATUS_SUCCESS);

@@ -372,7 +372,7 @@ static void a_ring_in_somebodys_hands_stays(void **state)
 	pass(two, 0, 1);
 	post(1);
 	pass(two, 1, 1);
-	while (!adev_qp_try_lock(shared, ADEV_FUNCTIONS - 1)) /* is nobody's */
+	while (!adev_qp_try_lock(shared, two_nobody(&two->a)))
 		;
 	assert_ok(grow_ring(0));
 	post(2);

@@ -6,8 +6,6 @@
 #include "core/qp_lock.h"
 #include "two_functions.h"
 
-#define DEAD_FUNCTION 500u /* no slot of the directory that was ever used */
-
 static int setup(void **state)
 {
 	struct two_wish wish = two_defaults();
@@ -265,7 +263,7 @@ static void a_peer_that_died_with_the_lock_is_cleaned_up_after(void **state)
 
 	(void)two_receive(&two->qp_a, 4096, 4096);
 	(void)two_receive(&two->qp_a, 4096, 4096);
-	assert_true(adev_qp_try_lock(qp->shared, DEAD_FUNCTION));
+	assert_true(adev_qp_try_lock(qp->shared, two_nobody(&two->a)));
 	adev_completion_publish(&qp->recv_ring, 0, &completion);
 	adev_qp_recover(qp);
 	assert_int_equal(ADEV_LOCK_HOLDER(atomic_load(&qp->shared->lock)), 0);

@@ -9,7 +9,6 @@
 #include "two_wire.h"
 
 #define QKEY 0x11111111u
-#define DEAD_FUNCTION 500u /* no slot that was ever used */
 #define GRH ARNICA_HW_GRH_BYTES
 #define UD_SEND ((uint8_t)ROCE_UD | (uint8_t)ROCE_SEND_ONLY)
 #define UD_SEND_IMM ((uint8_t)ROCE_UD | (uint8_t)ROCE_SEND_ONLY_IMM)
@@ -239,7 +238,7 @@ static void a_local_sender_that_died_does_not_hide_what_comes(void **state)
 	(void)two_receive(&wire->two.qp_b, 0, 4096);
 	assert_int_equal(arnica_load32(&cq->rescan, memory_order_relaxed), 0);
 	assert_true(adev_qp_try_lock(two_shared_of(&wire->two.qp_b),
-				     DEAD_FUNCTION));
+				     two_nobody(&wire->two.a)));
 	put(wire, &packet);
 	expect_arrival(wire);
 	assert_int_equal(arnica_load32(&cq->rescan, memory_order_relaxed), 1);
