@@ -301,11 +301,12 @@ static void slots_of_the_dead_are_taken_over(void **state)
 	struct trio *trio = *state;
 	struct adev_shared *shared =
 		two_function_of(&trio->two.a)->view.shared;
+	uint64_t number = two_nobody(&trio->two.a) + 1u;
 	uint32_t i;
 
 	for (i = 0; i < ADEV_CALL_SLOTS; i++)
 		atomic_store(&shared->calls[i].word,
-			     4000ull << 32 | ADEV_CALL_CLAIMED);
+			     number << 32 | ADEV_CALL_CLAIMED);
 	assert_ok(import_mr(trio));
 }
 
