@@ -26,7 +26,7 @@ function(arnica_unit_test name source)
 		message(FATAL_ERROR "arnica_unit_test(${name}): unknown argument ${test_UNPARSED_ARGUMENTS}")
 	endif()
 	if(NOT test_TIMEOUT)
-		set(test_TIMEOUT 120)
+		set(test_TIMEOUT 300)
 	endif()
 	add_executable(${name} ${source} ${test_SOURCES})
 	set_target_properties(${name} PROPERTIES
