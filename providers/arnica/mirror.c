@@ -10,9 +10,11 @@
 #include "context.h"
 #include "mirror_table.h"
 
+/* The entries, and behind them what only we know of each. */
 static size_t bytes_of(const struct arnica_mirror *mirror)
 {
-	return mirror->num_entries * sizeof(*mirror->entries);
+	return mirror->num_entries *
+	       (sizeof(*mirror->entries) + sizeof(*mirror->before));
 }
 
 int arnica_mirror_init(struct arnica_context *context)
@@ -35,6 +37,7 @@ int arnica_mirror_init(struct arnica_context *context)
 			return ENOMEM;
 	}
 	mirror->entries = memory;
+	mirror->before = (uint32_t *)(mirror->entries + mirror->num_entries);
 	command.set_mirror.address = arnica_to_le64((uintptr_t)memory);
 	command.set_mirror.num_entries = arnica_to_le32(mirror->num_entries);
 	command.set_mirror.entry_bytes = arnica_to_le32(
@@ -50,6 +53,7 @@ void arnica_mirror_fini(struct arnica_mirror *mirror)
 	if (mirror->entries)
 		munmap(mirror->entries, bytes_of(mirror));
 	mirror->entries = NULL;
+	mirror->before = NULL;
 }
 
 void arnica_mirror_set_mkey(struct arnica_hw_mirror_entry *entry,

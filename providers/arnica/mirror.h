@@ -25,6 +25,7 @@ struct arnica_ring;
 struct arnica_mirror {
 	struct arnica_spinlock lock;
 	struct arnica_hw_mirror_entry *entries; /* by index of the STag */
+	uint32_t *before; /* by index of a window: the one whose next it is */
 	uint32_t num_entries;
 	uint32_t windows; /* index of the first; zero: none */
 };

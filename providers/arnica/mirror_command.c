@@ -24,6 +24,7 @@ static void make_window(struct arnica_mirror *mirror,
 			const struct arnica_hw_command *command,
 			const struct arnica_hw_completion *answer)
 {
+	uint32_t index = arnica_from_le32(answer->mr.handle);
 	bool two = arnica_from_le32(command->alloc_mw.type) ==
 		   ARNICA_HW_WINDOW_2;
 	struct arnica_hw_mirror_entry *entry = make(
@@ -34,17 +35,29 @@ static void make_window(struct arnica_mirror *mirror,
 	if (!entry)
 		return;
 	entry->next = mirror->windows;
-	mirror->windows = arnica_from_le32(answer->mr.handle);
+	mirror->before[index] = 0;
+	if (entry->next)
+		mirror->before[entry->next] = index;
+	mirror->windows = index;
 }
 
+/* There may be a million of them: none is looked for. */
 static void forget_window(struct arnica_mirror *mirror, uint32_t index)
 {
-	uint32_t *link = &mirror->windows;
+	const struct arnica_hw_mirror_entry *entry = arnica_mirror_entry(
+		mirror, index);
+	uint32_t before;
 
-	while (*link && *link != index)
-		link = &mirror->entries[*link].next;
-	if (*link)
-		*link = mirror->entries[index].next;
+	if (!entry || (entry->kind != ARNICA_HW_STAG_WINDOW_1 &&
+		       entry->kind != ARNICA_HW_STAG_WINDOW_2))
+		return;
+	before = mirror->before[index];
+	if (before)
+		mirror->entries[before].next = entry->next;
+	else
+		mirror->windows = entry->next;
+	if (entry->next)
+		mirror->before[entry->next] = before;
 }
 
 static void make_region(struct arnica_mirror *mirror,

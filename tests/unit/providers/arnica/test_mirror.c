@@ -13,6 +13,7 @@
 #define KEY(index) ((uint32_t)(index) << 8 | 0x21u)
 
 static struct arnica_hw_mirror_entry entries[ENTRIES], found;
+static uint32_t before[ENTRIES];
 
 /* The fixture's adapter has no table: this one. */
 static int setup(void **state)
@@ -25,6 +26,7 @@ static int setup(void **state)
 	memset(entries, 0, sizeof(entries));
 	arnica_spinlock_init(&fixture->context->mirror.lock);
 	fixture->context->mirror.entries = entries;
+	fixture->context->mirror.before = before;
 	fixture->context->mirror.num_entries = ENTRIES;
 	return 0;
 }
@@ -34,6 +36,7 @@ static int teardown(void **state)
 	struct fixture *fixture = *state;
 
 	fixture->context->mirror.entries = NULL;
+	fixture->context->mirror.before = NULL;
 	fixture->context->mirror.num_entries = 0;
 	return fixture_close(state);
 }
@@ -238,6 +241,33 @@ static void windows_end_with_their_queue_pair(void **state)
 	assert_false(arnica_mirror_find(mirror_of(fixture), KEY(3), &found));
 }
 
+/* In any order, and the places that become free are used again. */
+static void windows_come_and_go(void **state)
+{
+	static const uint32_t order[][4] = {
+		{ 2, 3, 4, 5 }, { 5, 4, 3, 2 }, { 3, 5, 2, 4 }, { 4, 2, 5, 3 },
+	};
+	struct fixture *fixture = *state;
+	struct arnica_mirror *mirror = mirror_of(fixture);
+	uint32_t index, left;
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		for (index = 2; index <= 5; index++)
+			alloc_window(fixture, index);
+		for (size_t j = 0; j < 4; j++) {
+			object(fixture, ARNICA_HW_CMD_DEALLOC_MW, order[i][j]);
+			left = 0;
+			for (index = mirror->windows; index;
+			     index = entries[index].next) {
+				assert_int_equal(entries[index].kind,
+						 ARNICA_HW_STAG_WINDOW_2);
+				left++;
+			}
+			assert_int_equal(left, 3 - j);
+		}
+	}
+}
+
 static void indexes_out_of_range_are_nobody_s(void **state)
 {
 	struct fixture *fixture = *state;
@@ -263,6 +293,7 @@ int main(void)
 		mirror_test(requests_count_when_they_are_polled),
 		mirror_test(a_peer_may_be_faster_than_our_poll),
 		mirror_test(windows_end_with_their_queue_pair),
+		mirror_test(windows_come_and_go),
 		mirror_test(indexes_out_of_range_are_nobody_s),
 	};
 
