@@ -143,6 +143,9 @@ int arnica_qp_modify_rate_limit(struct ibv_qp *qp,
 void arnica_qp_set_state(struct arnica_qp *qp, enum ibv_qp_state state);
 
 /* qp_query.c */
+/* Sends are refused so far. True: an error has ended the connection since, before
+ * this side was ready to send, and what is posted now is flushed. */
+bool arnica_qp_ask_open(struct arnica_qp *qp);
 int arnica_qp_query(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask,
 		    struct ibv_qp_init_attr *init_attr);
 

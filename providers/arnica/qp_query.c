@@ -10,21 +10,44 @@
 #include "qp.h"
 #include "qp_attributes.h"
 
+static int ask(struct arnica_qp *qp, struct arnica_hw_completion *answer)
+{
+	struct arnica_hw_command command = {
+		.opcode = arnica_to_le32(ARNICA_HW_CMD_QUERY_QP),
+		.object = { .handle = arnica_to_le32(qp->verbs.base.handle) },
+	};
+
+	return arnica_command_execute(&qp->context->commands, &command, answer);
+}
+
+bool arnica_qp_ask_open(struct arnica_qp *qp)
+{
+	struct arnica_context *context = qp->context;
+	struct arnica_hw_completion answer;
+	bool failed;
+
+	if (qp->opened || qp->spreads || !qp->send.depth ||
+	    atomic_load_explicit(&context->dead, memory_order_relaxed))
+		return false;
+	pthread_mutex_lock(&context->objects);
+	failed = !ask(qp, &answer) &&
+		 arnica_from_le32(answer.attributes.state) == IBV_QPS_ERR;
+	if (failed)
+		arnica_qp_set_state(qp, IBV_QPS_ERR);
+	pthread_mutex_unlock(&context->objects);
+	return failed;
+}
+
 int arnica_qp_query(struct ibv_qp *ibv_qp, struct ibv_qp_attr *attr, int mask,
 		    struct ibv_qp_init_attr *init_attr)
 {
 	struct arnica_qp *qp = arnica_qp_of(ibv_qp);
-	struct arnica_hw_command command = {
-		.opcode = arnica_to_le32(ARNICA_HW_CMD_QUERY_QP),
-		.object = { .handle = arnica_to_le32(ibv_qp->handle) },
-	};
 	struct arnica_hw_completion answer;
 	int error;
 
 	if (qp->opened || qp->spreads)
 		return EOPNOTSUPP;
-	error = arnica_command_execute(&qp->context->commands, &command,
-				       &answer);
+	error = ask(qp, &answer);
 	if (error)
 		return error;
 	arnica_qp_attributes_parse(&answer.attributes, attr);

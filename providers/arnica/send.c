@@ -271,7 +271,8 @@ static inline int post_list(struct ibv_qp *ibv_qp, struct ibv_send_wr *wr,
 	int error = 0;
 
 	if (__builtin_expect(
-		    !atomic_load_explicit(&queue->open, memory_order_relaxed),
+		    !atomic_load_explicit(&queue->open, memory_order_relaxed) &&
+			    !arnica_qp_ask_open(qp),
 		    0)) {
 		*bad_wr = wr;
 		return EINVAL;

@@ -353,6 +353,10 @@ static void wr_start(struct ibv_qp_ex *ex)
 	struct arnica_qp *qp = arnica_qp_of_ex(ex);
 	struct arnica_send_queue *queue = &qp->send;
 
+	if (__builtin_expect(
+		    !atomic_load_explicit(&queue->open, memory_order_relaxed),
+		    0))
+		(void)arnica_qp_ask_open(qp);
 	arnica_spinlock_lock(&queue->lock);
 	queue->start_head = queue->head;
 	queue->built_about_keys = 0;

@@ -361,6 +361,57 @@ static void posting_depends_on_the_state(void)
 	vt_end_close(&a);
 }
 
+/* Posts a send by either of the calls. */
+static int send_by(bool extended, uint64_t id)
+{
+	struct ibv_qp_ex *ex;
+
+	if (!extended) {
+		struct ibv_sge sge = vt_sge(&a, 0, 8);
+		struct ibv_send_wr wr = vt_send_wr(id, IBV_WR_SEND, &sge);
+
+		return vt_post_send(&a, &wr);
+	}
+	ex = ibv_qp_to_qp_ex(a.qp);
+	ibv_wr_start(ex);
+	ex->wr_id = id;
+	ex->wr_flags = IBV_SEND_SIGNALED;
+	ibv_wr_send(ex);
+	ibv_wr_set_sge(ex, a.mr->lkey, (uintptr_t)a.buffer, 8);
+	return ibv_wr_complete(ex);
+}
+
+/* A peer can end the connection of who is in RTR: ERR takes sends. */
+static void sends_are_flushed_after_an_error_before_rts(void)
+{
+	struct vt_wish wish = vt_defaults();
+	struct vt_address to_a, to_b;
+	struct vt_end b;
+
+	wish.extended = true;
+	for (int extended = 0; extended < 2; extended++) {
+		vt_end_open(&a, &wish);
+		vt_end_open(&b, &wish);
+		to_a = vt_address_of(&a);
+		to_b = vt_address_of(&b);
+		VT_EQUAL(vt_to_init(&a), 0);
+		VT_EQUAL(vt_to_rtr(&a, &to_b), 0);
+		vt_connect(&b, &to_a);
+		VT_EQUAL(send_by(extended, 1), EINVAL);
+		vt_rdma(&b, 2, IBV_WR_RDMA_WRITE, 0, 8, to_a.buffer,
+			to_a.rkey + 1);
+		vt_expect(b.send_cq, 2, IBV_WC_REM_ACCESS_ERR);
+		vt_wait_state(a.qp, IBV_QPS_ERR);
+		VT_EQUAL(send_by(extended, 3), 0);
+		vt_expect(a.send_cq, 3, IBV_WC_WR_FLUSH_ERR);
+		VT_EQUAL(send_by(!extended, 4), 0);
+		vt_expect(a.send_cq, 4, IBV_WC_WR_FLUSH_ERR);
+		VT_EQUAL(vt_set_state(a.qp, IBV_QPS_RESET), 0);
+		VT_EQUAL(send_by(extended, 5), EINVAL);
+		vt_pair_close(&b, &a);
+	}
+}
+
 /* RESET forgets what was posted: nothing of it completes (10.3.1.1). */
 static void reset_discards_everything(void)
 {
@@ -456,6 +507,7 @@ static const struct vt_case cases[] = {
 	VT_CASE(wrong_current_state_is_refused),
 	VT_CASE(query_returns_what_was_set),
 	VT_CASE(posting_depends_on_the_state),
+	VT_CASE(sends_are_flushed_after_an_error_before_rts),
 	VT_CASE(reset_discards_everything),
 	VT_CASE(sends_wait_while_the_queue_is_drained),
 	VT_CASE(receives_posted_while_it_fails_are_flushed),
