@@ -373,6 +373,36 @@ static void the_error_state_flushes_what_is_not_acknowledged(void **state)
 	played_stop(&played);
 }
 
+/* The responder says ERR before anybody has the send queue: whoever posts then
+ * is the first to flush, and the sender's messages come first. */
+static void an_error_of_the_responder_flushes_in_order(void **state)
+{
+	struct played played;
+	struct adev_qp *qp;
+	uint32_t i;
+
+	start(&played, state);
+	qp = two_qp_of(played.qp);
+	for (i = 0; i < 3; i++)
+		(void)send_bytes(&played, MTU);
+	assert_ok(two_to_state(played.qp, ARNICA_HW_QPS_SQD));
+	for (; i < 5; i++)
+		(void)send_bytes(&played, MTU);
+	played_uncompleted(&played);
+	atomic_store(&qp->shared->state, ARNICA_HW_QPS_ERR);
+	(void)send_bytes(&played, MTU);
+	for (i = 0; i < 6; i++)
+		played_completed(&played, i, ARNICA_HW_STATUS_WR_FLUSH_ERR);
+	adev_qp_lock_send(qp);
+	(void)adev_qp_follow_error(qp);
+	adev_qp_unlock_send(qp);
+	played_uncompleted(&played);
+	(void)send_bytes(&played, MTU);
+	played_completed(&played, 6, ARNICA_HW_STATUS_WR_FLUSH_ERR);
+	played_uncompleted(&played);
+	played_stop(&played);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +423,7 @@ int main(void)
 		two_test(draining_waits_for_the_acknowledgement),
 		two_test(reset_forgets_what_was_outstanding),
 		two_test(the_error_state_flushes_what_is_not_acknowledged),
+		two_test(an_error_of_the_responder_flushes_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
