@@ -2,6 +2,7 @@
 #include "link/group_members.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "domain/directory.h"
@@ -286,12 +287,13 @@ void adev_group_steer(const struct adev_directory *directory, int fd)
 		goto out;
 	count = collect(directory, entries);
 	for (; max >= 64; max /= 2) {
-		const struct sock_fprog program = {
-			.len = (unsigned short)adev_steer_build(entries, count,
-								code, max),
-			.filter = code,
-		};
+		struct sock_fprog program;
 
+		/* Its padding, too: valgrind looks at all that is given. */
+		memset(&program, 0, sizeof(program));
+		program.len = (unsigned short)adev_steer_build(entries, count,
+							       code, max);
+		program.filter = code;
 		if (!setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF,
 				&program, sizeof(program)))
 			break;
