@@ -26,7 +26,8 @@
 #define MAX_WATCHED 1024u
 #define SLICE_NS 100000 /* the shortest that there is */
 #define REST_NS 100000 /* while others have in hand what is due */
-#define OWN_FDS 2u /* the wake pipe and the port's notifications */
+/* The wake pipe, the port's notifications, knocks of this process. */
+#define OWN_FDS 3u
 
 enum request_kind { REQUEST_ENTER, REQUEST_LEAVE, REQUEST_STOP };
 
@@ -45,6 +46,7 @@ static struct {
 	uint32_t users;
 	pthread_t thread;
 	int read_fd, write_fd;
+	int own_fd;    /* this process's threads knock here; -1: at the pipe */
 	int beacon_fd; /* -1: none */
 	struct request *requests;
 	struct pollfd *fds; /* what it sleeps on; owned, freed by the joiner */
@@ -56,6 +58,7 @@ static struct {
 	    .answered = PTHREAD_COND_INITIALIZER,
 	    .read_fd = -1,
 	    .write_fd = -1,
+	    .own_fd = -1,
 	    .beacon_fd = -1 };
 
 static __thread bool is_agent;
@@ -144,6 +147,7 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 
 	fds[0].fd = agent.read_fd;
 	fds[1].fd = adev_port_fd();
+	fds[2].fd = agent.own_fd;
 	for (i = 0; i < count; i++)
 		others[i].fd = agent.watched[i];
 	for (i = 0; i < OWN_FDS + count; i++)
@@ -157,6 +161,8 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 		if (fds[0].revents)
 			adev_wake_drain(agent.read_fd);
 		port_changed = fds[1].revents;
+		if (fds[2].revents)
+			adev_wake_drain(agent.own_fd);
 		for (i = wires; i < count && !ended; i++)
 			ended = others[i].revents;
 	}
@@ -291,6 +297,7 @@ static void close_all(void)
 	free_lists();
 	close_one(&agent.read_fd);
 	close_one(&agent.write_fd);
+	close_one(&agent.own_fd);
 	close_one(&agent.beacon_fd);
 }
 
@@ -309,7 +316,10 @@ static int start_thread(void)
 		free_lists();
 		return error;
 	}
-	/* Without one the peers have other ways. */
+	/* Without the first there is the pipe, without the second the peers have
+	 * other ways. */
+	if (adev_wake_create_own(&agent.own_fd))
+		agent.own_fd = -1;
 	if (adev_beacon_create(&agent.beacon_fd))
 		agent.beacon_fd = -1;
 	error = adev_thread_create(&agent.thread, "arnica-agent", run, NULL);
@@ -380,7 +390,10 @@ void adev_agent_expect(uint64_t when_ns)
 	if (is_agent || until <= when_ns + ADEV_MS_NS)
 		return;
 	adev_waking_begin(&agent.waking);
-	adev_wake_signal(agent.write_fd);
+	if (agent.own_fd >= 0)
+		adev_wake_signal_own(agent.own_fd);
+	else
+		adev_wake_signal(agent.write_fd);
 	adev_waking_end(&agent.waking);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,17 +60,40 @@ int adev_wake_create(int *read_fd, int *write_fd)
 	return 0;
 }
 
-void adev_wake_signal(int fd)
+static void knock(int fd, const void *what, size_t bytes)
 {
-	static const char knock = 1;
 	int saved_errno = errno;
 	int cancel = adev_cancel_off();
 
 	/* EAGAIN: full, so the agent has enough to wake up for. */
-	while (write(fd, &knock, 1) < 0 && errno == EINTR)
+	while (write(fd, what, bytes) < 0 && errno == EINTR)
 		;
 	adev_cancel_restore(cancel);
 	errno = saved_errno; /* called from poll_cq, which sets none */
+}
+
+void adev_wake_signal(int fd)
+{
+	static const char one = 1;
+
+	knock(fd, &one, sizeof(one));
+}
+
+int adev_wake_create_own(int *fd)
+{
+	int made = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	if (made < 0)
+		return errno;
+	*fd = adev_fd_high(made);
+	return 0;
+}
+
+void adev_wake_signal_own(int fd)
+{
+	static const uint64_t one = 1;
+
+	knock(fd, &one, sizeof(one));
 }
 
 void adev_wake_drain(int fd)

@@ -36,6 +36,21 @@ static void knock_wakes_until_it_is_drained(void **state)
 	close(ends[1]);
 }
 
+static void a_knock_of_the_same_process_wakes_until_it_is_drained(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_ok(adev_wake_create_own(&fd));
+	assert_false(is_awake(fd));
+	for (int i = 0; i < 100000; i++)
+		adev_wake_signal_own(fd);
+	assert_true(is_awake(fd));
+	adev_wake_drain(fd);
+	assert_false(is_awake(fd));
+	close(fd);
+}
+
 static void full_pipe_does_not_block(void **state)
 {
 	int ends[2];
@@ -110,15 +125,16 @@ static void other_files_are_not_opened(void **state)
 
 static void descriptors_are_high_and_close_on_exec(void **state)
 {
-	int ends[2];
+	int fds[3];
 
 	(void)state;
-	assert_ok(adev_wake_create(&ends[0], &ends[1]));
-	for (int i = 0; i < 2; i++) {
-		assert_true(ends[i] >= 512);
-		assert_int_equal(fcntl(ends[i], F_GETFD), FD_CLOEXEC);
-		assert_true(fcntl(ends[i], F_GETFL) & O_NONBLOCK);
-		close(ends[i]);
+	assert_ok(adev_wake_create(&fds[0], &fds[1]));
+	assert_ok(adev_wake_create_own(&fds[2]));
+	for (int i = 0; i < 3; i++) {
+		assert_true(fds[i] >= 512);
+		assert_int_equal(fcntl(fds[i], F_GETFD), FD_CLOEXEC);
+		assert_true(fcntl(fds[i], F_GETFL) & O_NONBLOCK);
+		close(fds[i]);
 	}
 }
 
@@ -126,6 +142,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		domain_test(knock_wakes_until_it_is_drained),
+		domain_test(
+			a_knock_of_the_same_process_wakes_until_it_is_drained),
 		domain_test(full_pipe_does_not_block),
 		domain_test(knock_without_a_listener_raises_no_signal),
 		domain_test(knock_at_the_dead_raises_no_signal),
