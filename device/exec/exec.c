@@ -20,8 +20,8 @@
 
 /* What a doorbell moves, so that posting takes no long time. */
 #define DOORBELL_BYTES (2u * ADEV_GATHER_ENTRY_BYTES)
-/* What it moves of a message that it cannot end: enough to see whether that can be
- * carried out at all. The rest is somebody else's, or the next poll's. */
+/* What it moves of a message on the wire that it cannot end: one packet. The rest is
+ * somebody else's, or the next poll's. */
 #define BEGIN_BYTES 4096u
 /* What goes ahead of others through the priority area. */
 #define EXPRESS_BYTES 8192u
@@ -225,8 +225,20 @@ static uint32_t portion(const struct turn *turn,
 		       ADEV_GATHER_ENTRY_BYTES;
 }
 
+/*
+ * A post that cannot end a message does not wait for the first byte of it either:
+ * who is woken carries all of it out. Not so on the wire, where the first packet
+ * leaves at once, and after a wait, when who looks at the queue pair tries it.
+ */
+static bool leaves_whole(const struct adev_qp *qp)
+{
+	return !qp->message->done && !qp->wait &&
+	       qp->message->bytes > ADEV_GATHER_ENTRY_BYTES &&
+	       !atomic_load_explicit(&qp->remote, memory_order_relaxed);
+}
+
 /* Goes on with the message under way; returns what that cost of the turn. Who
- * posts a message that he cannot end begins it, and no more. */
+ * posts a message that he cannot end leaves it, or begins it and no more. */
 static uint64_t go_on(struct adev_qp *qp, struct turn *turn,
 		      enum adev_progress *progress)
 {
@@ -234,6 +246,11 @@ static uint64_t go_on(struct adev_qp *qp, struct turn *turn,
 	uint64_t rest = qp->message->bytes - before;
 	bool only_begins = !turn->engine && rest > left;
 
+	if (only_begins && leaves_whole(qp)) {
+		turn->forgone = left;
+		*progress = ADEV_PROGRESS_MORE;
+		return left;
+	}
 	qp->allowance = portion(turn, qp->message, only_begins);
 	ADEV_POINT("message_begun");
 	if (__builtin_expect(!qp->fn->limit && !qp->pace, 1)) {

@@ -257,7 +257,10 @@ enum adev_progress adev_requester_run(struct adev_qp *qp)
 	bool reliable = adev_type_is_reliable(qp->type);
 	enum adev_verdict verdict;
 
-	if ((qp->wait || qp->message->done) &&
+	/* A long one may have been left whole by the thread that looked at its
+	 * regions (exec/exec.c), and they may be gone since. */
+	if ((qp->wait || qp->message->done ||
+	     qp->message->bytes > ADEV_GATHER_ENTRY_BYTES) &&
 	    !adev_requester_regions_hold(qp, qp->message))
 		return fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
 

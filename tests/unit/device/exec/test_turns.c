@@ -65,9 +65,8 @@ static void one_doorbell_does_no_more_than_a_turn(void **state)
 	assert_true(adev_sched_idle(&fn->scheduler));
 }
 
-static void a_doorbell_only_begins_a_long_message(void **state)
+static void a_doorbell_leaves_a_long_message_to_others(void **state)
 {
-	const size_t moved = 4096;
 	struct two *two = *state;
 	struct adev_function *fn = two_function_of(&two->a);
 	struct two_request request = two_request(ARNICA_HW_OP_WRITE, &two->a, 0,
@@ -77,12 +76,30 @@ static void a_doorbell_only_begins_a_long_message(void **state)
 	memset(two->b.buffer, 0, HALF);
 	occupy_engines(fn, true);
 	(void)two_send(&two->qp_a, &request);
-	two_check(two->b.buffer, moved, 1);
-	assert_int_equal(two->b.buffer[moved], 0);
+	assert_false(adev_sched_idle(&fn->scheduler));
+	assert_int_equal(two->b.buffer[0], 0);
 	two_expect_none(&two->qp_a, TWO_SEND);
 	occupy_engines(fn, false);
 	(void)two_expect(&two->qp_a, TWO_SEND, ARNICA_HW_STATUS_SUCCESS);
 	two_check(two->b.buffer, HALF, 1);
+}
+
+/* Between the post and the thread that carries the message out. */
+static void a_region_that_goes_before_its_long_message_is_not_read(void **state)
+{
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->a);
+	struct two_request request = two_request(ARNICA_HW_OP_WRITE, &two->a, 0,
+						 HALF, &two->b, 0);
+
+	two_fill(two->a.buffer, HALF, 1);
+	memset(two->b.buffer, 0, HALF);
+	occupy_engines(fn, true);
+	(void)two_send(&two->qp_a, &request);
+	assert_ok(two_object(&two->a, ARNICA_HW_CMD_DEREG_MR, two->a.mr));
+	occupy_engines(fn, false);
+	(void)two_expect(&two->qp_a, TWO_SEND, ARNICA_HW_STATUS_LOC_PROT_ERR);
+	assert_int_equal(two->b.buffer[0], 0);
 }
 
 static struct two_qp other(struct two *two, uint32_t sl, struct two_qp *to)
@@ -208,7 +225,9 @@ int main(void)
 		two_connected_test(
 			work_that_takes_several_turns_is_done_in_order),
 		two_connected_test(one_doorbell_does_no_more_than_a_turn),
-		two_connected_test(a_doorbell_only_begins_a_long_message),
+		two_connected_test(a_doorbell_leaves_a_long_message_to_others),
+		two_connected_test(
+			a_region_that_goes_before_its_long_message_is_not_read),
 		two_connected_test(engines_fetch_many_descriptors_at_a_time),
 		two_connected_test(
 			behind_a_backlog_a_class_as_high_waits_and_a_higher_one_does_not),
