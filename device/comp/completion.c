@@ -3,6 +3,7 @@
 #include "comp/completion.h"
 
 #include "comp/channel.h"
+#include "comp/hold.h"
 #include "comp/moderation.h"
 #include "core/fault_point.h"
 
@@ -64,13 +65,16 @@ static void push_ready(const struct adev_ring *ring)
 }
 
 /* Tells the owner's agent of an event; within the owner's process the event is
- * delivered at once, and nobody is woken for it. Each step may be done twice. */
+ * delivered at once, or when what the wire brought is acknowledged, and nobody is
+ * woken for it. Each step may be done twice. */
 static void announce_event(const struct adev_ring *ring)
 {
 	struct adev_function *own = ring->view->own;
 	struct adev_shared *shared = ring->view->shared;
 	uint32_t word = ring->cq_index / 64;
 
+	if (own && adev_events_keep(own, ring->cq_index))
+		return;
 	atomic_fetch_or(&shared->cq_events[word], 1ull << ring->cq_index % 64);
 	ADEV_POINT("event_marked");
 	atomic_fetch_or(&shared->cq_events_summary[word / 64],

@@ -13,6 +13,7 @@
 
 #include <cm/message.h>
 
+#include "comp/hold.h"
 #include "core/agent.h"
 #include "core/clock.h"
 #include "link/capture.h"
@@ -324,11 +325,13 @@ bool adev_wire_owes(const struct adev_function *fn)
  * Who polls busily first gets what has come, and acknowledges with the next
  * poll, or with the packets that it sends before: an acknowledgement is a
  * system call, and on the way of a message that is waited for. Once only; and
- * should the thread stop polling, the agent does it.
+ * should the thread stop polling, the agent does it. Not ahead of an event, which
+ * another thread may wait for.
  */
 static bool puts_off(struct adev_wire *wire, uint32_t taken)
 {
 	bool puts_off = taken && !wire->owes && !adev_agent_is_self() &&
+			!adev_events_are_kept() &&
 			atomic_load_explicit(&wire->polled_busily,
 					     memory_order_relaxed);
 
@@ -350,13 +353,15 @@ bool adev_wire_drain(struct adev_function *fn, uint32_t budget)
 		return false;
 	if (__builtin_expect(fn->fault != NULL, 0))
 		adev_fault_release(fn->fault, adev_now_ns());
-	while (more && budget) {
+	while (more && budget && !adev_events_are_kept()) {
 		uint32_t max = budget < BURST ? budget : BURST;
 		uint32_t count = wire->ops->receive(wire->lower, burst, max,
 						    &more);
 		uint64_t now_ns = count ? adev_now_ns() : 0;
 		uint32_t i;
 
+		if (count && !taken)
+			adev_events_hold(fn);
 		if (__builtin_expect(fn->capture != NULL && count, 0))
 			adev_capture_received(fn->capture, burst, count);
 		for (i = 0; i < count; i++)
@@ -370,6 +375,8 @@ bool adev_wire_drain(struct adev_function *fn, uint32_t budget)
 	atomic_store_explicit(&wire->took, taken, memory_order_relaxed);
 	more |= adev_transport_settle(fn, puts_off(wire, taken));
 	unlock(wire);
+	if (taken)
+		adev_events_release();
 	errno = saved_errno;
 	return more;
 }

@@ -94,11 +94,13 @@ static void carry(struct two_wire *wire, struct two_end *to,
 	uint64_t delay = wire->latency_ns;
 
 	wire->num_datagrams++;
+	if (filtered(wire, to, datagram))
+		return;
 	if (to->held) {
 		keep(to, datagram);
 		return;
 	}
-	if (filtered(wire, to, datagram) || happens(wire, faults->drop))
+	if (happens(wire, faults->drop))
 		return;
 	if (happens(wire, faults->duplicate))
 		enqueue(to, datagram,

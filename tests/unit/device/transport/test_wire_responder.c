@@ -335,6 +335,43 @@ static void the_first_message_in_rtr_raises_its_event(void **state)
 }
 
 /* Congestion on the way: the sender is told, at most once in 50 us. */
+static uint32_t armed_of_b(struct two_wire *wire)
+{
+	return arnica_load32(&wire->two.b.cq_record[TWO_RECEIVE]->armed,
+			     memory_order_acquire);
+}
+
+/* How the queue is armed when the acknowledgement leaves. */
+static bool see_acknowledgement(struct two_wire *wire, struct two_end *to,
+				const struct roce_packet *packet)
+{
+	uint32_t *seen = wire->filter_data;
+
+	if (to == &wire->a && packet->opcode == ROCE_ACKNOWLEDGE)
+		*seen = armed_of_b(wire);
+	return false;
+}
+
+/* The application may end the process, or answer, as soon as it hears of it. */
+static void an_event_comes_after_the_acknowledgement(void **state)
+{
+	struct two_wire *wire = *state;
+	uint32_t seen = 0;
+
+	wire->filter = see_acknowledgement;
+	wire->filter_data = &seen;
+	(void)two_receive(qp_b(wire), 0, 64);
+	arnica_store32(&wire->two.b.cq_record[TWO_RECEIVE]->armed,
+		       ARNICA_HW_ARM_NEXT, memory_order_seq_cst);
+	script_put(wire, ROCE_SEND_ONLY, SCRIPT_PSN, 8, 0);
+	script_expect_ack(wire, SCRIPT_PSN, 1);
+	/* Fired, and not delivered; and then delivered. */
+	assert_int_equal(seen, ARNICA_HW_ARMED_FIRED_ONE);
+	assert_int_equal(armed_of_b(wire), 0);
+	(void)two_wire_expect(wire, qp_b(wire), TWO_RECEIVE,
+			      ARNICA_HW_STATUS_SUCCESS);
+}
+
 static void without_marks_nobody_is_told_of_congestion(void **state)
 {
 	struct two_wire *wire = *state;
@@ -377,6 +414,7 @@ int main(void)
 		script_test(atomics_return_what_was_there),
 		script_test(an_acknowledgement_waits_for_responses_before_it),
 		script_test(what_was_put_off_leaves_with_the_next_message),
+		script_test(an_event_comes_after_the_acknowledgement),
 		script_test(what_is_more_than_an_acknowledgement_waits),
 		script_test(numbers_go_around),
 		two_wire_test(the_first_message_in_rtr_raises_its_event),
