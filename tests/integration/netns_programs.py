@@ -85,6 +85,11 @@ def one_place(report, network, ipv6, everything, wanted):
                              (program, connection) in IN_SHORT):
             report.case(name, perftest, network, program, connection, ipv6,
                         everything)
+    # It waits for the event of its own message before that of the answer.
+    name = f"ib_send_lat with events, {where}"
+    if wanted(name):
+        report.case(name, perftest, network, "ib_send_lat", "RC", ipv6, False,
+                    ["-e"])
     for program in ("ib_send_bw", "ib_write_bw", "ib_read_bw"):
         name = f"{program} of 16 queue pairs in both directions, {where}"
         if wanted(name) and (everything or program == "ib_write_bw"):

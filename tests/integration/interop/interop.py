@@ -223,6 +223,8 @@ def perftest_options():
             ("UD", ("ib_send_bw", "ib_send_lat"), 1024)):
         for tool in tools:
             yield tool, ["-c", connection, "-s", size, "-n", 200], False
+    for kind in ("bw", "lat"):
+        yield f"ib_send_{kind}", ["-e", "-s", 1024, "-n", 100], False
     yield "ib_write_bw", ["-q", 4, "-s", 4096, "-n", 100], False
     yield "ib_send_bw", ["-b", "-s", 4096, "-n", 200], False
     yield "ib_write_bw", ["-b", "-s", 65536, "-n", 100], False
