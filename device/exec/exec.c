@@ -129,11 +129,7 @@ static enum begun begin(struct adev_qp *qp, struct turn *turn, uint32_t *bytes)
 	if (qp->head == producer)
 		return BEGUN_NOTHING;
 	if (state == ARNICA_HW_QPS_ERR) {
-		/* The responder may have ended it just now: what waits for an
-		 * acknowledgement was posted before and completes before. */
-		if (qp->remote)
-			adev_sender_abort(qp);
-		adev_qp_flush(qp);
+		adev_qp_flush(qp); /* the responder may have ended it */
 		return BEGUN_NOTHING;
 	}
 	if (state == ARNICA_HW_QPS_SQE ||

@@ -136,6 +136,12 @@ void adev_qp_flush(struct adev_qp *qp)
 	struct adev_completion last;
 	bool any, busy;
 
+	/* The message under way is flushed with the rest: its entry is the one
+	 * at the head, or that of the oldest without an answer is. */
+	qp->active = false;
+	qp->wait = ADEV_WAIT_NOT;
+	if (qp->remote)
+		adev_sender_abort(qp);
 	adev_qp_flush_send(qp);
 	busy = adev_qp_lock_owner(qp->fn, qp->shared, FLUSH_LOCK_MS);
 	if (!busy && !adev_xrc_flush(qp)) {
@@ -160,15 +166,9 @@ void adev_qp_flush(struct adev_qp *qp)
 
 void adev_qp_enter_error(struct adev_qp *qp)
 {
-	/* The message under way is flushed with the rest: its entry is the one
-	 * at the head. */
 	arnica_trace_qp_error(qp->qpn, atomic_load(&qp->shared->state));
-	qp->active = false;
-	qp->wait = ADEV_WAIT_NOT;
 	atomic_store(&qp->shared->state, ARNICA_HW_QPS_ERR);
 	adev_link_drop(qp);
-	if (qp->remote)
-		adev_sender_abort(qp);
 	adev_qp_flush(qp);
 	/* A peer that was killed may have left a ring on no ready list. */
 	if (adev_qp_receives(qp))

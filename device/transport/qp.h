@@ -241,7 +241,8 @@ void adev_qp_enter_stopped(struct adev_qp *qp);
  * under way. `sq_lock` held. */
 void adev_qp_check_drained(struct adev_qp *qp);
 
-/* Flushes what was posted since; `sq_lock` held, state ERR. */
+/* Flushes all that was posted and has not completed, the message under way and
+ * those without an answer first; `sq_lock` held, state ERR. */
 void adev_qp_flush(struct adev_qp *qp);
 
 /* The same for the send queue alone, in state SQE, or SQD where stopped. */

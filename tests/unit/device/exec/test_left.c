@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/qp_lock.h"
 #include "exec/exec.h"
+#include "front/doorbell.h"
 
 #define HALF (TWO_BUFFER_BYTES / 2)
 #define MESSAGES 16u
@@ -238,6 +239,31 @@ static void what_comes_as_a_turn_ends_is_carried_out(void **state)
 #define left_test(function)                                                    \
 	cmocka_unit_test_setup_teardown(function, setup, teardown)
 
+/* A peer's message that failed here has moved the queue pair to ERR, and the
+ * owner has not been told yet, when a receive is posted: the message under way is
+ * flushed with the others, and nobody carries it out any more. */
+static void a_receive_in_error_ends_the_message_under_way(void **state)
+{
+	struct two *two = *state;
+	struct adev_qp *qp = two_qp_of(&two->qp_a);
+	struct adev_function *fn = two_function_of(&two->a);
+	struct two_request bulk = two_request(ARNICA_HW_OP_WRITE, &two->a, 0,
+					      3 * ADEV_GATHER_ENTRY_BYTES,
+					      &two->b, 0);
+
+	(void)two_send(&two->qp_a, &bulk); /* left whole */
+	assert_true(qp->active);
+	atomic_store(&qp->shared->state, ARNICA_HW_QPS_ERR);
+	adev_doorbell_write(fn, 0, ARNICA_HW_DB_RQ,
+			    arnica_hw_doorbell_encode(qp->index, qp->qpn, 1));
+	assert_false(qp->active);
+	assert_int_equal(qp->head, 1);
+	(void)adev_exec_turn(fn, ADEV_TURN_MOST);
+	assert_int_equal(qp->head, 1);
+	(void)two_expect(&two->qp_a, TWO_SEND, ARNICA_HW_STATUS_WR_FLUSH_ERR);
+	two_expect_none(&two->qp_a, TWO_SEND);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +273,7 @@ int main(void)
 		left_test(looks_now_and_then_are_no_busy_polls),
 		left_test(a_queue_that_somebody_has_keeps_no_engine),
 		left_test(what_comes_as_a_turn_ends_is_carried_out),
+		left_test(a_receive_in_error_ends_the_message_under_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
