@@ -369,7 +369,8 @@ static bool is_free(uint64_t page)
 {
 	unsigned char there;
 
-	return syscall(SYS_mincore, page, ARNICA_HW_PAGE_BYTES, &there) == -1;
+	return syscall(SYS_mincore, page, ARNICA_HW_PAGE_BYTES, &there) == -1 &&
+	       errno == ENOMEM;
 }
 
 /* Page by page, wherever nothing else is. */

@@ -172,7 +172,8 @@ static void serve_waiting(struct adev_function *fn)
 
 /* Some of the QPs whose timers are due. */
 #define TIMERS_AT_ONCE 32u
-#define PACKETS_BEFORE_TIMERS 256u
+#define PACKETS_BEFORE_TIMERS 64u
+#define DRAINS_BEFORE_TIMERS 4u
 
 /* Takes QPs whose time has come; *next is the earliest time of the others. */
 static uint32_t take_due(struct adev_function *fn, uint64_t now,
@@ -205,14 +206,18 @@ static void serve_timers(struct adev_function *fn)
 {
 	struct adev_qp *due[TIMERS_AT_ONCE];
 	uint64_t bound = atomic_load(&fn->timed_due_ns), now, next;
-	uint32_t count, i;
+	uint32_t count, round, i;
 
 	if (bound == ADEV_NEVER_NS)
 		return;
 	now = adev_now_ns();
 	if (now < bound)
 		return;
-	(void)adev_wire_drain(fn, PACKETS_BEFORE_TIMERS);
+	for (round = 0; round < DRAINS_BEFORE_TIMERS; round++)
+		if (!adev_wire_drain(fn, PACKETS_BEFORE_TIMERS))
+			break;
+	if (round == DRAINS_BEFORE_TIMERS)
+		adev_agent_expect(now);
 	atomic_store(&fn->timed_due_ns, ADEV_NEVER_NS); /* T1 */
 	count = take_due(fn, now, due, &next);
 	for (i = 0; i < count; i++) {
