@@ -93,6 +93,7 @@ static const struct {
 	STANDIN_FUNCTION(mad_take, mad_take),
 	STANDIN_FUNCTION(mads_ended, mads_ended),
 	STANDIN_FUNCTION(mad_peer, mad_peer),
+	STANDIN_FUNCTION(mad_peer_lives, mad_peer_lives),
 	STANDIN_FUNCTION(service_take, service_take),
 	STANDIN_FUNCTION(service_listen, service_listen),
 	STANDIN_FUNCTION(service_give, service_give),

@@ -35,6 +35,8 @@ struct standin_adapter {
 	uint32_t (*mads_ended)(struct arnica_bus *bus);
 	int (*mad_peer)(struct arnica_bus *bus, const uint8_t gid[16],
 			uint32_t comm_id, uint64_t *generation);
+	bool (*mad_peer_lives)(struct arnica_bus *bus, uint32_t comm_id,
+			       uint64_t generation);
 	int (*service_take)(struct arnica_bus *bus,
 			    const struct arnica_bus_service *service,
 			    uint32_t *handle);

@@ -62,6 +62,12 @@ EXPORT int arnica_bus_mad_peer(struct arnica_bus *bus, const uint8_t gid[16],
 			       EIO;
 }
 
+EXPORT bool arnica_bus_mad_peer_lives(struct arnica_bus *bus, uint32_t comm_id,
+				      uint64_t generation)
+{
+	return adev_mad_peer_lives(function_of(bus), comm_id, generation);
+}
+
 /* Others can send requests from now on. Where there are no others, or the port
  * is another's, those of this host can; the wire has said so. */
 static void listen_on_wire(struct adev_function *fn)

@@ -154,6 +154,13 @@ int adev_mad_peer_of(struct adev_function *fn, const uint8_t gid[16],
 		       ENOENT;
 }
 
+bool adev_mad_peer_lives(const struct adev_function *fn, uint32_t comm_id,
+			 uint64_t generation)
+{
+	return adev_directory_alive(fn->directory,
+				    comm_id >> ADEV_COMM_ID_SHIFT, generation);
+}
+
 int adev_mad_take(struct adev_function *fn, struct arnica_bus_mad *mad)
 {
 	bool taken;

@@ -27,10 +27,12 @@ int adev_mad_send(struct adev_function *fn,
 int adev_mad_take(struct adev_function *fn,
 		  struct arnica_bus_mad *mad) ARNICA_MUST_CHECK;
 
-/* As arnica_bus_mads_ended(), arnica_bus_mad_peer(). */
+/* As the functions arnica_bus_mads_ended() and arnica_bus_mad_peer*(). */
 uint32_t adev_mads_ended(const struct adev_function *fn);
 int adev_mad_peer_of(struct adev_function *fn, const uint8_t gid[16],
 		     uint32_t comm_id, uint64_t *generation) ARNICA_MUST_CHECK;
+bool adev_mad_peer_lives(const struct adev_function *fn, uint32_t comm_id,
+			 uint64_t generation);
 
 bool adev_mads_is_open(const struct adev_function *fn);
 

@@ -186,6 +186,8 @@ struct standin_cm_world {
 	uint64_t (*now)(void); /* ns */
 	/* The function of a peer on this host; zero: there is none (more). */
 	uint64_t (*function)(const uint8_t gid[16], uint32_t comm_id);
+	/* Does that one still run? */
+	bool (*lives)(uint32_t comm_id, uint64_t function);
 	void (*wake)(void); /* a timer is due earlier than before */
 };
 

@@ -119,6 +119,12 @@ static uint64_t standin_cm_world_function(const uint8_t gid[16],
 		       generation;
 }
 
+static bool standin_cm_world_lives(uint32_t comm_id, uint64_t function)
+{
+	return standin_cm_engine.adapter->mad_peer_lives(standin_cm_engine.bus,
+							 comm_id, function);
+}
+
 static const struct standin_cm_world standin_cm_world = {
 	.start = standin_cm_world_start,
 	.send = standin_cm_world_send,
@@ -129,6 +135,7 @@ static const struct standin_cm_world standin_cm_world = {
 	.node_guid = standin_cm_world_guid,
 	.now = standin_cm_world_now,
 	.function = standin_cm_world_function,
+	.lives = standin_cm_world_lives,
 	.wake = standin_cm_engine_wake,
 };
 
@@ -279,9 +286,11 @@ static nfds_t standin_cm_engine_turn(struct standin_cm_watch *watch,
 	pthread_mutex_lock(&standin_cm.lock);
 	if (standin_cm_engine.term == watch->term) {
 		*timeout = standin_cm_engine_round(closed);
-		if (!standin_cm_engine_has_door() &&
-		    standin_cm_engine_renew_door())
-			*timeout = STANDIN_CM_LOOK_MS;
+		/* What came meanwhile may have knocked at the old one. */
+		if (!standin_cm_engine_has_door())
+			*timeout = standin_cm_engine_renew_door() ?
+					   STANDIN_CM_LOOK_MS :
+					   0;
 		num = standin_cm_engine_list(watch);
 	}
 	pthread_mutex_unlock(&standin_cm.lock);
@@ -338,7 +347,7 @@ static int standin_cm_engine_thread(void)
 
 	if (!watch)
 		return ENOMEM;
-	watch->term = ++standin_cm_engine.term;
+	watch->term = standin_cm_engine.term + 1;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(&thread, NULL, standin_cm_engine_run, watch);
@@ -347,6 +356,7 @@ static int standin_cm_engine_thread(void)
 		free(watch->list);
 		free(watch);
 	} else {
+		standin_cm_engine.term++;
 		pthread_detach(thread);
 	}
 	return error;

@@ -27,9 +27,8 @@ static void standin_cm_fill_group(const struct standin_cm_group *group,
 	event->answer.uid = group->uid;
 	event->answer.id = group->number;
 	param->qp_num = STANDIN_CM_GROUP_QPN;
-	param->qkey = id->qkey		    ? id->qkey :
-		      id->ps == RDMA_PS_UDP ? STANDIN_CM_UD_QKEY :
-					      0;
+	/* As the queue pair has it (qp.c). */
+	param->qkey = id->qkey ? id->qkey : STANDIN_CM_UD_QKEY;
 	standin_cm_fill_ah(id, &param->ah_attr);
 	memcpy(param->ah_attr.grh.dgid, group->gid, sizeof(group->gid));
 }

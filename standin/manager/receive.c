@@ -353,9 +353,8 @@ void standin_cm_peers_ended(void)
 		struct standin_cm_id *id = standin_cm.table[i];
 
 		if (!id || !id->link.remote_function ||
-		    standin_cm.world->function(id->remote_gid,
-					       id->link.remote_id) ==
-			    id->link.remote_function)
+		    standin_cm.world->lives(id->link.remote_id,
+					    id->link.remote_function))
 			continue;
 		id->link.remote_function = 0;
 		standin_cm_peer_ended(id);

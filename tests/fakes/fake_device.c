@@ -175,6 +175,16 @@ FAKE_EXPORT int arnica_bus_mad_peer(struct arnica_bus *bus,
 	return ENOENT;
 }
 
+FAKE_EXPORT bool arnica_bus_mad_peer_lives(struct arnica_bus *bus,
+					   uint32_t comm_id,
+					   uint64_t generation)
+{
+	(void)bus;
+	(void)comm_id;
+	(void)generation;
+	return false;
+}
+
 FAKE_EXPORT int arnica_bus_service_take(
 	struct arnica_bus *bus, const struct arnica_bus_service *service,
 	uint32_t *handle)

@@ -25,6 +25,7 @@
 #ifndef ARNICA_HW_BUS_MAD_H
 #define ARNICA_HW_BUS_MAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "format.h"
@@ -98,6 +99,11 @@ uint32_t arnica_bus_mads_ended(struct arnica_bus *bus);
 int arnica_bus_mad_peer(struct arnica_bus *bus, const uint8_t gid[16],
 			uint32_t comm_id,
 			uint64_t *generation) ARNICA_MUST_CHECK;
+
+/* Does the function of that generation still run, which the communication id
+ * belongs to? Also when GIDs have changed since, or namespaces. */
+bool arnica_bus_mad_peer_lives(struct arnica_bus *bus, uint32_t comm_id,
+			       uint64_t generation);
 
 enum arnica_bus_service_flags {
 	/* REQs are wanted. Without it the id is only taken (bound). */

@@ -353,6 +353,7 @@ static void a_peer_is_known_by_its_communication_id(void **state)
 	assert_ok(arnica_bus_mad_peer(bus, here.remote_gid, end.ids.base | 6,
 				      &second));
 	assert_true(first == second);
+	assert_true(arnica_bus_mad_peer_lives(bus, end.ids.base | 5, first));
 	assert_ok(arnica_bus_mad_peer(bus, here.remote_gid, it.b.ids.base,
 				      &second));
 	assert_true(first != second);
@@ -362,6 +363,7 @@ static void a_peer_is_known_by_its_communication_id(void **state)
 		ENOENT);
 	two_function_close(&third);
 	close(end.event_fd);
+	assert_false(arnica_bus_mad_peer_lives(bus, end.ids.base | 5, first));
 	assert_int_equal(
 		arnica_bus_mad_peer(bus, here.remote_gid, end.ids.base, &first),
 		ENOENT);

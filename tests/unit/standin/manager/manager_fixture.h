@@ -98,6 +98,12 @@ static uint64_t fixture_function(const uint8_t gid[16], uint32_t comm_id)
 	return fixture.function;
 }
 
+static bool fixture_lives(uint32_t comm_id, uint64_t function)
+{
+	(void)comm_id;
+	return fixture.function == function;
+}
+
 static void fixture_wake(void)
 {
 }
@@ -112,6 +118,7 @@ static const struct standin_cm_world fixture_world = {
 	.node_guid = fixture_guid,
 	.now = fixture_now,
 	.function = fixture_function,
+	.lives = fixture_lives,
 	.wake = fixture_wake,
 };
 
