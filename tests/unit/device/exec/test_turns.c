@@ -65,17 +65,24 @@ static void one_doorbell_does_no_more_than_a_turn(void **state)
 	assert_true(adev_sched_idle(&fn->scheduler));
 }
 
-static void a_doorbell_leaves_a_long_message_to_others(void **state)
+/* A long write, which nobody carries out before the engines are free. */
+static void post_long_message(struct two *two)
 {
-	struct two *two = *state;
-	struct adev_function *fn = two_function_of(&two->a);
 	struct two_request request = two_request(ARNICA_HW_OP_WRITE, &two->a, 0,
 						 HALF, &two->b, 0);
 
 	two_fill(two->a.buffer, HALF, 1);
 	memset(two->b.buffer, 0, HALF);
-	occupy_engines(fn, true);
+	occupy_engines(two_function_of(&two->a), true);
 	(void)two_send(&two->qp_a, &request);
+}
+
+static void a_doorbell_leaves_a_long_message_to_others(void **state)
+{
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->a);
+
+	post_long_message(two);
 	assert_false(adev_sched_idle(&fn->scheduler));
 	assert_int_equal(two->b.buffer[0], 0);
 	two_expect_none(&two->qp_a, TWO_SEND);
@@ -89,13 +96,8 @@ static void a_region_that_goes_before_its_long_message_is_not_read(void **state)
 {
 	struct two *two = *state;
 	struct adev_function *fn = two_function_of(&two->a);
-	struct two_request request = two_request(ARNICA_HW_OP_WRITE, &two->a, 0,
-						 HALF, &two->b, 0);
 
-	two_fill(two->a.buffer, HALF, 1);
-	memset(two->b.buffer, 0, HALF);
-	occupy_engines(fn, true);
-	(void)two_send(&two->qp_a, &request);
+	post_long_message(two);
 	assert_ok(two_object(&two->a, ARNICA_HW_CMD_DEREG_MR, two->a.mr));
 	occupy_engines(fn, false);
 	(void)two_expect(&two->qp_a, TWO_SEND, ARNICA_HW_STATUS_LOC_PROT_ERR);
