@@ -28,7 +28,10 @@
 void adev_function_left_work(struct adev_function *fn, uint64_t when_ns)
 {
 	arnica_store32(&fn->view.header->attention, 1, memory_order_seq_cst);
-	adev_agent_expect(when_ns);
+	/* What is due later is done by who polls busily; else the agent finds
+	 * it when it looks whether that is still so. */
+	if (!when_ns || !adev_wire_is_polled_busily(fn))
+		adev_agent_expect(when_ns);
 }
 
 static void put_back(struct adev_function *fn, struct adev_qp *qp)
@@ -217,7 +220,7 @@ static void serve_timers(struct adev_function *fn)
 		if (!adev_wire_drain(fn, PACKETS_BEFORE_TIMERS))
 			break;
 	if (round == DRAINS_BEFORE_TIMERS)
-		adev_agent_expect(now);
+		adev_function_left_work(fn, now);
 	atomic_store(&fn->timed_due_ns, ADEV_NEVER_NS); /* T1 */
 	count = take_due(fn, now, due, &next);
 	for (i = 0; i < count; i++) {
@@ -234,6 +237,8 @@ uint64_t adev_function_deadline(struct adev_function *fn)
 	uint64_t deliver = atomic_load(&fn->deliver_again_ns);
 	struct adev_qp *qp;
 
+	if (timed != ADEV_NEVER_NS && adev_wire_is_polled_busily(fn))
+		timed += TIMER_SLACK_NS; /* who polls looks at it */
 	if (deadline > timed)
 		deadline = timed;
 	if (deliver && deliver < deadline)
@@ -416,7 +421,7 @@ bool adev_function_serve(struct adev_function *fn)
 
 	if (atomic_flag_test_and_set(&fn->serving)) {
 		(void)poll_backlog(fn);
-		return true;
+		return !adev_agent_is_self() || !adev_wire_is_polled_busily(fn);
 	}
 	/* C4: who leaves work after this look for it sets the word again. */
 	arnica_store32(&fn->view.header->attention, 0, memory_order_seq_cst);

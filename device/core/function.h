@@ -179,7 +179,8 @@ struct adev_function {
 };
 
 /* Does what peers left in the segment and goes on with QPs that wait. Called
- * by poll and by the agent. Returns true when work is left. */
+ * by poll and by the agent. Returns true when work is left, or may be, in the
+ * hands of a thread that need not come again. */
 bool adev_function_serve(struct adev_function *fn);
 
 /* For the agent: carries out some of what is on the scheduling queues, unless

@@ -83,6 +83,10 @@ bool adev_wire_owes(const struct adev_function *fn);
  * polls busily. True when there may be more. */
 bool adev_wire_serve(struct adev_function *fn);
 
+/* As the agent found it when it looked last: whoever does will come again, and
+ * the agent leaves all to that thread until it looks again. */
+bool adev_wire_is_polled_busily(const struct adev_function *fn);
+
 /* For the agent: did many packets come a moment ago, so that it had better look
  * again than sleep? */
 bool adev_wire_is_lively(const struct adev_function *fn);

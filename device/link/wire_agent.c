@@ -33,8 +33,12 @@
 /* How often the agent asks, and after how many polls in a row somebody polls
  * busily: between them, but for what the adapter itself needs in that thread, is
  * less time than it takes to sleep and be woken, so that a program that sleeps
- * until each of its events does not count. */
+ * until each of its events does not count. Each time costs who polls a switch to
+ * the agent and back, if they share a processor: who has polled busily for long
+ * is asked less often. */
 #define PAUSE_NS ADEV_MS_NS
+#define LONGEST_PAUSE_NS (4 * ADEV_MS_NS)
+#define BUSY_PARTS 16u
 #define BUSY_POLLS 32u
 #define GAP_NS 20000
 
@@ -131,8 +135,8 @@ static bool serve_by_poll(struct adev_wire *wire)
 	atomic_store_explicit(&wire->poll_takes_ns, end_ns - begin_ns,
 			      memory_order_relaxed);
 	/* Its sockets may be empty by now, and whoever polls may not come
-	 * again. */
-	if (left)
+	 * again; unless that is busy polling. */
+	if (left && !wire->polled_busily)
 		adev_agent_expect(end_ns);
 	return left;
 }
@@ -266,15 +270,37 @@ uint64_t adev_wire_deadline(const struct adev_function *fn)
 /* Does somebody poll busily? */
 static void look(struct adev_wire *wire, uint64_t now_ns)
 {
+	bool busily;
+
 	/* A simulation repeats only what does not depend on this thread. */
 	if (adev_clock_is_simulated())
 		return;
-	wire->polled_busily = now_ns >= wire->watch_until_ns &&
-			      polled_within(wire, now_ns,
-					    at_least(wire, PAUSE_NS, 4)) &&
-			      atomic_load_explicit(&wire->polls_in_row,
-						   memory_order_relaxed) >=
-				      BUSY_POLLS;
+	busily = now_ns >= wire->watch_until_ns &&
+		 polled_within(wire, now_ns, at_least(wire, PAUSE_NS, 4)) &&
+		 atomic_load_explicit(&wire->polls_in_row,
+				      memory_order_relaxed) >= BUSY_POLLS;
+	if (busily && !wire->polled_busily)
+		wire->busy_since_ns = now_ns;
+	wire->polled_busily = busily;
+}
+
+bool adev_wire_is_polled_busily(const struct adev_function *fn)
+{
+	const struct adev_wire *wire = adev_wire_of(fn);
+
+	return wire && atomic_load_explicit(&wire->polled_busily,
+					    memory_order_relaxed);
+}
+
+/* Until it asks again. What comes when somebody has stopped polling waits so
+ * long at most: no more than a small part of the time that it went well. */
+static uint64_t pause_ns(const struct adev_wire *wire, uint64_t now_ns)
+{
+	uint64_t part = (now_ns - wire->busy_since_ns) / BUSY_PARTS;
+
+	if (!wire->polled_busily || part < PAUSE_NS)
+		return PAUSE_NS;
+	return part < LONGEST_PAUSE_NS ? part : LONGEST_PAUSE_NS;
 }
 
 uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
@@ -284,9 +310,11 @@ uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
 	uint64_t now_ns = adev_now_ns();
 	uint32_t turn = atomic_load_explicit(&wire->turn, memory_order_relaxed);
 	bool kept_out = turn == wire->turn_seen;
+	uint64_t pause;
 	bool watch;
 
 	look(wire, now_ns);
+	pause = pause_ns(wire, now_ns);
 	wire->turn_seen = turn;
 	/* Nobody has drained since: another thread is at it, or serves the
 	 * function. To watch what cannot be read would be to spin. */
@@ -297,7 +325,7 @@ uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
 	 * for that, which sleeps for less than the shortest. */
 	if ((!watch || wire->owes || atomic_load(&fn->settling) ||
 	     now_ns < wire->took_ns + ACTIVE_NS) &&
-	    *deadline > now_ns + PAUSE_NS)
-		*deadline = now_ns + PAUSE_NS;
+	    *deadline > now_ns + pause)
+		*deadline = now_ns + pause;
 	return watch ? wire->ops->descriptors(wire->lower, fds) : 0;
 }

@@ -32,6 +32,7 @@ struct adev_wire {
 	/* The agent's own. */
 	uint64_t watch_until_ns; /* whoever polls */
 	uint64_t watch_ns;
+	uint64_t busy_since_ns; /* of no meaning unless polled_busily */
 	uint32_t turn_seen;
 	uint64_t lively_until_ns; /* it looks until then; zero: it sleeps */
 };
