@@ -44,6 +44,8 @@ enum arnica_setting_kind {
 	X(LOOPBACK, "device", "loopback", "ARNICA_LOOPBACK", WORD, 0, 0,       \
 	  "on or off")                                                            \
 	X(ECN, "device", "ecn", "ARNICA_ECN", WORD, 0, 0, "on or off")            \
+	X(EVEN_WRITES, "device", "even-writes", "ARNICA_EVEN_WRITES", WORD, 0, \
+	  0, "on or off")                                                         \
 	X(ENGINES, "device", "engines", "ARNICA_ENGINES", NUMBER, 0, 64,       \
 	  "a number from 0 to 64")                                            \
 	X(RATE, "port", "rate", "ARNICA_RATE", RATE, 1000000, 1000000000000,   \

@@ -20,6 +20,7 @@
 
 /* What a doorbell moves, so that posting takes no long time. */
 #define DOORBELL_BYTES (2u * ADEV_GATHER_ENTRY_BYTES)
+#define WIRE_BYTES (8u * ADEV_GATHER_ENTRY_BYTES) /* reliable connections */
 /* What it moves of a message on the wire that it cannot end: one packet. The rest is
  * somebody else's, or the next poll's. */
 #define BEGIN_BYTES 4096u
@@ -41,7 +42,8 @@ enum turn_end {
 struct turn {
 	const void *area;           /* descriptor from the priority area */
 	struct adev_engine *engine; /* NULL: who rang the doorbell, or the like */
-	uint64_t left;              /* bytes that it may still move */
+	uint64_t whole;             /* bytes that it may move */
+	uint64_t left;              /* ... yet */
 	uint64_t forgone;           /* ... that it ended without moving */
 	uint32_t fetches, fetched;
 };
@@ -453,14 +455,26 @@ static void submit_ahead(struct adev_qp *qp, struct turn *turn)
 		return;
 	(void)execute(qp, turn);
 	count_fetches(fn, 1, turn->fetched);
-	if (turn->left < DOORBELL_BYTES)
+	if (turn->left < turn->whole)
 		adev_sched_charge(&fn->scheduler, qp,
-				  DOORBELL_BYTES - turn->left - turn->forgone);
+				  turn->whole - turn->left - turn->forgone);
+}
+
+/* What goes over the wire leaves at the end of the turn; the more of it, the
+ * fewer datagrams are not full. The window is its bound as well. */
+static uint64_t turn_bytes(const struct adev_qp *qp)
+{
+	return atomic_load_explicit(&qp->remote, memory_order_relaxed) &&
+			       adev_type_is_reliable(qp->type) ?
+		       WIRE_BYTES :
+		       DOORBELL_BYTES;
 }
 
 void adev_exec_submit(struct adev_qp *qp, const void *area)
 {
-	struct turn turn = { .area = area, .left = DOORBELL_BYTES };
+	struct turn turn = { .area = area, .whole = turn_bytes(qp) };
+
+	turn.left = turn.whole;
 
 	if (__builtin_expect(!adev_sched_idle(&qp->fn->scheduler), 0)) {
 		submit_ahead(qp, &turn);

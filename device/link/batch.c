@@ -182,6 +182,11 @@ static void seal_all(struct adev_batch *batch)
 		seal(&batch->frames[batch->num_sealed++]);
 }
 
+uint32_t adev_batch_run_packets(uint32_t bytes)
+{
+	return RUN_BYTES / bytes;
+}
+
 void adev_batch_make_room(struct adev_batch *batch, uint32_t packets,
 			  uint32_t bytes)
 {

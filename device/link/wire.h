@@ -137,6 +137,9 @@ struct adev_batch;
  * another one is sent. NULL: out of memory, or not on the wire. */
 struct adev_batch *adev_wire_batch(struct adev_function *fn);
 
+/* How many packets of so many bytes, headers included, one datagram takes. */
+uint32_t adev_batch_run_packets(uint32_t bytes);
+
 /* Packets of so many bytes in all, headers included, are to leave together:
  * sends what is in the batch when it has no room for them. */
 void adev_batch_make_room(struct adev_batch *batch, uint32_t packets,

@@ -78,6 +78,9 @@ bool adev_remote_has_neighbours(void) ARNICA_MUST_CHECK;
 /* Do we tell senders of congestion, and slow down when told (ARNICA_ECN)? */
 bool adev_remote_ecn(void);
 
+/* May a WRITE go as packets of equal length (ARNICA_EVEN_WRITES)? */
+bool adev_remote_evens(void);
+
 /* receive.c: the QP has something to do after the burst; and never again. With
  * wire_receive held, or from the destruction of the QP. */
 void adev_settle_later(struct adev_qp *qp);

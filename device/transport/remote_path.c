@@ -17,19 +17,25 @@ static bool switched_off(enum arnica_setting setting)
 	return text && !strcmp(text, "off");
 }
 
-static bool ecn;
+static bool ecn, evens;
+static pthread_once_t read_once = PTHREAD_ONCE_INIT;
 
-static void read_ecn(void)
+static void read_settings(void)
 {
 	ecn = !switched_off(ARNICA_SETTING(ECN));
+	evens = !switched_off(ARNICA_SETTING(EVEN_WRITES));
 }
 
 bool adev_remote_ecn(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, read_ecn);
+	pthread_once(&read_once, read_settings);
 	return ecn;
+}
+
+bool adev_remote_evens(void)
+{
+	pthread_once(&read_once, read_settings);
+	return evens;
 }
 
 bool adev_remote_is_forced(void)

@@ -34,6 +34,7 @@ static void forget(struct adev_qp *qp, struct adev_sender *sender)
 	sender->returning = 0;
 	sender->begun = false;
 	sender->refusal = ARNICA_HW_STATUS_SUCCESS;
+	adev_even_forget(&sender->even);
 	sender->resending.valid = false;
 	sender->placing.valid = false;
 	sender->unasked = 0;
@@ -73,6 +74,7 @@ void adev_sender_start(struct adev_qp *qp)
 	forget(qp, sender);
 	adev_window_init(&sender->window);
 	adev_rate_init(&sender->rate);
+	adev_even_init(&sender->even);
 	sender->round_trip_ns = 0;
 	sender->deviation_ns = 0;
 	sender->shortest_ns = 0;
@@ -177,6 +179,7 @@ static void begin(struct adev_qp *qp, struct adev_sender *sender)
 	sent->index = message->index;
 	sent->opcode = (uint8_t)message->opcode;
 	sent->flags = (uint8_t)message->flags;
+	sent->even = adev_even_begin(&sender->even, message, sent->first, count);
 	if (adev_sender_returns_data(message->opcode))
 		sender->returning++;
 	sender->assigned += count;

@@ -156,6 +156,7 @@ void adev_sender_acknowledge(struct adev_qp *qp, uint64_t end)
 	}
 	any |= retire_local(qp, sender, &last);
 	catch_up(sender);
+	adev_even_acknowledge(&sender->even, sender->oldest);
 	if (any)
 		adev_complete_notify(qp, &last);
 }

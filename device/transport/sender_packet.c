@@ -12,8 +12,8 @@
 
 #define READ_PACKETS 32u
 
-/* Packets of 4 KiB that leave together: the first of a message, and as many as
- * one datagram holds that the kernel takes apart. */
+/* Packets that leave together at most: short ones do not wait for a whole
+ * datagram's worth of room. */
 #define RUN_PACKETS 16u
 
 /* Headers and ICRC of a packet with data, in bytes: what the largest have. */
@@ -66,17 +66,19 @@ static void set_transport(const struct adev_qp *qp,
 	packet->xrc_srqn = message->xrc_srqn;
 }
 
-/* A packet of a SEND or a WRITE; `number` is its own, `first` and `last` those
- * of its message. */
+/* Packet `number` of a SEND or a WRITE. */
 static void set_data(const struct adev_qp *qp,
-		     const struct adev_message *message, uint64_t number,
-		     uint64_t first, uint64_t last, struct roce_packet *packet)
+		     const struct adev_message *message,
+		     const struct adev_sent *sent, uint64_t number,
+		     struct roce_packet *packet)
 {
-	uint64_t offset = (number - first) * qp->path_mtu_bytes;
-	bool is_first = number == first, is_last = number == last;
+	uint64_t offset = (number - sent->first) * qp->path_mtu_bytes;
+	bool is_first = number == sent->first || sent->even;
+	bool is_last = number == sent->last;
 
 	set_common(qp, number, packet);
-	packet->opcode = operation_of(message->opcode, is_first, is_last);
+	packet->opcode = operation_of(message->opcode, is_first,
+				      is_last || sent->even);
 	set_transport(qp, message, packet);
 	packet->payload_bytes = is_last ? (uint32_t)(message->bytes - offset) :
 					  qp->path_mtu_bytes;
@@ -84,6 +86,10 @@ static void set_data(const struct adev_qp *qp,
 		packet->address = message->remote_address;
 		packet->rkey = message->rkey;
 		packet->dma_length = (uint32_t)message->bytes;
+	}
+	if (sent->even) {
+		packet->address += offset;
+		packet->dma_length = packet->payload_bytes;
 	}
 	if (!is_last)
 		return;
@@ -189,25 +195,46 @@ static bool asks(const struct adev_qp *qp, const struct adev_sender *sender,
 			sender->now_ns);
 }
 
+/* Packets from `next` that can leave in one datagram: what is left of the
+ * message, and those behind it. */
+static uint32_t run_length(const struct adev_qp *qp,
+			   const struct adev_sender *sender,
+			   const struct adev_sent *sent)
+{
+	uint32_t most =
+		adev_batch_run_packets(qp->path_mtu_bytes + PACKET_OVERHEAD);
+	uint64_t left = sent->last + 1 - sender->next;
+
+	/* One goes alone: it has another length than those behind it. */
+	if (is_write(sent->opcode) && !sent->even && sender->next == sent->first)
+		most++;
+	if (most > RUN_PACKETS)
+		most = RUN_PACKETS;
+	if (left >= most ||
+	    sent->index + 1 != atomic_load_explicit(&qp->producer,
+						    memory_order_relaxed))
+		return most;
+	return (uint32_t)left;
+}
+
 /* Is it better to wait for more room? Packets leave together only as far as one
  * turn finds them, so a window that opens in small steps would send them in
  * small pieces. Only while half of the window is on its way, and an answer to
  * some of that was asked for: it brings the room. */
-static bool waits_for_room(struct adev_sender *sender,
+static bool waits_for_room(const struct adev_qp *qp, struct adev_sender *sender,
 			   const struct adev_sent *sent)
 {
 	uint64_t in_flight = sender->next - sender->oldest;
-	uint64_t run = sent->last + 1 - sender->next;
+	uint32_t run;
 
 	if (sender->run_left)
 		return false;
-	if (run > RUN_PACKETS)
-		run = RUN_PACKETS;
+	run = run_length(qp, sender, sent);
 	if (room(sender) < run && sender->next == sender->sent &&
 	    in_flight > sender->unasked &&
 	    in_flight * 2 >= sender->window.packets)
 		return true;
-	sender->run_left = (uint32_t)run;
+	sender->run_left = run;
 	return false;
 }
 
@@ -230,11 +257,11 @@ static bool send_data(struct adev_qp *qp, struct adev_sender *sender,
 	bool begins = !sender->run_left;
 	struct roce_packet packet;
 
-	if (!room(sender) || waits_for_room(sender, sent))
+	if (!room(sender) || waits_for_room(qp, sender, sent))
 		return false;
 	if (begins)
 		make_room(qp, sender);
-	set_data(qp, message, sender->next, sent->first, sent->last, &packet);
+	set_data(qp, message, sent, sender->next, &packet);
 	packet.ack_request = asks(qp, sender, sent);
 	if (!add(qp, sender, &packet, message,
 		 (sender->next - sent->first) * qp->path_mtu_bytes)) {
@@ -454,7 +481,9 @@ enum adev_progress adev_sender_run_uc(struct adev_qp *qp)
 	struct adev_message *message = qp->message;
 	uint64_t count = adev_psn_count(message->bytes, qp->path_mtu_bytes);
 	uint64_t done = message->done / qp->path_mtu_bytes;
-	uint64_t first = qp->send_psn, begin = message->done;
+	const struct adev_sent whole = { .first = qp->send_psn,
+					 .last = qp->send_psn + count - 1 };
+	uint64_t begin = message->done;
 
 	if (message->done && !adev_requester_regions_hold(qp, message)) {
 		adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR, 0);
@@ -466,8 +495,7 @@ enum adev_progress adev_sender_run_uc(struct adev_qp *qp)
 
 		if (!may_go(qp, sender))
 			return ADEV_PROGRESS_WAIT;
-		set_data(qp, message, first + done, first, first + count - 1,
-			 &packet);
+		set_data(qp, message, &whole, whole.first + done, &packet);
 		packet.opcode |= ROCE_UC;
 		if (!add(qp, sender, &packet, message, message->done)) {
 			adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR,

@@ -17,6 +17,7 @@
 #ifndef ADEV_TRANSPORT_SENDER_STATE_H
 #define ADEV_TRANSPORT_SENDER_STATE_H
 
+#include "transport/even.h"
 #include "transport/rate.h"
 #include "transport/sender.h"
 #include "transport/window.h"
@@ -32,6 +33,7 @@ struct adev_sent {
 	uint32_t index; /* of its entry in the send queue */
 	uint8_t opcode; /* enum arnica_hw_opcode */
 	uint8_t flags;  /* enum arnica_hw_wqe_flags */
+	bool even;	/* each packet is a WRITE by itself */
 };
 
 /* A read request or atomic operation on its way. */
@@ -71,6 +73,7 @@ struct adev_sender {
 	uint64_t message_turn; /* when the keys of qp->message were checked */
 	uint64_t now_ns; /* of this turn */
 
+	struct adev_even even;
 	struct adev_window window;
 	struct adev_rate rate;
 	uint64_t limited_ns; /* when it may send, or may ask; zero: need not wait */
