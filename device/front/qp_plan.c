@@ -21,6 +21,9 @@
 	((uint32_t)ARNICA_HW_QP_BLOCK_SELF_MCAST | ARNICA_HW_QP_REGISTERS |    \
 	 ARNICA_HW_QP_DRAINS)
 
+/* Queues with fewer receives are small, and stay so. */
+#define RECV_APART_DEPTH 16u
+
 static uint64_t place(uint64_t *next, uint64_t bytes)
 {
 	uint64_t offset = *next;
@@ -46,6 +49,25 @@ static uint32_t eager_bytes(const struct arnica_hw_cmd_create_qp *cmd,
 	return bytes > most ? most : bytes;
 }
 
+/*
+ * Who keeps the queue full writes an entry as soon as the peer has used it. With
+ * a line of slots more than entries it is not on the line where the peer reads
+ * the next one, who would have to fetch that line anew for each message.
+ */
+static uint32_t recv_slots(uint32_t depth, uint32_t stride)
+{
+	uint32_t apart = stride < ARNICA_HW_LINE_BYTES &&
+					 depth >= RECV_APART_DEPTH ?
+				 ARNICA_HW_LINE_BYTES / stride :
+				 0;
+
+	if (!depth)
+		return 0;
+	if (depth + apart > ARNICA_HW_MAX_QUEUE_DEPTH)
+		apart = 0;
+	return arnica_round_up_power(depth + apart);
+}
+
 void adev_qp_plan_sizes(const struct arnica_hw_cmd_create_qp *cmd,
 			const struct adev_srq_shared *srq,
 			struct adev_qp_sizes *sizes)
@@ -59,6 +81,7 @@ void adev_qp_plan_sizes(const struct arnica_hw_cmd_create_qp *cmd,
 	uint32_t header = arnica_from_le32(cmd->flags) & ARNICA_HW_QP_REGISTERS ?
 				  ARNICA_HW_WQE_REGISTRATION_BYTES :
 				  ARNICA_HW_WQE_HEADER_BYTES;
+	uint32_t needed = recv_depth ? arnica_round_up_power(recv_depth) : 0;
 	uint64_t next = 0;
 
 	if (segments < inline_bytes)
@@ -70,14 +93,14 @@ void adev_qp_plan_sizes(const struct arnica_hw_cmd_create_qp *cmd,
 	sizes->inline_bytes = sizes->send_stride - header;
 	if (sizes->inline_bytes > ARNICA_HW_MAX_INLINE)
 		sizes->inline_bytes = ARNICA_HW_MAX_INLINE;
-	sizes->recv_slots = recv_depth ? arnica_round_up_power(recv_depth) : 0;
 	sizes->recv_stride =
 		arnica_round_up_power((recv_sge ? recv_sge : 1) * 16);
+	sizes->recv_slots = recv_slots(recv_depth, sizes->recv_stride);
 	if (srq) {
-		sizes->recv_slots = srq->slots;
+		needed = sizes->recv_slots = srq->slots;
 		sizes->recv_stride = srq->stride;
 	}
-	sizes->eager_bytes = eager_bytes(cmd, sizes->recv_slots);
+	sizes->eager_bytes = eager_bytes(cmd, needed);
 	sizes->sq = place(&next, (uint64_t)sizes->send_slots *
 					 sizes->send_stride);
 	sizes->send_ring = place(&next, (uint64_t)sizes->send_slots *
