@@ -175,8 +175,7 @@ static void serve_waiting(struct adev_function *fn)
 
 /* Some of the QPs whose timers are due. */
 #define TIMERS_AT_ONCE 32u
-#define PACKETS_BEFORE_TIMERS 64u
-#define DRAINS_BEFORE_TIMERS 4u
+#define PACKETS_BEFORE_TIMERS 256u
 
 /* Takes QPs whose time has come; *next is the earliest time of the others. */
 static uint32_t take_due(struct adev_function *fn, uint64_t now,
@@ -209,17 +208,14 @@ static void serve_timers(struct adev_function *fn)
 {
 	struct adev_qp *due[TIMERS_AT_ONCE];
 	uint64_t bound = atomic_load(&fn->timed_due_ns), now, next;
-	uint32_t count, round, i;
+	uint32_t count, i;
 
 	if (bound == ADEV_NEVER_NS)
 		return;
 	now = adev_now_ns();
 	if (now < bound)
 		return;
-	for (round = 0; round < DRAINS_BEFORE_TIMERS; round++)
-		if (!adev_wire_drain(fn, PACKETS_BEFORE_TIMERS))
-			break;
-	if (round == DRAINS_BEFORE_TIMERS)
+	if (adev_wire_drain(fn, PACKETS_BEFORE_TIMERS))
 		adev_function_left_work(fn, now);
 	atomic_store(&fn->timed_due_ns, ADEV_NEVER_NS); /* T1 */
 	count = take_due(fn, now, due, &next);

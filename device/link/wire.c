@@ -341,22 +341,20 @@ static bool puts_off(struct adev_wire *wire, uint32_t taken)
 	return puts_off;
 }
 
-bool adev_wire_drain(struct adev_function *fn, uint32_t budget)
+/* Takes in what has come, and acknowledges it; no further than the burst that
+ * raised an event, which is delivered after that. Returns the number of packets,
+ * at most `budget`; *more: there may be more. With wire_receive held. */
+static uint32_t take_in(struct adev_wire *wire, uint32_t budget, bool *more)
 {
-	struct adev_wire *wire = adev_wire_of(fn);
+	struct adev_function *fn = wire->fn;
 	struct adev_datagram burst[BURST];
 	uint32_t taken = 0;
-	bool more = true;
-	int saved_errno = errno; /* a poll sets none */
 
-	if (!wire || !try_lock(wire))
-		return false;
-	if (__builtin_expect(fn->fault != NULL, 0))
-		adev_fault_release(fn->fault, adev_now_ns());
-	while (more && budget && !adev_events_are_kept()) {
+	*more = true;
+	while (*more && budget && !adev_events_are_kept()) {
 		uint32_t max = budget < BURST ? budget : BURST;
 		uint32_t count = wire->ops->receive(wire->lower, burst, max,
-						    &more);
+						    more);
 		uint64_t now_ns = count ? adev_now_ns() : 0;
 		uint32_t i;
 
@@ -372,11 +370,32 @@ bool adev_wire_drain(struct adev_function *fn, uint32_t budget)
 		taken += count;
 		budget -= count ? count : 1;
 	}
-	atomic_store_explicit(&wire->took, taken, memory_order_relaxed);
-	more |= adev_transport_settle(fn, puts_off(wire, taken));
-	unlock(wire);
-	if (taken)
+	*more |= adev_transport_settle(fn, puts_off(wire, taken));
+	return taken;
+}
+
+bool adev_wire_drain(struct adev_function *fn, uint32_t budget)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+	uint32_t taken = 0;
+	int saved_errno = errno; /* a poll sets none */
+	bool more, events;
+
+	if (!wire)
+		return false;
+	do {
+		if (!try_lock(wire)) {
+			more = false;
+			break;
+		}
+		if (__builtin_expect(fn->fault != NULL, 0))
+			adev_fault_release(fn->fault, adev_now_ns());
+		taken += take_in(wire, budget - taken, &more);
+		atomic_store_explicit(&wire->took, taken, memory_order_relaxed);
+		events = adev_events_are_kept();
+		unlock(wire);
 		adev_events_release();
+	} while (events && more && taken < budget);
 	errno = saved_errno;
 	return more;
 }
