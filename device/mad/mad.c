@@ -146,12 +146,15 @@ uint32_t adev_mads_ended(const struct adev_function *fn)
 int adev_mad_peer_of(struct adev_function *fn, const uint8_t gid[16],
 		     uint32_t comm_id, uint64_t *generation)
 {
-	return adev_port_is_local(gid) && adev_directory_is_here(
-						  fn->directory,
-						  comm_id >> ADEV_COMM_ID_SHIFT,
-						  generation) ?
-		       0 :
-		       ENOENT;
+	uint32_t function = comm_id >> ADEV_COMM_ID_SHIFT;
+
+	if (!adev_port_is_local(gid))
+		return ENOENT;
+	if (adev_directory_is_here(fn->directory, function, generation))
+		return 0;
+	return adev_directory_alive(fn->directory, function, *generation) ?
+		       ENOENT :
+		       ESRCH;
 }
 
 bool adev_mad_peer_lives(const struct adev_function *fn, uint32_t comm_id,

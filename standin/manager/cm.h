@@ -35,6 +35,7 @@
 #define STANDIN_CM_PKEY 0xffffu
 #define STANDIN_CM_UD_QKEY 0x01234567u
 #define STANDIN_CM_PORT 1u
+#define STANDIN_CM_ENDED UINT64_MAX /* no function is this one */
 
 /* As rdma_cm of a kernel: 4.096 us * 2^20, and so many repetitions. */
 #define STANDIN_CM_RESPONSE_CODE 20u
@@ -132,7 +133,10 @@ struct standin_cm_link_data {
 	uint32_t local_id, remote_id; /* SIDR: the request id is local_id */
 	uint64_t transaction;
 	uint64_t remote_guid;
-	uint64_t remote_function; /* of this host; zero: elsewhere */
+	/* Of this host, and the id that the peer has in it, which an MRA says
+	 * before remote_id counts; zero: elsewhere, or not known yet. */
+	uint64_t remote_function;
+	uint32_t peer_id;
 	uint32_t local_qpn, remote_qpn;
 	uint32_t local_psn, remote_psn; /* the one that we, that they expect */
 	uint8_t responder_resources, initiator_depth;
@@ -184,8 +188,10 @@ struct standin_cm_world {
 	void (*port)(struct arnica_bus_port *port);
 	uint64_t (*node_guid)(void);
 	uint64_t (*now)(void); /* ns */
-	/* The function of a peer on this host; zero: there is none (more). */
-	uint64_t (*function)(const uint8_t gid[16], uint32_t comm_id);
+	/* The function of a peer on this host. ESRCH: it has ended; others: the
+	 * peer is elsewhere. */
+	int (*function)(const uint8_t gid[16], uint32_t comm_id,
+			uint64_t *function);
 	/* Does that one still run? */
 	bool (*lives)(uint32_t comm_id, uint64_t function);
 	void (*wake)(void); /* a timer is due earlier than before */
@@ -202,6 +208,7 @@ struct standin_cm {
 	uint32_t next_group;
 	struct standin_cm_file *files;
 	bool files_lost; /* the program has closed our end of one */
+	bool peer_lost;	 /* one had ended when its message was taken */
 	struct standin_cm_group *groups;
 	struct standin_cm_id **table;	 /* by number */
 	uint32_t table_size, table_free; /* no number below table_free is */

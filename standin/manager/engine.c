@@ -108,15 +108,11 @@ static uint64_t standin_cm_world_now(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static uint64_t standin_cm_world_function(const uint8_t gid[16],
-					  uint32_t comm_id)
+static int standin_cm_world_function(const uint8_t gid[16], uint32_t comm_id,
+				     uint64_t *function)
 {
-	uint64_t generation;
-
 	return standin_cm_engine.adapter->mad_peer(standin_cm_engine.bus, gid,
-						   comm_id, &generation) ?
-		       0 :
-		       generation;
+						   comm_id, function);
 }
 
 static bool standin_cm_world_lives(uint32_t comm_id, uint64_t function)
@@ -222,7 +218,8 @@ static bool standin_cm_engine_follow(void)
 		return false;
 	ended = standin_cm_engine.adapter->mads_ended(standin_cm_engine.bus);
 	more = standin_cm_engine_take();
-	if (!more && ended != standin_cm_engine.ended) {
+	if (!more &&
+	    (ended != standin_cm_engine.ended || standin_cm.peer_lost)) {
 		standin_cm_engine.ended = ended;
 		standin_cm_peers_ended();
 	}

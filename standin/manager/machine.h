@@ -44,7 +44,7 @@ void standin_cm_enter_timewait(struct standin_cm_id *id);
 void standin_cm_receive(const struct arnica_bus_mad *mad);
 uint64_t standin_cm_expire(uint64_t now);
 
-/* Processes of this host have ended, of which some may not have told their
+/* Looks for processes of this host that have ended and may not have told their
  * peers: a kernel would have done it for them. */
 void standin_cm_peers_ended(void);
 

@@ -57,6 +57,22 @@ static void standin_cm_fill_request(struct standin_cm_event *event,
 	       param->private_data_len);
 }
 
+/* Whose end is the connection's, from now on. What it said before counts: it
+ * ends when all that has come is taken. */
+static void standin_cm_peer_is(struct standin_cm_id *id, uint32_t comm_id)
+{
+	uint64_t function = 0;
+	int error = standin_cm.world->function(id->remote_gid, comm_id,
+					       &function);
+
+	id->link.peer_id = comm_id;
+	if (error == ESRCH)
+		id->link.remote_function = STANDIN_CM_ENDED;
+	else
+		id->link.remote_function = error ? 0 : function;
+	standin_cm.peer_lost |= error == ESRCH;
+}
+
 static void standin_cm_fill_link(struct standin_cm_id *id,
 				 const struct roce_cm_message *message)
 {
@@ -67,8 +83,7 @@ static void standin_cm_fill_link(struct standin_cm_id *id,
 	link->transaction = message->transaction;
 	link->remote_id = message->local_comm_id;
 	link->remote_guid = req->ca_guid;
-	link->remote_function = standin_cm.world->function(id->remote_gid,
-							   link->remote_id);
+	standin_cm_peer_is(id, link->remote_id);
 	standin_cm_link_enter(id);
 	link->remote_qpn = req->qpn;
 	link->remote_psn = req->psn;
@@ -181,8 +196,7 @@ static void standin_cm_receive_rep(const struct arnica_bus_mad *mad,
 	link->state = STANDIN_CM_REP_RECEIVED;
 	link->remote_id = message->local_comm_id;
 	link->remote_guid = rep->ca_guid;
-	link->remote_function = standin_cm.world->function(id->remote_gid,
-							   link->remote_id);
+	standin_cm_peer_is(id, link->remote_id);
 	standin_cm_link_enter(id);
 	link->remote_qpn = rep->qpn;
 	link->remote_psn = rep->psn;
@@ -264,13 +278,16 @@ static void standin_cm_receive_mra(const struct roce_cm_message *message)
 	if (!id || (id->link.remote_id &&
 		    id->link.remote_id != message->local_comm_id))
 		return;
-	if ((answered == ROCE_CM_OF_REQ &&
-	     id->link.state == STANDIN_CM_REQ_SENT) ||
-	    (answered == ROCE_CM_OF_REP &&
-	     id->link.state == STANDIN_CM_REP_SENT))
-		standin_cm_timer_set(
-			id, standin_cm_time(message->mra.service_timeout) +
-				    standin_cm_time(id->link.ack_code));
+	if (!(answered == ROCE_CM_OF_REQ &&
+	      id->link.state == STANDIN_CM_REQ_SENT) &&
+	    !(answered == ROCE_CM_OF_REP &&
+	      id->link.state == STANDIN_CM_REP_SENT))
+		return;
+	standin_cm_timer_set(id,
+			     standin_cm_time(message->mra.service_timeout) +
+				     standin_cm_time(id->link.ack_code));
+	if (answered == ROCE_CM_OF_REQ)
+		standin_cm_peer_is(id, message->local_comm_id);
 }
 
 static void standin_cm_disconnected(struct standin_cm_id *id)
@@ -332,6 +349,7 @@ static void standin_cm_peer_ended(struct standin_cm_id *id)
 		standin_cm_enter_timewait(id);
 		standin_cm_disconnected(id);
 		break;
+	case STANDIN_CM_REQ_SENT: /* and an MRA has come */
 	case STANDIN_CM_REQ_RECEIVED:
 	case STANDIN_CM_REP_SENT:
 	case STANDIN_CM_REP_RECEIVED:
@@ -349,11 +367,12 @@ void standin_cm_peers_ended(void)
 {
 	uint32_t i;
 
+	standin_cm.peer_lost = false;
 	for (i = 0; i < standin_cm.table_size; i++) {
 		struct standin_cm_id *id = standin_cm.table[i];
 
 		if (!id || !id->link.remote_function ||
-		    standin_cm.world->lives(id->link.remote_id,
+		    standin_cm.world->lives(id->link.peer_id,
 					    id->link.remote_function))
 			continue;
 		id->link.remote_function = 0;

@@ -94,7 +94,8 @@ uint32_t arnica_bus_mads_ended(struct arnica_bus *bus);
 /*
  * Which function of this host a peer's communication id belongs to, the peer
  * having this GID: its generation, which no other function has had or will
- * have. ENOENT: it does not run (any more), or the GID is another host's.
+ * have. ESRCH: it does not run any more; ENOENT: the GID is another host's, or
+ * it runs where that address is another's.
  */
 int arnica_bus_mad_peer(struct arnica_bus *bus, const uint8_t gid[16],
 			uint32_t comm_id,

@@ -410,7 +410,7 @@ static void client_run(int fd, void *argument)
 	client_end(fd, *(enum end *)argument);
 }
 
-static void client_join(struct vt_peer *peer, enum end end)
+static void process_join(struct vt_peer *peer, enum end end)
 {
 	int status;
 
@@ -441,7 +441,7 @@ static void disconnects(enum end end)
 	VT_EQUAL(cm_expect(channel, RDMA_CM_EVENT_ESTABLISHED), 0);
 	vt_sync(peer.fd);
 	VT_EQUAL(cm_expect(channel, RDMA_CM_EVENT_DISCONNECTED), 0);
-	client_join(&peer, end);
+	process_join(&peer, end);
 	cm_end(id);
 	cm_end(listener);
 	rdma_destroy_event_channel(channel);
@@ -462,6 +462,40 @@ static void a_program_that_is_replaced_disconnects(void)
 	disconnects(END_BY_EXEC);
 }
 
+/* Takes a request, and is killed before it answers. */
+static void server_run(int fd, void *unused)
+{
+	struct rdma_event_channel *channel = cm_channel();
+	struct rdma_cm_id *listener = cm_listen(channel, RDMA_PS_TCP, 0);
+	uint16_t port = ntohs(rdma_get_src_port(listener));
+
+	(void)unused;
+	vt_tell(fd, &port, sizeof(port));
+	VT_EQUAL(cm_expect(channel, RDMA_CM_EVENT_CONNECT_REQUEST), 0);
+	raise(SIGKILL);
+}
+
+static void a_server_that_is_killed_before_it_answers_rejects(void)
+{
+	struct rdma_conn_param param = cm_param(NULL, 0);
+	struct vt_peer peer = vt_fork(server_run, NULL);
+	struct rdma_event_channel *channel = cm_channel();
+	struct rdma_cm_event *event;
+	struct rdma_cm_id *id;
+	uint16_t port;
+
+	vt_hear(peer.fd, &port, sizeof(port));
+	id = cm_resolve(channel, RDMA_PS_TCP, port);
+	cm_queue_pair(id);
+	VT_EQUAL(rdma_connect(id, &param), 0);
+	event = cm_event(channel, RDMA_CM_EVENT_REJECTED);
+	VT_EQUAL(event->status, 28);
+	VT_EQUAL(rdma_ack_cm_event(event), 0);
+	process_join(&peer, END_BY_KILL);
+	cm_end(id);
+	rdma_destroy_event_channel(channel);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct vt_case cases[] = {
@@ -480,6 +514,7 @@ int main(int argc, char **argv)
 		VT_CASE(a_process_that_ends_disconnects),
 		VT_CASE(a_process_that_is_killed_disconnects),
 		VT_CASE(a_program_that_is_replaced_disconnects),
+		VT_CASE(a_server_that_is_killed_before_it_answers_rejects),
 		{ NULL, NULL, 0 },
 	};
 

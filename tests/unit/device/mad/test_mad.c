@@ -366,7 +366,7 @@ static void a_peer_is_known_by_its_communication_id(void **state)
 	assert_false(arnica_bus_mad_peer_lives(bus, end.ids.base | 5, first));
 	assert_int_equal(
 		arnica_bus_mad_peer(bus, here.remote_gid, end.ids.base, &first),
-		ENOENT);
+		ESRCH);
 }
 
 #define mad_test(function)                                                     \

@@ -28,7 +28,7 @@ static struct {
 	struct arnica_bus_mad sent[FIXTURE_SENT];
 	size_t num_sent, num_delivered;
 	uint64_t now;
-	uint64_t function; /* the only one, and so every peer's */
+	uint64_t function; /* the only one, and so every peer's; zero: ended */
 	int send_error, take_error;
 	uint32_t num_taken;
 	struct standin_cm_file file;
@@ -91,11 +91,13 @@ static uint64_t fixture_now(void)
 	return fixture.now;
 }
 
-static uint64_t fixture_function(const uint8_t gid[16], uint32_t comm_id)
+static int fixture_function(const uint8_t gid[16], uint32_t comm_id,
+			    uint64_t *function)
 {
 	(void)gid;
 	assert_int_equal(comm_id >> 20, 0x123);
-	return fixture.function;
+	*function = fixture.function;
+	return fixture.function ? 0 : ESRCH;
 }
 
 static bool fixture_lives(uint32_t comm_id, uint64_t function)

@@ -280,9 +280,76 @@ static void a_peer_that_ends_while_it_connects_has_rejected(void **state)
 	fixture.function = 0;
 	standin_cm_peers_ended();
 	event = fixture_event(STANDIN_CM_REJECTED);
+	assert_ptr_equal(event.id, ends.client);
+	event = fixture_event(STANDIN_CM_REJECTED);
 	assert_ptr_equal(event.id, ends.server);
 	assert_int_equal(event.answer.status, ROCE_CM_CONSUMER);
 	fixture_no_event();
+}
+
+/* It has the request, and said so (MRA). */
+static void a_peer_that_ends_before_it_answers_has_rejected(void **state)
+{
+	struct standin_cm_event event;
+	struct ends ends;
+
+	(void)state;
+	ask(&ends);
+	standin_cm_destroy(ends.server, fixture.fd);
+	fixture_lose();
+	standin_cm_peers_ended(); /* it was another one */
+	fixture_no_event();
+	fixture.function = 0;
+	standin_cm_peers_ended();
+	event = fixture_event(STANDIN_CM_REJECTED);
+	assert_ptr_equal(event.id, ends.client);
+	assert_int_equal(event.answer.status, ROCE_CM_CONSUMER);
+	assert_int_equal(standin_cm_expire(fixture.now), 0);
+	standin_cm_peers_ended();
+	fixture_no_event();
+}
+
+/* Its last words are taken after its end, and count. */
+static void a_peer_that_has_ended_already_is_heard(void **state)
+{
+	struct standin_cm_event event;
+	struct ends ends;
+
+	(void)state;
+	ask(&ends);
+	assert_int_equal(standin_cm_accept(ends.server, &answer), 0);
+	assert_false(standin_cm.peer_lost);
+	fixture.function = 0;
+	fixture_deliver();
+	assert_true(standin_cm.peer_lost);
+	fixture_event(STANDIN_CM_CONNECT_RESPONSE);
+	fixture_no_event();
+	ends.server->link.state = STANDIN_CM_NONE; /* is the one that ended */
+	standin_cm_peers_ended();
+	assert_false(standin_cm.peer_lost);
+	event = fixture_event(STANDIN_CM_REJECTED);
+	assert_ptr_equal(event.id, ends.client);
+	fixture_no_event();
+}
+
+/* Nothing has come from it, so nobody knows whose end would matter. */
+static void a_request_that_nobody_took_goes_on(void **state)
+{
+	struct standin_cm_id *client;
+	size_t first;
+
+	(void)state;
+	client = fixture_client(RDMA_PS_TCP);
+	first = fixture.num_sent;
+	assert_int_equal(standin_cm_connect(client, &param), 0);
+	fixture_lose();
+	fixture.function = 0;
+	standin_cm_peers_ended();
+	fixture_no_event();
+	fixture.now = standin_cm_expire(fixture.now);
+	(void)standin_cm_expire(fixture.now);
+	assert_int_equal(fixture_count(first, ROCE_CM_REQ), 2);
+	fixture_lose();
 }
 
 static void whoever_forgot_says_that_it_has_ended(void **state)
@@ -468,6 +535,9 @@ int main(void)
 		TEST(a_peer_that_is_gone_does_not_confirm_the_end),
 		TEST(a_peer_that_ends_without_a_word_has_ended),
 		TEST(a_peer_that_ends_while_it_connects_has_rejected),
+		TEST(a_peer_that_ends_before_it_answers_has_rejected),
+		TEST(a_peer_that_has_ended_already_is_heard),
+		TEST(a_request_that_nobody_took_goes_on),
 		TEST(whoever_forgot_says_that_it_has_ended),
 		TEST(other_connections_are_left_alone),
 		TEST(a_datagram_request_is_answered_again),
