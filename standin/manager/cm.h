@@ -208,6 +208,7 @@ struct standin_cm {
 	uint32_t next_group;
 	struct standin_cm_file *files;
 	bool files_lost; /* the program has closed our end of one */
+	bool peers_here; /* some of this host, which may end without a word */
 	bool peer_lost;	 /* one had ended when its message was taken */
 	struct standin_cm_group *groups;
 	struct standin_cm_id **table;	 /* by number */

@@ -20,6 +20,9 @@
  * process for two seconds. */
 #define STANDIN_CM_EXIT_PATIENCE_S 5
 #define STANDIN_CM_LOOK_MS 10 /* where there is no waiting */
+/* The adapter tells of the end of those that it has to do with, which are not
+ * all. */
+#define STANDIN_CM_LIFE_NS 1000000000u
 
 struct standin_cm standin_cm = {
 	.lock = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP
@@ -36,6 +39,7 @@ static struct {
 	struct standin_cm_end door, knocker;
 	uint64_t term;	/* of the thread; an earlier one has been replaced */
 	uint32_t ended; /* functions of others, of those that were heeded */
+	uint64_t look_ns; /* when to look for others, if there are peers */
 } standin_cm_engine;
 
 /* The thread's own. */
@@ -209,7 +213,7 @@ static bool standin_cm_engine_take(void)
 }
 
 /* What a peer has said before its end comes first. */
-static bool standin_cm_engine_follow(void)
+static bool standin_cm_engine_follow(uint64_t now)
 {
 	uint32_t ended;
 	bool more;
@@ -218,9 +222,10 @@ static bool standin_cm_engine_follow(void)
 		return false;
 	ended = standin_cm_engine.adapter->mads_ended(standin_cm_engine.bus);
 	more = standin_cm_engine_take();
-	if (!more &&
-	    (ended != standin_cm_engine.ended || standin_cm.peer_lost)) {
+	if (!more && (ended != standin_cm_engine.ended ||
+		      standin_cm.peer_lost || standin_cm_engine.look_ns <= now)) {
 		standin_cm_engine.ended = ended;
+		standin_cm_engine.look_ns = now + STANDIN_CM_LIFE_NS;
 		standin_cm_peers_ended();
 	}
 	return more;
@@ -232,14 +237,15 @@ static int standin_cm_engine_round(bool closed)
 {
 	bool more;
 	uint64_t due;
-	uint64_t now;
+	uint64_t now = standin_cm_world_now();
 
 	standin_cm_engine_drain();
 	if (closed || standin_cm.files_lost)
 		standin_cm_files_sweep();
-	more = standin_cm_engine_follow();
-	now = standin_cm_world_now();
+	more = standin_cm_engine_follow(now);
 	due = standin_cm_expire(now);
+	if (standin_cm.peers_here && (!due || standin_cm_engine.look_ns < due))
+		due = standin_cm_engine.look_ns;
 	if (more || (due && due <= now))
 		return 0;
 	if (!due)

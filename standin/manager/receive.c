@@ -71,6 +71,7 @@ static void standin_cm_peer_is(struct standin_cm_id *id, uint32_t comm_id)
 	else
 		id->link.remote_function = error ? 0 : function;
 	standin_cm.peer_lost |= error == ESRCH;
+	standin_cm.peers_here |= !error;
 }
 
 static void standin_cm_fill_link(struct standin_cm_id *id,
@@ -368,13 +369,18 @@ void standin_cm_peers_ended(void)
 	uint32_t i;
 
 	standin_cm.peer_lost = false;
+	standin_cm.peers_here = false;
 	for (i = 0; i < standin_cm.table_size; i++) {
 		struct standin_cm_id *id = standin_cm.table[i];
 
 		if (!id || !id->link.remote_function ||
-		    standin_cm.world->lives(id->link.peer_id,
-					    id->link.remote_function))
+		    id->link.state == STANDIN_CM_NONE)
 			continue;
+		if (standin_cm.world->lives(id->link.peer_id,
+					    id->link.remote_function)) {
+			standin_cm.peers_here = true;
+			continue;
+		}
 		id->link.remote_function = 0;
 		standin_cm_peer_ended(id);
 	}

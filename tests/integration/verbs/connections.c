@@ -13,6 +13,7 @@
 #define REPLY_BYTES 196
 #define REJECT_BYTES 148
 #define PLENTY 1024
+#define ASKERS 17
 
 /* Both ends have channels of their own. */
 struct both {
@@ -496,6 +497,56 @@ static void a_server_that_is_killed_before_it_answers_rejects(void)
 	rdma_destroy_event_channel(channel);
 }
 
+/* Asks, and does not mind the answer until it is told to end. */
+static void asker_run(int fd, void *unused)
+{
+	struct rdma_conn_param param = cm_param(NULL, 0);
+	struct rdma_event_channel *channel = cm_channel();
+	struct rdma_cm_id *id;
+	uint16_t port;
+
+	(void)unused;
+	vt_hear(fd, &port, sizeof(port));
+	id = cm_resolve(channel, RDMA_PS_TCP, port);
+	VT_EQUAL(rdma_connect(id, &param), 0);
+	vt_hear(fd, &port, sizeof(port));
+	exit(0);
+}
+
+/* The adapter keeps an eye on some of a function's peers only. */
+static void the_end_of_one_of_many_is_noticed(void)
+{
+	struct rdma_conn_param param = cm_param(NULL, 0);
+	struct vt_peer peers[ASKERS];
+	struct rdma_event_channel *channel;
+	struct rdma_cm_event *event;
+	struct rdma_cm_id *listener, *first = NULL;
+	uint16_t port;
+	int i;
+
+	for (i = 0; i < ASKERS; i++)
+		peers[i] = vt_fork(asker_run, NULL);
+	channel = cm_channel();
+	listener = cm_listen(channel, RDMA_PS_TCP, ASKERS);
+	port = ntohs(rdma_get_src_port(listener));
+	for (i = 0; i < ASKERS; i++) {
+		vt_tell(peers[i].fd, &port, sizeof(port));
+		event = cm_event(channel, RDMA_CM_EVENT_CONNECT_REQUEST);
+		first = first ? first : event->id;
+		VT_EQUAL(rdma_accept(event->id, &param), 0);
+		VT_EQUAL(rdma_ack_cm_event(event), 0);
+	}
+	VT_EQUAL(kill(peers[0].pid, SIGKILL), 0);
+	event = cm_event(channel, RDMA_CM_EVENT_REJECTED);
+	VT_CHECK(event->id == first);
+	VT_EQUAL(rdma_ack_cm_event(event), 0);
+	process_join(&peers[0], END_BY_KILL);
+	for (i = 1; i < ASKERS; i++) {
+		vt_tell(peers[i].fd, &port, sizeof(port));
+		vt_join(&peers[i]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct vt_case cases[] = {
@@ -515,6 +566,7 @@ int main(int argc, char **argv)
 		VT_CASE(a_process_that_is_killed_disconnects),
 		VT_CASE(a_program_that_is_replaced_disconnects),
 		VT_CASE(a_server_that_is_killed_before_it_answers_rejects),
+		VT_CASE(the_end_of_one_of_many_is_noticed),
 		{ NULL, NULL, 0 },
 	};
 
