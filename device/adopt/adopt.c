@@ -160,7 +160,7 @@ static struct adev_adopted *reserve(struct adev_function *fn, uint64_t start,
 		.state = ADEV_ADOPTED_COMING,
 		.move = { .start = start, .bytes = end - start,
 			  .fd = fn->segment_fd,
-			  .inode = fn->segment_inode },
+			  .file = fn->segment_file },
 		.fn = fn,
 	};
 	return &adev_adopted.ranges[i];

@@ -41,7 +41,7 @@ static bool collect(const struct adev_vma *vma, void *argument)
 
 	if (vma->end < end)
 		end = vma->end;
-	if (vma->shared && vma->inode == move->inode &&
+	if (vma->shared && vma->inode == move->file.inode &&
 	    vma->offset + (start - vma->start) ==
 		    move->offset + (start - move->start))
 		range->parts[range->num_parts++] = (struct adev_adopted_part){
@@ -96,7 +96,7 @@ struct adev_move adev_adopted_part_move(const struct adev_adopted *range,
 		.parked = range->move.parked + inside,
 		.offset = range->move.offset + inside,
 		.fd = range->move.fd,
-		.inode = range->move.inode,
+		.file = range->move.file,
 	};
 }
 

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 #include <arnica/hw/limits.h>
 
@@ -24,12 +23,7 @@
 
 bool adev_move_has_file(const struct adev_move *move)
 {
-	struct stat status;
-
-	/* Not by libc's name: the stand-in answers for its own files there. */
-	return !syscall(SYS_fstat, move->fd, &status) &&
-	       S_ISREG(status.st_mode) && !status.st_nlink &&
-	       status.st_ino == move->inode;
+	return adev_fd_is(move->fd, &move->file);
 }
 
 static uint64_t piece_at(const struct adev_move *move, uint64_t done)

@@ -28,13 +28,15 @@
 
 #include <arnica/hw/format.h>
 
+#include "domain/fd_mark.h"
+
 struct adev_move {
 	uint64_t start;  /* of the range; whole pages, one mapping */
 	uint64_t bytes;
 	uint64_t parked; /* where the private mapping is while it is shared */
 	uint64_t offset; /* of the contents in the file */
 	int fd;
-	uint64_t inode; /* of the file that has that descriptor */
+	struct adev_fd_mark file; /* that has that descriptor */
 };
 
 /* Is the descriptor still that of the file? A program that closes what it has

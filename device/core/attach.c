@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <arnica/hw/registers.h>
@@ -135,17 +133,6 @@ static void after_fork_child(void)
 static void install_fork_handlers(void)
 {
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
-}
-
-static int inode_of(int fd, uint64_t *inode)
-{
-	struct stat status;
-
-	/* Not by name: the stand-in shows a device file as a device. */
-	if (syscall(SYS_fstat, fd, &status))
-		return errno;
-	*inode = status.st_ino;
-	return 0;
 }
 
 static void shuffle(uint8_t *order)
@@ -312,7 +299,7 @@ static int attach_locked(int device_fd, struct adev_function *fn)
 	    adev_capture_open(fn))
 		return ENODEV;
 	adev_guard_install();
-	error = inode_of(device_fd, &fn->segment_inode);
+	error = adev_fd_mark(device_fd, &fn->segment_file);
 	if (error)
 		goto err_capture;
 	fn->segment_fd = fcntl(device_fd, F_DUPFD_CLOEXEC, 3);
@@ -483,13 +470,14 @@ void adev_function_detach(struct adev_function *fn)
 struct adev_function *adev_function_of_fd(int device_fd)
 {
 	struct adev_function *fn;
-	uint64_t inode;
+	struct adev_fd_mark file;
 
-	if (inode_of(device_fd, &inode))
+	if (adev_fd_mark(device_fd, &file))
 		return NULL;
 	pthread_mutex_lock(&adev_adapter.lock);
 	for (fn = adev_adapter.functions; fn; fn = fn->next)
-		if (fn->segment_inode == inode || adev_import_is_of(fn, inode))
+		if (fn->segment_file.inode == file.inode ||
+		    adev_import_is_of(fn, file.inode))
 			break;
 	pthread_mutex_unlock(&adev_adapter.lock);
 	return fn;

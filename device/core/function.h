@@ -14,6 +14,7 @@
 #include "core/counters.h"
 #include "core/heap.h"
 #include "core/view.h"
+#include "domain/fd_mark.h"
 #include "sched/sched.h"
 
 struct adev_qp;
@@ -59,7 +60,7 @@ struct adev_function {
 	struct adev_view view; /* own segment */
 	pid_t owner_pid;       /* process that attached it */
 	int segment_fd;        /* own duplicate */
-	uint64_t segment_inode;
+	struct adev_fd_mark segment_file;
 	struct adev_directory *directory;
 	struct adev_heap heap;
 	struct adev_counters counters;
@@ -168,7 +169,7 @@ struct adev_function {
 	/* Lock role `mads`: taking, the peers, and what tells the host. */
 	pthread_mutex_t mad_lock;
 	_Atomic int mad_event_fd;  /* -1: not open for MADs */
-	uint64_t mad_event_inode;
+	struct adev_fd_mark mad_event_file;
 	_Atomic uint32_t mads_ended; /* functions of others */
 	_Atomic uint32_t mad_psn;
 	struct adev_mad_peers *mad_peers; /* mad/peers.h; NULL: none yet */

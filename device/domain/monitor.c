@@ -5,7 +5,6 @@
 #include <linux/if.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "domain/wake.h"
@@ -21,7 +20,6 @@ int adev_monitor_open(struct adev_monitor *monitor)
 		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
 			     RTMGRP_IPV6_IFADDR,
 	};
-	struct stat status;
 	int error;
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			NETLINK_ROUTE);
@@ -29,36 +27,28 @@ int adev_monitor_open(struct adev_monitor *monitor)
 	monitor->fd = -1;
 	if (fd < 0)
 		return errno;
-	if (bind(fd, (const struct sockaddr *)&groups, sizeof(groups)) != 0 ||
-	    fstat(fd, &status) != 0) {
-		error = errno;
+	error = bind(fd, (const struct sockaddr *)&groups, sizeof(groups)) ?
+			errno :
+			adev_fd_mark(fd, &monitor->file);
+	if (error) {
 		close(fd);
 		return error;
 	}
 	monitor->fd = adev_fd_high(fd);
-	monitor->inode = status.st_ino;
 	return 0;
 }
 
 /* Forgets a descriptor that is not ours any more. */
 static bool is_ours(struct adev_monitor *monitor)
 {
-	struct stat status;
-
-	if (monitor->fd < 0)
-		return false;
-	if (fstat(monitor->fd, &status) == 0 &&
-	    S_ISSOCK(status.st_mode) && status.st_ino == monitor->inode)
-		return true;
-	monitor->fd = -1;
-	return false;
+	if (!adev_fd_is(monitor->fd, &monitor->file))
+		monitor->fd = -1;
+	return monitor->fd >= 0;
 }
 
 void adev_monitor_close(struct adev_monitor *monitor)
 {
-	if (is_ours(monitor))
-		close(monitor->fd);
-	monitor->fd = -1;
+	adev_fd_close(&monitor->fd, &monitor->file);
 }
 
 bool adev_monitor_pending(struct adev_monitor *monitor)

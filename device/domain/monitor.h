@@ -15,9 +15,11 @@
 
 #include "arnica/hw/format.h"
 
+#include "domain/fd_mark.h"
+
 struct adev_monitor {
 	int fd; /* -1: not open */
-	uint64_t inode;
+	struct adev_fd_mark file;
 };
 
 /* Errors of socket() and bind(): netlink can be refused. */

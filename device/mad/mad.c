@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cm/message.h>
@@ -44,15 +43,10 @@ static int duplicate(int event_fd, int *fd)
 	return 0;
 }
 
-/* The application may have closed all descriptors, and opened others. Eventfds
- * share an inode, so those are told from others only. */
+/* The application may have closed all descriptors, and opened others. */
 static bool is_ours(const struct adev_function *fn)
 {
-	struct stat status;
-	int fd = atomic_load(&fn->mad_event_fd);
-
-	return fd >= 0 && fstat(fd, &status) == 0 &&
-	       status.st_ino == fn->mad_event_inode;
+	return adev_fd_is(atomic_load(&fn->mad_event_fd), &fn->mad_event_file);
 }
 
 /* `mads` held. What one descriptor does not tell that is gone, the next one
@@ -69,15 +63,14 @@ static void tell(struct adev_function *fn)
 /* `mads` held. From now on this descriptor tells. */
 static int adopt(struct adev_function *fn, int event_fd)
 {
-	struct stat status;
+	struct adev_fd_mark file;
 	int error, fd = -1;
 
 	error = duplicate(event_fd, &fd);
 	if (error)
 		return error;
-	if (fstat(fd, &status) != 0)
-		error = errno;
-	else if (!adev_mads_is_open(fn))
+	error = adev_fd_mark(fd, &file);
+	if (!error && !adev_mads_is_open(fn))
 		error = adev_mad_queue_open(fn);
 	if (error) {
 		close(fd);
@@ -85,7 +78,7 @@ static int adopt(struct adev_function *fn, int event_fd)
 	}
 	if (is_ours(fn))
 		close(atomic_load(&fn->mad_event_fd));
-	fn->mad_event_inode = status.st_ino;
+	fn->mad_event_file = file;
 	atomic_store(&fn->mad_event_fd, fd);
 	tell(fn);
 	return 0;

@@ -30,7 +30,6 @@ static uint32_t pd;
 static int setup(void **state)
 {
 	struct adev_function *fn;
-	struct stat status;
 	uint8_t *around = mmap(NULL, BYTES + 2 * PAGE, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -40,9 +39,8 @@ static int setup(void **state)
 	memory = around + PAGE;
 	memset(memory, 0x42, BYTES);
 	fn = *state;
-	if (fstat(fn->segment_fd, &status))
+	if (adev_fd_mark(fn->segment_fd, &fn->segment_file))
 		return -1;
-	fn->segment_inode = status.st_ino;
 	adev_adopt_open(0);
 	fn->has_peers = true;
 	pd = fake_alloc_pd(fn);

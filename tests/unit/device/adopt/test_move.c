@@ -40,7 +40,6 @@ static uint8_t mark(size_t i)
 static int setup(void **state)
 {
 	struct range *range = calloc(1, sizeof(*range));
-	struct stat status;
 	size_t i;
 
 	if (!range)
@@ -56,9 +55,8 @@ static int setup(void **state)
 	};
 	if (range->memory == MAP_FAILED || range->move.fd < 0 ||
 	    ftruncate(range->move.fd, OFFSET + BYTES + PAGE) ||
-	    fstat(range->move.fd, &status))
+	    adev_fd_mark(range->move.fd, &range->move.file))
 		return -1;
-	range->move.inode = status.st_ino;
 	for (i = 0; i < BYTES; i++)
 		range->bytes[i] = mark(i);
 	*state = range;
