@@ -288,43 +288,49 @@ static bool is_watched(const struct adev_peer_entry *entry)
 	return !entry->peer.own_process && !entry->death_seen;
 }
 
+/* Its word is free before its descriptors are closed, by whatever end. So one
+ * that hangs up while the word is taken was closed by its program, or ours, and
+ * says no more. */
+static void look_at(struct adev_peer_entry *entry, bool hangs_up)
+{
+	if (!adev_directory_alive(entry->directory, entry->view.function,
+				  entry->view.generation))
+		entry->ended = true;
+	else if (hangs_up)
+		adev_peer_forget_end(&entry->peer);
+}
+
 /* Asks for all of them in one call; without memory the life words alone have to
  * do. With adev_adapter.lock held. */
-static void ask_descriptors(void)
+static void look_at_all(struct pollfd *fds)
 {
 	struct adev_peer_entry *entry;
-	struct pollfd *fds;
 	nfds_t count = 0, i = 0;
 
-	for (entry = adev_adapter.peers; entry; entry = entry->next)
-		count += is_watched(entry);
-	fds = calloc(count ? count : 1, sizeof(*fds));
-	if (!fds)
-		return;
+	for (entry = adev_adapter.peers; fds && entry; entry = entry->next)
+		if (is_watched(entry))
+			fds[count++] = (struct pollfd){
+				.fd = entry->peer.end_fd, .events = POLLIN
+			};
+	if (fds && poll(fds, count, 0) <= 0)
+		fds = NULL;
 	for (entry = adev_adapter.peers; entry; entry = entry->next)
 		if (is_watched(entry))
-			fds[i++] = (struct pollfd){ .fd = entry->peer.end_fd,
-						    .events = POLLIN };
-	i = 0;
-	if (poll(fds, count, 0) > 0)
-		for (entry = adev_adapter.peers; entry; entry = entry->next)
-			if (is_watched(entry))
-				entry->ended |= fds[i++].revents != 0;
-	free(fds);
+			look_at(entry, fds && fds[i++].revents);
 }
 
 static void look_for_ended(void)
 {
 	struct adev_peer_entry *entry;
+	struct pollfd *fds;
+	size_t count = 0;
 
 	pthread_mutex_lock(&adev_adapter.lock);
-	ask_descriptors();
 	for (entry = adev_adapter.peers; entry; entry = entry->next)
-		if (is_watched(entry) &&
-		    !adev_directory_alive(entry->directory,
-					  entry->view.function,
-					  entry->view.generation))
-			entry->ended = true;
+		count += is_watched(entry);
+	fds = calloc(count ? count : 1, sizeof(*fds));
+	look_at_all(fds);
+	free(fds);
 	pthread_mutex_unlock(&adev_adapter.lock);
 }
 

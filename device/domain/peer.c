@@ -158,6 +158,12 @@ static int attach(const struct adev_slot_view *view, int dir_fd,
 		return gone_is_enoent(error);
 	}
 	peer->end_fd = peer->own_process ? -1 : open_end(view, dir_fd);
+	if (adev_fd_mark(peer->wake_fd, &peer->wake_file) ||
+	    (peer->end_fd >= 0 &&
+	     adev_fd_mark(peer->end_fd, &peer->end_file))) {
+		adev_peer_detach(peer);
+		return EBADF;
+	}
 	return 0;
 }
 
@@ -193,10 +199,12 @@ int adev_peer_attach(struct adev_directory *directory, uint32_t function,
 void adev_peer_detach(struct adev_peer *peer)
 {
 	adev_mapping_put(peer->base, peer->size);
-	close(peer->wake_fd);
-	if (peer->end_fd >= 0)
-		close(peer->end_fd);
+	adev_fd_close(&peer->wake_fd, &peer->wake_file);
+	adev_peer_forget_end(peer);
 	peer->base = NULL;
-	peer->wake_fd = -1;
-	peer->end_fd = -1;
+}
+
+void adev_peer_forget_end(struct adev_peer *peer)
+{
+	adev_fd_close(&peer->end_fd, &peer->end_file);
 }

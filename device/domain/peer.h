@@ -16,6 +16,8 @@
 
 #include "arnica/hw/format.h"
 
+#include "domain/fd_mark.h"
+
 struct adev_directory;
 
 struct adev_peer {
@@ -25,7 +27,10 @@ struct adev_peer {
 	void *base; /* this process's only mapping of the segment */
 	uint64_t size;
 	int wake_fd; /* for adev_wake_signal() */
-	int end_fd;  /* poll() tells when the function ended; -1: nothing does */
+	/* poll() tells when the function may have ended, or the process has
+	 * closed what it had open; -1: nothing does. */
+	int end_fd;
+	struct adev_fd_mark wake_file, end_file;
 	bool own_process; /* the function is this process's own; no end_fd */
 };
 
@@ -39,5 +44,8 @@ int adev_peer_attach(struct adev_directory *directory, uint32_t function,
 		     struct adev_peer *peer) ARNICA_MUST_CHECK;
 
 void adev_peer_detach(struct adev_peer *peer);
+
+/* Its descriptor tells nothing any more: the life word alone does. */
+void adev_peer_forget_end(struct adev_peer *peer);
 
 #endif
