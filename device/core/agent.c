@@ -16,6 +16,7 @@
 
 #include "core/adapter.h"
 #include "core/clock.h"
+#include "core/kept.h"
 #include "core/port_events.h"
 #include "core/thread.h"
 #include "domain/directory.h"
@@ -26,6 +27,7 @@
 #define MAX_WATCHED 1024u
 #define SLICE_NS 100000 /* the shortest that there is */
 #define REST_NS 100000 /* while others have in hand what is due */
+#define LOOK_NS (10 * ADEV_MS_NS) /* without descriptors */
 /* The wake pipe, the port's notifications, knocks of this process. */
 #define OWN_FDS 3u
 
@@ -132,6 +134,38 @@ static const struct timespec *time_until(uint64_t deadline,
 	return time;
 }
 
+static void check_peers(uint64_t *next_check)
+{
+	adev_adapter_check_peers();
+	*next_check = adev_now_ns() + ADEV_LIFE_CHECK_NS;
+}
+
+/* The descriptors are not ours any more: there is nothing to wait at. */
+static void sleep_blindly(uint64_t deadline, uint64_t *next_check)
+{
+	uint64_t now = adev_now_ns();
+	struct timespec time;
+
+	if (deadline > now + LOOK_NS)
+		deadline = now + LOOK_NS;
+	atomic_store(&agent.sleeps_until_ns, deadline);
+	(void)ppoll(NULL, 0, time_until(deadline, &time), NULL);
+	if (adev_now_ns() >= *next_check)
+		check_peers(next_check);
+}
+
+/* Nothing wakes a thread that waits at descriptors when they are closed: it
+ * looks for itself. */
+static uint64_t until_next_look(uint64_t deadline)
+{
+	uint64_t now = adev_now_ns();
+
+	return deadline > now + ADEV_LIFE_CHECK_NS &&
+			       !adev_clock_is_simulated() ?
+		       now + ADEV_LIFE_CHECK_NS :
+		       deadline;
+}
+
 /* Sleeps until there is a reason not to. */
 static void sleep_until(uint64_t deadline, uint64_t *next_check)
 {
@@ -144,6 +178,7 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 	bool ended = false, port_changed = false;
 	struct timespec time;
 	uint32_t i;
+	int ready;
 
 	fds[0].fd = agent.read_fd;
 	fds[1].fd = adev_port_fd();
@@ -154,10 +189,15 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 		fds[i].events = POLLIN;
 	if (port_by_ns < deadline)
 		deadline = port_by_ns;
+	deadline = until_next_look(deadline);
 	atomic_store(&agent.sleeps_until_ns, deadline);
-	if (ppoll(fds, OWN_FDS + count, time_until(deadline, &time), NULL) >
-	    0) {
+	ready = ppoll(fds, OWN_FDS + count, time_until(deadline, &time), NULL);
+	if (ready > 0)
 		adev_waking_let_return(&agent.waking);
+	if ((fds[0].revents | fds[2].revents) & POLLNVAL ? !adev_kept_look() :
+							   !adev_kept())
+		return;
+	if (ready > 0) {
 		if (fds[0].revents)
 			adev_wake_drain(agent.read_fd);
 		port_changed = fds[1].revents;
@@ -168,10 +208,8 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 	}
 	if (port_changed || adev_now_ns() >= port_by_ns)
 		adev_port_events_follow();
-	if (ended || adev_now_ns() >= *next_check) {
-		adev_adapter_check_peers();
-		*next_check = adev_now_ns() + ADEV_LIFE_CHECK_NS;
-	}
+	if (ended || adev_now_ns() >= *next_check)
+		check_peers(next_check);
 }
 
 /* As long as packets come one after the other: for a while, as there is more to
@@ -267,8 +305,10 @@ static void *run(void *unused)
 		set_state(ADEV_AGENT_SLEEPING);
 		deadline = work();
 		atomic_store(&agent.sleeps_until_ns, deadline);
-		if (!stop)
+		if (!stop && adev_kept())
 			sleep_until(deadline, &next_check);
+		else if (!stop)
+			sleep_blindly(deadline, &next_check);
 		atomic_store(&agent.sleeps_until_ns, 0);
 		set_state(ADEV_AGENT_AWAKE);
 	}
@@ -284,9 +324,9 @@ static void free_lists(void)
 	agent.watched = NULL;
 }
 
-static void close_one(int *fd)
+static void close_one(int *fd, bool kept)
 {
-	if (*fd >= 0)
+	if (*fd >= 0 && kept)
 		close(*fd);
 	*fd = -1;
 }
@@ -294,11 +334,33 @@ static void close_one(int *fd)
 /* Everything that the thread had; the peers see the beacon go out. */
 static void close_all(void)
 {
+	bool kept = adev_kept_look();
+
 	free_lists();
-	close_one(&agent.read_fd);
-	close_one(&agent.write_fd);
-	close_one(&agent.own_fd);
-	close_one(&agent.beacon_fd);
+	close_one(&agent.read_fd, kept);
+	close_one(&agent.write_fd, kept);
+	close_one(&agent.own_fd, kept);
+	close_one(&agent.beacon_fd, kept);
+	adev_kept_end();
+}
+
+static int open_all(void)
+{
+	int error = adev_wake_create(&agent.read_fd, &agent.write_fd);
+	int fds[ADEV_KEPT_FDS];
+
+	if (error)
+		return error;
+	/* Without the first there is the pipe, without the second the peers have
+	 * other ways. */
+	if (adev_wake_create_own(&agent.own_fd))
+		agent.own_fd = -1;
+	if (adev_beacon_create(&agent.beacon_fd))
+		agent.beacon_fd = -1;
+	fds[0] = agent.read_fd;
+	fds[1] = agent.write_fd;
+	fds[2] = agent.own_fd;
+	return adev_kept_begin(fds);
 }
 
 static int start_thread(void)
@@ -311,18 +373,10 @@ static int start_thread(void)
 		free_lists();
 		return ENOMEM;
 	}
-	error = adev_wake_create(&agent.read_fd, &agent.write_fd);
-	if (error) {
-		free_lists();
-		return error;
-	}
-	/* Without the first there is the pipe, without the second the peers have
-	 * other ways. */
-	if (adev_wake_create_own(&agent.own_fd))
-		agent.own_fd = -1;
-	if (adev_beacon_create(&agent.beacon_fd))
-		agent.beacon_fd = -1;
-	error = adev_thread_create(&agent.thread, "arnica-agent", run, NULL);
+	error = open_all();
+	if (!error)
+		error = adev_thread_create(&agent.thread, "arnica-agent", run,
+					   NULL);
 	if (error)
 		close_all();
 	return error;
@@ -338,7 +392,8 @@ static int ask(enum request_kind kind, struct adev_function *fn)
 	for (link = &agent.requests; *link; link = &(*link)->next)
 		;
 	*link = &request;
-	adev_wake_signal(agent.write_fd);
+	if (adev_kept_look())
+		adev_wake_signal(agent.write_fd);
 	while (!request.done)
 		pthread_cond_wait(&agent.answered, &agent.lock);
 	pthread_mutex_unlock(&agent.lock);
@@ -387,7 +442,7 @@ void adev_agent_expect(uint64_t when_ns)
 	uint64_t until = atomic_load(&agent.sleeps_until_ns);
 
 	/* A millisecond later than wished is not worth a system call. */
-	if (is_agent || until <= when_ns + ADEV_MS_NS)
+	if (is_agent || until <= when_ns + ADEV_MS_NS || !adev_kept())
 		return;
 	adev_waking_begin(&agent.waking);
 	if (agent.own_fd >= 0)

@@ -2,6 +2,7 @@
 /* Views of segments, and waking their owners. */
 #include "core/view.h"
 
+#include "core/kept.h"
 #include "domain/wake.h"
 
 void adev_view_init(struct adev_view *view, void *base, uint64_t size,
@@ -35,6 +36,9 @@ void adev_view_kick(const struct adev_view *view)
 	arnica_store32(&view->header->attention, 1, memory_order_seq_cst);
 	if (atomic_load_explicit(&view->shared->agent_state,
 				 memory_order_seq_cst) != ADEV_AGENT_SLEEPING)
+		return;
+	/* The number of the pipe may be another file's. */
+	if (!adev_kept())
 		return;
 	if (atomic_compare_exchange_strong(&view->shared->agent_state,
 					   &sleeping, ADEV_AGENT_AWAKE))
