@@ -28,6 +28,9 @@
 #define SLICE_NS 100000 /* the shortest that there is */
 #define REST_NS 100000 /* while others have in hand what is due */
 #define LOOK_NS (10 * ADEV_MS_NS) /* without descriptors */
+/* With them, whether they are still there: an idle process hardly ever. */
+#define FIRST_LOOK_NS (1000 * ADEV_MS_NS)
+#define LAST_LOOK_NS (64 * FIRST_LOOK_NS)
 /* The wake pipe, the port's notifications, knocks of this process. */
 #define OWN_FDS 3u
 
@@ -51,6 +54,7 @@ static struct {
 	int own_fd;    /* this process's threads knock here; -1: at the pipe */
 	int beacon_fd; /* -1: none */
 	struct request *requests;
+	uint64_t look_ns; /* until the next look at the descriptors */
 	struct pollfd *fds; /* what it sleeps on; owned, freed by the joiner */
 	int *watched;
 	/* Zero: awake, and it will look for work before it sleeps. */
@@ -61,7 +65,8 @@ static struct {
 	    .read_fd = -1,
 	    .write_fd = -1,
 	    .own_fd = -1,
-	    .beacon_fd = -1 };
+	    .beacon_fd = -1,
+	    .look_ns = FIRST_LOOK_NS };
 
 static __thread bool is_agent;
 
@@ -155,15 +160,23 @@ static void sleep_blindly(uint64_t deadline, uint64_t *next_check)
 }
 
 /* Nothing wakes a thread that waits at descriptors when they are closed: it
- * looks for itself. */
-static uint64_t until_next_look(uint64_t deadline)
+ * looks for itself, less often the longer nothing has come. */
+static bool looks_first(uint64_t *deadline)
 {
-	uint64_t now = adev_now_ns();
+	uint64_t look = adev_now_ns() + agent.look_ns;
 
-	return deadline > now + ADEV_LIFE_CHECK_NS &&
-			       !adev_clock_is_simulated() ?
-		       now + ADEV_LIFE_CHECK_NS :
-		       deadline;
+	if (*deadline <= look || adev_clock_is_simulated())
+		return false;
+	*deadline = look;
+	return true;
+}
+
+static void space_looks(bool nothing_came)
+{
+	if (!nothing_came)
+		agent.look_ns = FIRST_LOOK_NS;
+	else if (agent.look_ns < LAST_LOOK_NS)
+		agent.look_ns *= 2;
 }
 
 /* Sleeps until there is a reason not to. */
@@ -175,7 +188,7 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 	uint32_t count = wires + adev_adapter_end_fds(agent.watched + wires,
 						      MAX_WATCHED - wires);
 	uint64_t port_by_ns = adev_port_deadline();
-	bool ended = false, port_changed = false;
+	bool ended = false, port_changed = false, looks;
 	struct timespec time;
 	uint32_t i;
 	int ready;
@@ -189,9 +202,10 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 		fds[i].events = POLLIN;
 	if (port_by_ns < deadline)
 		deadline = port_by_ns;
-	deadline = until_next_look(deadline);
+	looks = looks_first(&deadline);
 	atomic_store(&agent.sleeps_until_ns, deadline);
 	ready = ppoll(fds, OWN_FDS + count, time_until(deadline, &time), NULL);
+	space_looks(looks && ready == 0);
 	if (ready > 0)
 		adev_waking_let_return(&agent.waking);
 	if ((fds[0].revents | fds[2].revents) & POLLNVAL ? !adev_kept_look() :
