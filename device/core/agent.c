@@ -294,8 +294,11 @@ static uint64_t work(void)
 	if (backlog == ADEV_BACKLOG_MORE || adev_adapter_is_lively())
 		return 0;
 	deadline = adev_adapter_deadline();
-	return left || backlog == ADEV_BACKLOG_OTHERS ? after_others(deadline) :
-							deadline;
+	/* What is due and was not done is in the hands of others as well. */
+	return left || backlog == ADEV_BACKLOG_OTHERS ||
+			       deadline <= adev_now_ns() ?
+		       after_others(deadline) :
+		       deadline;
 }
 
 static void *run(void *unused)

@@ -288,8 +288,8 @@ bool adev_wire_is_polled_busily(const struct adev_function *fn)
 {
 	const struct adev_wire *wire = adev_wire_of(fn);
 
-	return wire && atomic_load_explicit(&wire->polled_busily,
-					    memory_order_relaxed);
+	/* W3: behind what the caller left, whoever is to look at it. */
+	return wire && atomic_load(&wire->polled_busily);
 }
 
 /* Until it asks again. What comes when somebody has stopped polling waits so
@@ -310,10 +310,15 @@ uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
 	uint64_t now_ns = adev_now_ns();
 	uint32_t turn = atomic_load_explicit(&wire->turn, memory_order_relaxed);
 	bool kept_out = turn == wire->turn_seen;
+	bool was_polled = wire->polled_busily;
 	uint64_t pause;
 	bool watch;
 
 	look(wire, now_ns);
+	/* W3: until now nobody woke the agent for what is due later: what has
+	 * come since it looked at the timers it finds when it looks again. */
+	if (was_polled && !wire->polled_busily)
+		*deadline = now_ns;
 	pause = pause_ns(wire, now_ns);
 	wire->turn_seen = turn;
 	/* Nobody has drained since: another thread is at it, or serves the
