@@ -288,16 +288,18 @@ static bool is_watched(const struct adev_peer_entry *entry)
 	return !entry->peer.own_process && !entry->death_seen;
 }
 
-/* Its word is free before its descriptors are closed, by whatever end. So one
- * that hangs up while the word is taken was closed by its program, or ours, and
- * says no more. */
+/* Its word is free before its descriptors are closed. So one that hangs up while
+ * the word is taken was closed by its program, or ours, and says no more; or the
+ * kernel has missed the end, and only /proc shows it. */
 static void look_at(struct adev_peer_entry *entry, bool hangs_up)
 {
+	if (hangs_up)
+		adev_peer_forget_end(&entry->peer);
+	if (entry->peer.end_fd < 0)
+		adev_directory_ask(entry->directory, entry->view.function);
 	if (!adev_directory_alive(entry->directory, entry->view.function,
 				  entry->view.generation))
 		entry->ended = true;
-	else if (hangs_up)
-		adev_peer_forget_end(&entry->peer);
 }
 
 /* Asks for all of them in one call; without memory the life words alone have to

@@ -24,7 +24,7 @@
 struct adev_peer_entry {
 	struct adev_view view; /* first: a view leads to its entry */
 	struct adev_peer peer;
-	const struct adev_directory *directory;
+	struct adev_directory *directory;
 	uint32_t references;
 	bool death_seen;
 	bool ended; /* as last looked at */

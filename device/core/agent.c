@@ -205,6 +205,11 @@ static void sleep_until(uint64_t deadline, uint64_t *next_check)
 	looks = looks_first(&deadline);
 	atomic_store(&agent.sleeps_until_ns, deadline);
 	ready = ppoll(fds, OWN_FDS + count, time_until(deadline, &time), NULL);
+	/* Not as many descriptors any more (RLIMIT_NOFILE), or no memory. */
+	if (ready < 0 && errno != EINTR) {
+		sleep_blindly(deadline, next_check);
+		return;
+	}
 	space_looks(looks && ready == 0);
 	if (ready > 0)
 		adev_waking_let_return(&agent.waking);

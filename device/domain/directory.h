@@ -112,4 +112,8 @@ int adev_directory_pid(const struct adev_directory *directory,
  */
 uint32_t adev_directory_reap(struct adev_directory *directory);
 
+/* Asks /proc whether the owner of this function's life word is gone, of whose
+ * end the kernel has not told, and frees the word then. */
+void adev_directory_ask(struct adev_directory *directory, uint32_t function);
+
 #endif

@@ -246,7 +246,7 @@ static int claim_any(struct adev_directory *directory, uint32_t *function)
 
 /* The kernel missed the end of a thread (out of memory: its list was gone
  * before it was walked), or the machine has no robust futexes. */
-static void declare_dead(struct adev_directory *directory, uint32_t function)
+void adev_directory_ask(struct adev_directory *directory, uint32_t function)
 {
 	struct adev_slot *slot = &directory->table->slots[function];
 	uint32_t life = atomic_load_explicit(&slot->life, memory_order_acquire);
@@ -273,7 +273,7 @@ static uint32_t reap(struct adev_directory *directory, bool ask_proc)
 		if (!status_is(status, ADEV_SLOT_RUNNING))
 			continue;
 		if (ask_proc)
-			declare_dead(directory, i);
+			adev_directory_ask(directory, i);
 		if (is_dead(slot, status) &&
 		    change_status(slot, status, ADEV_SLOT_DEAD))
 			found++;
