@@ -24,13 +24,15 @@ sys.path.insert(0, str(HERE.parent))
 import guest as guests  # noqa: E402
 import harness  # noqa: E402
 import kernel as kernels  # noqa: E402
+import stall  # noqa: E402
 from harness import DEVICE, Failure, check  # noqa: E402
 
 INSIDE_NAMESPACE = "ARNICA_INTEROP_NAMESPACE"
 RXE = "rxe0"
 PORT = 18600
 DIRECTIONS = ("to rxe", "from rxe")
-CLOCK_ATTEMPTS = 5
+ATTEMPTS = 5
+STALLS = 2
 
 
 def skip(reason):
@@ -104,9 +106,14 @@ class There(Side):
         guests.wait_listening(port, 120)
 
 
+class Stalled(Failure):
+    """rdma_rxe stands in the middle of a message, by itself."""
+
+
 class Lab:
-    def __init__(self, here, there, timeout):
-        self.here, self.there, self.timeout = here, there, timeout
+    def __init__(self, guest, here, there, timeout):
+        self.guest, self.here, self.there = guest, here, there
+        self.timeout = timeout
         self.port = PORT
 
     def sides(self, direction):
@@ -118,13 +125,20 @@ class Lab:
     def run(self, direction, tool, options, ipv6=False):
         """The tool as a server on one side and as a client on the other. All
         data were exchanged when perftest finds that it cannot measure the
-        emulated processor's clock; then it is asked again."""
-        for attempt in range(CLOCK_ATTEMPTS):
+        emulated processor's clock; then it is asked again. So it is, a few
+        times, when rdma_rxe has stopped by itself."""
+        stalls = 0
+        for attempt in range(ATTEMPTS):
             try:
                 self.run_once(direction, tool, options, ipv6)
                 return
+            except Stalled as failure:
+                stalls += 1
+                if stalls > STALLS:
+                    raise
+                print(f"again: {str(failure).splitlines()[0]}", flush=True)
             except Failure as failure:
-                if attempt == CLOCK_ATTEMPTS - 1 or \
+                if attempt == ATTEMPTS - 1 or \
                         "Can't produce a report" not in str(failure):
                     raise
 
@@ -171,10 +185,16 @@ class Lab:
             check(all(p.status == 0 for p in started), "status " + ", ".join(
                 f"{p.status} of {p.name}" for p in started))
         except Failure as failure:
+            psns = stall.where_silent(self.guest)
             for process in started:
                 process.end()
             reason = str(failure).splitlines()[0]
             tails = "\n".join(process.tail(20) for process in started)
+            if any(stall.in_message(psns, process.command, process.output())
+                   for process in started
+                   if isinstance(process, guests.Program)):
+                raise Stalled(f"{reason}: rdma_rxe stands in the middle of a "
+                              f"message\n{tails}") from None
             raise Failure(f"{reason}\n{tails}") from None
         finally:
             for process in started:
@@ -297,7 +317,7 @@ def main():
                        .output())
         print(f"guest: Linux {guest.kernel.version}, MTU {args.mtu}")
         report = harness.Report("interop")
-        lab = Lab(here, there, args.timeout)
+        lab = Lab(guest, here, there, args.timeout)
         run_data_checks(report, args, lab)
         run_cases(report, args, lab, cases)
         return report.finish()
