@@ -3,9 +3,10 @@
  * The agent: one thread for the process that does what nobody else does. It
  * owns the life words of the process's functions, delivers events, watches for
  * the death of peers, and goes on with work when nobody polls. It sleeps at no
- * cost until it is kicked, a peer ends, or a waiting QP's time has come; once a
- * second it looks whether it still has its descriptors (core/kept.h). Without
- * them it comes by a hundred times a second, and nobody knocks.
+ * cost until it is kicked, a peer ends, or a waiting QP's time has come; a second
+ * after something came last, and then ever less often, it looks whether it still
+ * has its descriptors (core/kept.h). Without them it comes by a hundred times a
+ * second, and nobody knocks.
  *
  * It runs with all signals blocked.
  */
