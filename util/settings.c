@@ -208,20 +208,11 @@ static void read_own(void)
 	own_error = arnica_settings_read(&own, own_why);
 }
 
-int arnica_settings_error(const char **why)
+const struct arnica_settings *arnica_settings_own(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, read_own);
-	*why = own_why;
-	return own_error;
-}
-
-const struct arnica_settings *arnica_settings_own(void)
-{
-	const char *why;
-
-	(void)arnica_settings_error(&why); /* its file says nothing then */
 	return &own;
 }
 
@@ -251,6 +242,76 @@ static int complain(const struct arnica_setting_row *row, const char *text,
 		 "%s=%.130s must be %s: correct or unset it", row->variable,
 		 text, row->allowed);
 	return EINVAL;
+}
+
+/* What the environment says, which nobody has looked at yet. */
+static int check_variables(char *why)
+{
+	uint64_t number;
+	unsigned int i;
+
+	for (i = 0; i < ARNICA_NUM_SETTINGS; i++) {
+		const struct arnica_setting_row *row = &arnica_setting_rows[i];
+		const char *text = secure_getenv(row->variable);
+
+		if (text && *text &&
+		    !arnica_setting_parse((enum arnica_setting)i, text,
+					  &number))
+			return complain(row, text, why);
+	}
+	return 0;
+}
+
+/* Writes where a setting that is in force is to be found, and what follows. */
+static void add_place(char *why, const struct arnica_settings *settings,
+		      enum arnica_setting setting, const char *then)
+{
+	size_t used = strlen(why), room = ARNICA_SETTINGS_WHY_BYTES - used;
+	enum arnica_setting_origin origin;
+
+	(void)arnica_settings_text(settings, setting, &origin);
+	if (origin == ARNICA_SETTING_ENVIRONMENT)
+		snprintf(why + used, room, "%s%s",
+			 arnica_setting_rows[setting].variable, then);
+	else
+		snprintf(why + used, room, "%s line %u%s", settings->path,
+			 settings->set[setting].line, then);
+}
+
+int arnica_settings_check_engines(const struct arnica_settings *settings,
+				  char why[ARNICA_SETTINGS_WHY_BYTES])
+{
+	const enum arnica_setting gather = ARNICA_SETTING(GATHER_ENGINES),
+				  execution = ARNICA_SETTING(EXEC_ENGINES);
+	enum arnica_setting_origin origin;
+	const char *few = arnica_settings_text(settings, execution, &origin);
+	const char *many = arnica_settings_text(settings, gather, &origin);
+	uint64_t most, number;
+	char then[120];
+
+	if (!few || !many || !arnica_setting_parse(execution, few, &most) ||
+	    !arnica_setting_parse(gather, many, &number) || number <= most)
+		return 0;
+	snprintf(then, sizeof(then),
+		 ": gather-engines = %.20s is more than execution-engines = %.20s of ",
+		 many, few);
+	*why = '\0';
+	add_place(why, settings, gather, then);
+	add_place(why, settings, execution,
+		  ": lower the one or raise the other");
+	return EINVAL;
+}
+
+int arnica_settings_check(char why[ARNICA_SETTINGS_WHY_BYTES])
+{
+	const struct arnica_settings *settings = arnica_settings_own();
+	int error = own_error;
+
+	if (error)
+		strcpy(why, own_why);
+	else
+		error = check_variables(why);
+	return error ? error : arnica_settings_check_engines(settings, why);
 }
 
 int arnica_setting_number(enum arnica_setting setting, uint64_t otherwise,

@@ -140,13 +140,24 @@ const char *arnica_settings_text(const struct arnica_settings *settings,
 bool arnica_setting_parse(enum arnica_setting setting, const char *text,
 			  uint64_t *number);
 
-/*
- * This process's settings: as above, the file read at the first call. The error
- * of reading it, and its line, stay what they are.
- */
-int arnica_settings_error(const char **why);
+/* This process's settings: as above, the file read at the first call; one that
+ * is refused says nothing. */
 const struct arnica_settings *arnica_settings_own(void);
 const char *arnica_setting_text(enum arnica_setting setting);
+
+/*
+ * Is all that this process is told what it may be: the file, the variables, and
+ * what the two say together? EINVAL and errors of reading the file: a line for the user
+ * that ends with a colon and what to do is in `why`.
+ */
+int arnica_settings_check(char why[ARNICA_SETTINGS_WHY_BYTES])
+	__attribute__((warn_unused_result));
+
+/* The part of it that concerns two settings: there are no more gather engines
+ * than execution engines, where both are set. */
+int arnica_settings_check_engines(const struct arnica_settings *settings,
+				  char why[ARNICA_SETTINGS_WHY_BYTES])
+	__attribute__((warn_unused_result));
 
 /* What [weights] says of this program, or one. */
 uint32_t arnica_settings_own_weight(void);

@@ -323,6 +323,27 @@ static int parse(struct reading *reading)
 	return EINVAL;
 }
 
+/* What a file says must be right by itself, whatever variables say. */
+static int check_engines(const struct reading *reading)
+{
+	const struct arnica_settings *settings = reading->settings;
+	const enum arnica_setting gather = ARNICA_SETTING(GATHER_ENGINES),
+				  execution = ARNICA_SETTING(EXEC_ENGINES);
+	const char *few = settings->set[execution].text;
+	const char *many = settings->set[gather].text;
+	uint64_t most, number;
+
+	if (!settings->set[execution].line || !settings->set[gather].line ||
+	    !arnica_setting_parse(execution, few, &most) ||
+	    !arnica_setting_parse(gather, many, &number) || number <= most)
+		return 0;
+	explain(reading->why, reading->path,
+		" line %u: gather-engines = %s is more than execution-engines = %s of line %u: lower the one or raise the other",
+		settings->set[gather].line, many, few,
+		settings->set[execution].line);
+	return EINVAL;
+}
+
 int arnica_settings_read_file(struct arnica_settings *settings,
 			      const char *path,
 			      char why[ARNICA_SETTINGS_WHY_BYTES])
@@ -347,6 +368,8 @@ int arnica_settings_read_file(struct arnica_settings *settings,
 		reading.at = text;
 		error = parse(&reading);
 	}
+	if (!error)
+		error = check_engines(&reading);
 	free(text);
 	if (error)
 		memset(settings, 0, sizeof(*settings));

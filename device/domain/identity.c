@@ -34,8 +34,8 @@ static int read_number(enum arnica_setting setting, uint32_t fallback,
 
 int adev_settings_check(void)
 {
-	const char *why;
-	int error = arnica_settings_error(&why);
+	char why[ARNICA_SETTINGS_WHY_BYTES];
+	int error = arnica_settings_check(why);
 
 	if (error)
 		adev_log_error("%s", why);

@@ -21,8 +21,8 @@
  */
 int adev_identity_read(struct arnica_bus_identity *identity) ARNICA_MUST_CHECK;
 
-/* Was the configuration file understood, if there is one? Else a line was written:
- * the device is not there before that is put right. */
+/* Are the configuration file, if there is one, and the variables understood? Else
+ * a line was written: the device is not there before that is put right. */
 int adev_settings_check(void) ARNICA_MUST_CHECK;
 
 /* arnica_setting_number(), which says what is wrong in a line of the log. */

@@ -22,6 +22,7 @@
 #include "core/agent.h"
 #include "core/qp_lock.h"
 #include "core/thread.h"
+#include "domain/identity.h"
 #include "domain/log.h"
 #include "exec/exec.h"
 #include "settings.h"
@@ -143,14 +144,12 @@ static void *run(void *argument)
 
 static uint32_t wanted(void)
 {
-	char why[ARNICA_SETTINGS_WHY_BYTES];
 	uint64_t count;
 
-	if (arnica_setting_number(ARNICA_SETTING(ENGINES), 0, &count, why)) {
-		adev_log_error("there are no engine threads: %s", why);
-		return 0;
-	}
-	return (uint32_t)count;
+	/* A wrong one has been told of. */
+	return adev_setting_number(ARNICA_SETTING(ENGINES), 0, &count) ?
+		       0 :
+		       (uint32_t)count;
 }
 
 static void start_threads(uint32_t count)

@@ -52,10 +52,12 @@ static void describe_weight(const struct arnica_settings_weight *weight,
 EXPORT int arnica_bus_settings(const char **file, const char **why,
 			       arnica_bus_setting_fn *found, void *argument)
 {
+	static char line[ARNICA_SETTINGS_WHY_BYTES]; /* tools have one thread */
 	const struct arnica_settings *own = arnica_settings_own();
 	int i;
 
 	*file = own->path;
+	*why = line;
 	for (i = 0; i < ARNICA_NUM_SETTINGS; i++) {
 		struct arnica_bus_setting setting = describe(
 			own, (enum arnica_setting)i);
@@ -64,5 +66,5 @@ EXPORT int arnica_bus_settings(const char **file, const char **why,
 	}
 	for (i = 0; i < (int)own->num_weights; i++)
 		describe_weight(&own->weights[i], found, argument);
-	return arnica_settings_error(why);
+	return arnica_settings_check(line);
 }

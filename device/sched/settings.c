@@ -57,6 +57,7 @@ static int read_policy(struct adev_sched_config *config)
 static int read_engines(struct adev_sched_config *config)
 {
 	uint32_t engines = config->num_engines, gathers;
+	char why[ARNICA_SETTINGS_WHY_BYTES];
 	int error = read_number(ARNICA_SETTING(EXEC_ENGINES), &engines);
 
 	if (error)
@@ -65,11 +66,8 @@ static int read_engines(struct adev_sched_config *config)
 	error = read_number(ARNICA_SETTING(GATHER_ENGINES), &gathers);
 	if (error)
 		return error;
-	if (gathers > engines) {
-		adev_log_error("%u gather engines for %u execution engines: "
-			       "set ARNICA_GATHER_ENGINES or "
-			       "ARNICA_EXECUTION_ENGINES otherwise",
-			       gathers, engines);
+	if (arnica_settings_check_engines(arnica_settings_own(), why)) {
+		adev_log_error("%s", why);
 		return EINVAL;
 	}
 	config->num_engines = engines;

@@ -10,6 +10,7 @@
 #include "settings.h"
 #include "transport/remote.h"
 
+/* What is neither on nor off kept the device from being opened. */
 static bool switched_off(enum arnica_setting setting)
 {
 	const char *text = arnica_setting_text(setting);

@@ -50,6 +50,18 @@ def the_environment_wins(environment, folder):
           text)
 
 
+def doctor_names_only_this(configured, why):
+    """Of the checks that fail none gives another reason than this."""
+    text = configured.doctor()
+    what, advice = why.rsplit(": ", 1)
+    check(f"fail  configuration  {what}; to do: {advice}\n" in text, text)
+    device = [line for line in text.splitlines() if line.startswith(
+        "fail  device ")]
+    check(len(device) == 1 and why in device[0], text)
+    check("ARNICA_RUNTIME_DIR" not in text and
+          "Invalid argument" not in text, text)
+
+
 def a_wrong_file_refuses_the_device(environment, folder):
     configured = Configured(environment, folder,
                             "[device]\npart-id = 7\nadopt = maybe\n")
@@ -60,8 +72,32 @@ def a_wrong_file_refuses_the_device(environment, folder):
     lines = [line for line in done.output().splitlines()
              if line.startswith("arnica:")]
     check(lines == ["arnica: " + why], done.tail())
-    text = configured.doctor()
-    check("fail  configuration" in text and "line 3" in text, text)
+    doctor_names_only_this(configured, why)
+
+
+def settings_that_contradict_refuse_it(environment, folder):
+    configured = Configured(environment, folder, "[scheduler]\n"
+                            "execution-engines = 2\ngather-engines = 5\n")
+    why = (f"{configured.file} line 3: gather-engines = 5 is more than "
+           "execution-engines = 2 of line 2: lower the one or raise the other")
+    done = configured.devinfo()
+    check(done.status != 0 and "arnica: " + why in done.output(), done.tail())
+    doctor_names_only_this(configured, why)
+
+
+def a_wrong_variable_refuses_it(environment, folder):
+    for variable, allowed in (("ARNICA_ECN", "on or off"),
+                              ("ARNICA_EVEN_WRITES", "on or off"),
+                              ("ARNICA_LOOPBACK", "on or off"),
+                              ("ARNICA_ADOPT", "auto, off or all"),
+                              ("ARNICA_ENGINES", "a number from 0 to 64")):
+        configured = Configured(environment, folder, "",
+                                {variable: "maybe"})
+        why = f"{variable}=maybe must be {allowed}: correct or unset it"
+        done = configured.devinfo()
+        check(done.status != 0, f"{variable}: the device is there all the same")
+        check("arnica: " + why in done.output(), done.tail())
+        doctor_names_only_this(configured, why)
 
 
 def a_file_that_others_may_write_refuses_it(environment, folder):
@@ -78,6 +114,8 @@ def main():
     report = harness.Report("configuration")
     for case in (a_file_sets_what_programs_see, the_environment_wins,
                  a_wrong_file_refuses_the_device,
+                 settings_that_contradict_refuse_it,
+                 a_wrong_variable_refuses_it,
                  a_file_that_others_may_write_refuses_it):
         with tempfile.TemporaryDirectory(prefix="arnica-conf-") as folder:
             report.case(case.__name__, case, environment,

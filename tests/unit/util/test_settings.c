@@ -436,6 +436,61 @@ static void a_wrong_number_in_the_environment_is_told(void **state)
 	assert_non_null(strstr(why, "ARNICA_PART_ID=many must be a number"));
 }
 
+static void every_variable_is_looked_at(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(setenv("ARNICA_CONFIG", "none", 1), 0);
+	assert_int_equal(arnica_settings_check(why), 0);
+	for (i = 0; i < ARNICA_NUM_SETTINGS; i++) {
+		const struct arnica_setting_row *row = &arnica_setting_rows[i];
+		char expected[64];
+
+		assert_int_equal(setenv(row->variable, "maybe", 1), 0);
+		assert_int_equal(arnica_settings_check(why), EINVAL);
+		snprintf(expected, sizeof(expected), "%s=maybe must be ",
+			 row->variable);
+		if (strncmp(why, expected, strlen(expected)) ||
+		    !strstr(why, row->allowed) ||
+		    !strstr(why, ": correct or unset it"))
+			fail_msg("\"%s\"", why);
+		assert_int_equal(setenv(row->variable, "", 1), 0);
+		assert_int_equal(arnica_settings_check(why), 0);
+		assert_int_equal(unsetenv(row->variable), 0);
+	}
+}
+
+static void gather_engines_are_no_more_than_execution_engines(void **state)
+{
+	(void)state;
+	refuse_text("[scheduler]\nexecution-engines = 2\ngather-engines = 3\n",
+		    " line 3: gather-engines = 3 is more than "
+		    "execution-engines = 2 of line 2: lower");
+	refuse_text("[scheduler]\ngather-engines = 3\nexecution-engines = 2\n",
+		    " line 2: gather-engines = 3 is more than "
+		    "execution-engines = 2 of line 3: lower");
+	write_file("[scheduler]\nexecution-engines = 3\ngather-engines = 3\n");
+	assert_int_equal(arnica_settings_read_file(&settings, path, why), 0);
+	assert_int_equal(arnica_settings_check_engines(&settings, why), 0);
+	/* A variable against the file, and against another one. */
+	assert_int_equal(setenv("ARNICA_EXECUTION_ENGINES", "2", 1), 0);
+	assert_int_equal(arnica_settings_check_engines(&settings, why),
+			 EINVAL);
+	assert_int_equal(strncmp(why, path, strlen(path)), 0);
+	assert_non_null(strstr(why, " line 3: gather-engines = 3 is more than "
+				    "execution-engines = 2 of "
+				    "ARNICA_EXECUTION_ENGINES: lower"));
+	assert_int_equal(setenv("ARNICA_GATHER_ENGINES", "4", 1), 0);
+	assert_int_equal(arnica_settings_check_engines(&settings, why),
+			 EINVAL);
+	assert_non_null(strstr(why, "ARNICA_GATHER_ENGINES: gather-engines = 4"
+				    " is more than execution-engines = 2 of "
+				    "ARNICA_EXECUTION_ENGINES"));
+	assert_int_equal(setenv("ARNICA_GATHER_ENGINES", "1", 1), 0);
+	assert_int_equal(arnica_settings_check_engines(&settings, why), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -457,6 +512,8 @@ int main(void)
 		TEST(the_file_is_looked_for_in_order),
 		TEST(no_contents_do_harm),
 		TEST(a_wrong_number_in_the_environment_is_told),
+		TEST(every_variable_is_looked_at),
+		TEST(gather_engines_are_no_more_than_execution_engines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
