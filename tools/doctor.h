@@ -6,6 +6,7 @@
 #ifndef ARNICA_TOOLS_DOCTOR_H
 #define ARNICA_TOOLS_DOCTOR_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 enum doctor_status {
@@ -54,6 +55,9 @@ void doctor_check_kernel_rdma(struct doctor_finding *finding);
 void doctor_check_settings(struct doctor_finding *finding);
 void doctor_list_settings(void (*found)(const char *name,
 					const struct doctor_finding *finding));
+
+/* As doctor_check_settings() found: then the adapter answers nothing else. */
+bool doctor_settings_are_refused(void);
 
 /* doctor_device.c: the libraries, and the device itself */
 void doctor_check_libraries(struct doctor_finding *finding);

@@ -53,15 +53,19 @@ void doctor_check_domain(struct doctor_finding *finding)
 	struct tool_layout layout;
 	int err = tool_locate(&layout);
 
+	if (doctor_settings_are_refused()) {
+		doctor_report(finding, DOCTOR_FAIL,
+			      "not made while the settings are refused");
+		doctor_advise(finding, "see the lines above");
+		return;
+	}
 	if (!err)
 		err = tool_adapter_identity("arnica doctor", &layout,
 					    &identity);
 	if (err) {
 		doctor_report(finding, DOCTOR_FAIL,
 			      "the adapter does not answer: %s", strerror(err));
-		doctor_advise(
-			finding,
-			"see the line on stderr; ARNICA_RUNTIME_DIR names another folder");
+		doctor_advise(finding, "see the lines on stderr");
 		return;
 	}
 	doctor_report(finding, DOCTOR_OK, "%s: processes that use it share %s",
@@ -169,10 +173,12 @@ static void value_of(const struct probe *probe, const char *key, char *value,
 	}
 }
 
-/* The last line that is not one of the probe's own: the reason. */
+/* The first line of the adapter, which knows best; without one the last that is
+ * not one of the probe's own. */
 static void reason_of(const struct probe *probe, char *reason, size_t bytes)
 {
 	static const char *const keys[] = { "library ", "version ", "device " };
+	static const char adapter[] = "arnica: ";
 	const char *line = probe->output;
 
 	snprintf(reason, bytes, "no reason given");
@@ -180,6 +186,12 @@ static void reason_of(const struct probe *probe, char *reason, size_t bytes)
 		size_t length = strcspn(line, "\n");
 		bool own = !length;
 
+		if (!strncmp(line, adapter, sizeof(adapter) - 1)) {
+			line += sizeof(adapter) - 1;
+			length -= sizeof(adapter) - 1;
+			snprintf(reason, bytes, "%.*s", (int)length, line);
+			return;
+		}
 		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 			own |= !strncmp(line, keys[i], strlen(keys[i]));
 		if (!own)
@@ -193,7 +205,7 @@ void doctor_check_device(struct doctor_finding *finding)
 	struct probe probe;
 	char library[160];
 	char version[32];
-	char text[128];
+	char text[200];
 	int err = run_probe(&probe);
 
 	if (err) {

@@ -17,6 +17,8 @@ static struct {
 	unsigned int count;
 } listed;
 
+static bool refused;
+
 static void list_one(const struct arnica_bus_setting *setting, void *argument)
 {
 	struct doctor_finding *finding = &listed.findings[listed.count];
@@ -33,7 +35,7 @@ static void list_one(const struct arnica_bus_setting *setting, void *argument)
 	else
 		snprintf(where, sizeof(where), "by the file, line %u",
 			 setting->line);
-	doctor_report(finding, setting->is_allowed ? DOCTOR_OK : DOCTOR_WARN,
+	doctor_report(finding, setting->is_allowed ? DOCTOR_OK : DOCTOR_FAIL,
 		      "[%s] %s = %.60s %s", setting->section, setting->key,
 		      setting->text, where);
 	if (!setting->is_allowed)
@@ -56,6 +58,7 @@ void doctor_check_settings(struct doctor_finding *finding)
 		return;
 	}
 	error = settings(&file, &why, list_one, NULL);
+	refused = error != 0;
 	if (error) {
 		advice = strrchr(why, ':');
 		doctor_report(finding, DOCTOR_FAIL, "%.*s",
@@ -67,6 +70,11 @@ void doctor_check_settings(struct doctor_finding *finding)
 		doctor_report(finding, DOCTOR_OK,
 			      "no file; man 7 arnica says what can be set");
 	}
+}
+
+bool doctor_settings_are_refused(void)
+{
+	return refused;
 }
 
 void doctor_list_settings(void (*found)(const char *name,
