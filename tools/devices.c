@@ -55,16 +55,38 @@ static void print_identity(const struct arnica_bus_identity *identity)
 	printf("  domain   %s\n", identity->domain_path);
 }
 
+/* Those of this adapter, or those of others: other users and networks have one
+ * each. */
+struct users {
+	bool elsewhere;
+	unsigned count;
+};
+
 static void print_function(const struct tool_function *function, void *argument)
 {
-	unsigned *num_functions = argument;
+	struct users *users = argument;
 
-	if (!function->running)
+	if (!function->running ||
+	    tool_function_is_elsewhere(function) != users->elsewhere)
 		return;
-	if (!(*num_functions)++)
-		printf("  open by\n");
-	printf("    process %-7d %-15s %" PRIu64 " KiB in use\n", function->pid,
+	if (!users->count++)
+		printf(users->elsewhere ? "  open elsewhere by\n" :
+					  "  open by\n");
+	printf("    process %-7d %-15s %" PRIu64 " KiB in use", function->pid,
 	       function->command, function->used_bytes / 1024);
+	tool_function_print_place(function);
+	putchar('\n');
+}
+
+static void print_users(void)
+{
+	struct users users = { .elsewhere = false };
+
+	tool_functions_scan(print_function, &users);
+	if (!users.count)
+		printf("  open by nobody\n");
+	users = (struct users){ .elsewhere = true };
+	tool_functions_scan(print_function, &users);
 }
 
 int tool_command_devices(int argc, char **argv)
@@ -76,7 +98,6 @@ int tool_command_devices(int argc, char **argv)
 	};
 	struct arnica_bus_identity identity;
 	struct tool_layout layout;
-	unsigned num_functions = 0;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, NULL))
 		return TOOL_EXIT_USAGE;
@@ -84,8 +105,6 @@ int tool_command_devices(int argc, char **argv)
 	    tool_adapter_identity(argv[0], &layout, &identity))
 		return TOOL_EXIT_FAILED;
 	print_identity(&identity);
-	tool_functions_scan(print_function, &num_functions);
-	if (!num_functions)
-		printf("  open by nobody\n");
+	print_users();
 	return TOOL_EXIT_OK;
 }

@@ -18,6 +18,7 @@
 struct scan {
 	void (*found)(const struct tool_function *function, void *argument);
 	void *argument;
+	struct tool_function process; /* what is the same for all of them */
 	size_t num_seen; /* of the process that is being looked at */
 	ino_t seen[MAX_IN_PROCESS];
 };
@@ -39,29 +40,46 @@ static bool already_seen(struct scan *scan, ino_t inode)
 	return false;
 }
 
-static void read_command(struct tool_function *function)
+/* What cannot be read is taken for our own. */
+static bool has_other_network(const char *process)
 {
-	char path[64];
+	char path[64], own[64], its[64];
+	ssize_t length = readlink("/proc/self/ns/net", own, sizeof(own));
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", function->pid);
-	arnica_comm_read(path, function->command, sizeof(function->command));
+	snprintf(path, sizeof(path), "/proc/%.20s/ns/net", process);
+	return length > 0 && readlink(path, its, sizeof(its)) > 0 &&
+	       memcmp(own, its, (size_t)length);
 }
 
-static void look_at(struct scan *scan, pid_t pid, int fd)
+/* All but what differs from one function to the next. */
+static void look_at_process(struct tool_function *process, const char *name)
+{
+	struct stat st;
+	char path[64];
+
+	process->pid = (pid_t)atoi(name);
+	process->other_network = has_other_network(name);
+	snprintf(path, sizeof(path), "/proc/%.20s", name);
+	process->user = stat(path, &st) ? geteuid() : st.st_uid;
+	snprintf(path, sizeof(path), "/proc/%.20s/comm", name);
+	arnica_comm_read(path, process->command, sizeof(process->command));
+}
+
+static void look_at(struct scan *scan, int fd)
 {
 	struct arnica_hw_segment_header header;
-	struct tool_function function = { .pid = pid, .fd = fd };
+	struct tool_function function = scan->process;
 	struct stat st;
 
 	if (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
 	    arnica_from_le64(header.magic) != ARNICA_HW_SEGMENT_MAGIC ||
 	    fstat(fd, &st) || already_seen(scan, st.st_ino))
 		return;
+	function.fd = fd;
 	function.generation = arnica_from_le64(header.generation);
 	function.used_bytes = (uint64_t)st.st_blocks * 512;
 	function.running = arnica_load32(&header.state, memory_order_relaxed) ==
 			   ARNICA_HW_SEGMENT_RUNNING;
-	read_command(&function);
 	scan->found(&function, scan->argument);
 }
 
@@ -77,6 +95,7 @@ static void scan_process(struct scan *scan, const char *name)
 	if (!dir)
 		return;
 	scan->num_seen = 0;
+	look_at_process(&scan->process, name);
 	while ((entry = readdir(dir))) {
 		ssize_t length = readlinkat(dirfd(dir), entry->d_name, target,
 					    sizeof(target));
@@ -88,7 +107,7 @@ static void scan_process(struct scan *scan, const char *name)
 		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		look_at(scan, (pid_t)atoi(name), fd);
+		look_at(scan, fd);
 		close(fd);
 	}
 	closedir(dir);
@@ -109,4 +128,17 @@ void tool_functions_scan(void (*found)(const struct tool_function *function,
 			scan_process(&scan, entry->d_name);
 	}
 	closedir(proc);
+}
+
+bool tool_function_is_elsewhere(const struct tool_function *function)
+{
+	return function->other_network || function->user != geteuid();
+}
+
+void tool_function_print_place(const struct tool_function *function)
+{
+	if (function->user != geteuid())
+		printf(", of user %u", (unsigned)function->user);
+	if (function->other_network)
+		printf(", in another network namespace");
 }

@@ -18,6 +18,8 @@ struct tool_function {
 	uint64_t generation; /* unique; zero while no function is attached */
 	uint64_t used_bytes; /* memory that the segment has by now */
 	bool running;	     /* false: opened only, or closed */
+	bool other_network;  /* the process is in another network namespace */
+	uid_t user;	     /* of the process */
 	char command[16];    /* name of the process */
 	int fd;		     /* of the segment, readable; during the call */
 };
@@ -26,5 +28,11 @@ struct tool_function {
 void tool_functions_scan(void (*found)(const struct tool_function *function,
 				       void *argument),
 			 void *argument);
+
+/* Is the adapter that it is a function of not the one of this process? */
+bool tool_function_is_elsewhere(const struct tool_function *function);
+
+/* Writes ", where" for one that is elsewhere. */
+void tool_function_print_place(const struct tool_function *function);
 
 #endif

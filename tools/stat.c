@@ -146,6 +146,7 @@ static void print_function(const struct tool_function *function, void *argument)
 		return;
 	printf("process %d %s", function->pid, function->command);
 	print_engines(function->pid);
+	tool_function_print_place(function);
 	putchar('\n');
 	print_share(function, parsed);
 	err = print_all(function, parsed);
@@ -193,5 +194,8 @@ int tool_command_stat(int argc, char **argv)
 			parsed.pid);
 		return TOOL_EXIT_FAILED;
 	}
+	if (!parsed.num_found)
+		fprintf(stderr, "%s: no process of yours has the device open\n",
+			argv[0]);
 	return parsed.error ? TOOL_EXIT_FAILED : TOOL_EXIT_OK;
 }

@@ -6,6 +6,8 @@ that share the host's network. Each pair either communicates or is told, in one
 clear line for each side that notices, why not; nothing crashes, nothing hangs,
 and no two queue pairs have the same number.
 
+And `arnica stat` and `arnica devices` say which programs are of another network.
+
 With ARNICA_LOOPBACK=off the same over the wire: processes of one domain share
 the port and may communicate where they cannot open each other; others are told
 whose the port is."""
@@ -106,6 +108,40 @@ def both_ways(report, what, first, second, words):
                     {"ARNICA_LOOPBACK": "off"}, words)
 
 
+def listing(host, command):
+    done = host.environment.run_tool([command])
+    check(done.status == 0, done.tail())
+    return done.output()
+
+
+def networks_are_told_apart(network):
+    """A program on host a, as `arnica` on either host shows it."""
+    where = ", in another network namespace\n"
+    port = 17000 + network.a.pid % 1000
+    server = network.a.environment.start(
+        ["ibv_rc_pingpong", "-d", harness.DEVICE, "-p", str(port)])
+    try:
+        harness.wait_listening(server, port, pid=network.a.pid)
+        line = f"process {server.pid} ibv_rc_pingpong"
+        check(line + "\n" in listing(network.a, "stat"), "host a, stat")
+        check(line + where in listing(network.b, "stat"), "host b, stat")
+        of_a, of_b = (re.findall(
+            rf"^ +process {server.pid} .*?(?=\n)\n",
+            listing(host, "devices").partition("  open elsewhere by\n")[part],
+            re.M) for host, part in ((network.a, 0), (network.b, 2)))
+        check(len(of_a) == 1 and "network" not in of_a[0], f"host a: {of_a}")
+        check(len(of_b) == 1 and of_b[0].endswith(where), f"host b: {of_b}")
+    finally:
+        server.end()
+
+
+def nobody_is_said_to_be_there(box):
+    """In a pid namespace nothing runs but what is started there."""
+    text = listing(box, "stat")
+    check(text == "arnica stat: no process of yours has the device open\n",
+          text)
+
+
 def case_of(report, name, make, *arguments):
     """What is made needs rights that not everybody has."""
     made = []
@@ -132,8 +168,12 @@ def main():
             both_ways(report, "two users", plain, user,
                       ("same user", "shares no adapter with this one"))
             report.case("two of the other user", must_meet, user, user, {})
+        report.case("two networks are told apart", networks_are_told_apart,
+                    network)
         box = case_of(report, "a container", container, host, environment)
         if box:
+            report.case("nobody has the device open",
+                        nobody_is_said_to_be_there, box)
             other = container(host, environment)
             words = ("PID namespace",)
             both_ways(report, "host and container", plain, box, words)
