@@ -23,6 +23,7 @@
 
 #define CQ_FLAGS                                                               \
 	((uint32_t)ARNICA_HW_CQ_TIMESTAMP | ARNICA_HW_CQ_IGNORE_OVERRUN)
+#define CQE_PER_PAGE 64u
 
 bool adev_cq_valid(const struct adev_function *fn, uint32_t cq)
 {
@@ -62,6 +63,19 @@ static uint32_t count_unpolled(const struct adev_function *fn, uint32_t cq)
 			count += unpolled(&qp->recv_ring);
 	}
 	return count;
+}
+
+/*
+ * Granted are whole pages of entries, one entry spared, as adapters do that keep
+ * them in pages. A program mostly asks for as many as its send queue holds, and has
+ * a receive queue of a few at the same CQ; with room for those nothing needs to be
+ * counted.
+ */
+static uint32_t granted(uint32_t cqe)
+{
+	const uint32_t whole = cqe | (CQE_PER_PAGE - 1);
+
+	return whole < ARNICA_HW_MAX_CQE ? whole : ARNICA_HW_MAX_CQE;
 }
 
 /* Counts entries from now on, or no more, as depths and limit demand. */
@@ -126,7 +140,8 @@ static void init_cq(struct adev_function *fn, uint32_t cq,
 	/* Events are delivered under this lock, by another thread. */
 	pthread_mutex_lock(&fn->channel_lock);
 	memset(shared, 0, sizeof(*shared));
-	arnica_store32(&shared->record.limit, arnica_from_le32(create->cqe),
+	arnica_store32(&shared->record.limit,
+		       granted(arnica_from_le32(create->cqe)),
 		       memory_order_relaxed);
 	shared->flags = arnica_from_le32(create->flags);
 	shared->channel = arnica_from_le32(create->channel);
@@ -181,7 +196,7 @@ ADEV_COMMAND_HANDLER(create_cq)
 		return ARNICA_HW_COMMAND_NO_MEMORY;
 	}
 	init_cq(fn, cq, create);
-	answer(fn, cq, arnica_from_le32(create->cqe), completion);
+	answer(fn, cq, granted(arnica_from_le32(create->cqe)), completion);
 	return ARNICA_HW_COMMAND_OK;
 }
 
@@ -198,6 +213,7 @@ ADEV_COMMAND_HANDLER(resize_cq)
 	if (cqe < 1 || cqe > ARNICA_HW_MAX_CQE ||
 	    arnica_from_le32(resize->reserved0))
 		return ARNICA_HW_COMMAND_INVALID;
+	cqe = granted(cqe);
 	record = &fn->view.cqs[cq].record;
 	if (arnica_load32(&record->state, memory_order_relaxed) ||
 	    count_unpolled(fn, cq) > cqe)
