@@ -2,8 +2,9 @@
 /*
  * The batch of a thread: packets that leave together. They lie one behind the
  * other, so that a run of equal ones can leave as one datagram that the kernel
- * or the adapter below it takes apart. A packet is sealed when the next one is
- * added: its payload is in place then, and still in the cache.
+ * or the adapter below it takes apart. A packet is sealed when the one behind
+ * the next is added: its payload is in place then, still in the cache, and not
+ * on its way there any more, which reading it would have to wait for.
  */
 #include "link/wire.h"
 
@@ -36,6 +37,7 @@ struct adev_batch {
 	uint32_t run_size; /* of all its frames but the last */
 	bool run_open;
 
+	struct roce_icrc_memo leads;
 	struct adev_frame frames[BATCH_FRAMES];
 	struct adev_path paths[BATCH_FRAMES];
 	uint8_t bytes[BATCH_BYTES];
@@ -68,6 +70,7 @@ static struct adev_batch *make_batch(void)
 	}
 	batch->wire = NULL;
 	batch->num_frames = 0;
+	memset(&batch->leads, 0, sizeof(batch->leads));
 	own_batch = batch;
 	return batch;
 }
@@ -130,6 +133,21 @@ static bool joins_run(const struct adev_batch *batch,
 	       batch->run_bytes + length <= RUN_BYTES;
 }
 
+/* Where the frame's ICRC begins. */
+static struct roce_icrc_lead find_lead(struct adev_batch *batch,
+				       const struct adev_frame *frame)
+{
+	struct roce_envelope envelope = {
+		.source_port = frame->source_port,
+		.destination_port = ROCE_UDP_PORT,
+		.dont_fragment = true,
+	};
+
+	memcpy(envelope.source, frame->path->source, 16);
+	memcpy(envelope.destination, frame->path->destination, 16);
+	return roce_icrc_recall(&batch->leads, &envelope, frame->length);
+}
+
 /* Puts a frame of `length` bytes behind the last one. */
 static struct adev_frame *append(struct adev_batch *batch,
 				 const struct adev_path *path, uint32_t length)
@@ -149,6 +167,8 @@ static struct adev_frame *append(struct adev_batch *batch,
 		frame->source_port = frame[-1].source_port;
 		batch->run_bytes += length;
 		batch->run_open = length == batch->run_size;
+		frame->lead = batch->run_open ? frame[-1].lead :
+						find_lead(batch, frame);
 	} else {
 		frame->ip_id = 0;
 		frame->source_port = wire->ops->source_port(wire->lower,
@@ -156,6 +176,7 @@ static struct adev_frame *append(struct adev_batch *batch,
 		batch->run_bytes = length;
 		batch->run_size = length;
 		batch->run_open = true;
+		frame->lead = find_lead(batch, frame);
 	}
 	batch->used += length;
 	batch->num_frames++;
@@ -164,21 +185,13 @@ static struct adev_frame *append(struct adev_batch *batch,
 
 static void seal(const struct adev_frame *frame)
 {
-	struct roce_envelope envelope = {
-		.source_port = frame->source_port,
-		.destination_port = ROCE_UDP_PORT,
-		.ip_id = frame->ip_id,
-		.dont_fragment = true,
-	};
-
-	memcpy(envelope.source, frame->path->source, 16);
-	memcpy(envelope.destination, frame->path->destination, 16);
-	roce_icrc_seal(&envelope, frame->bytes, frame->length);
+	roce_icrc_write(frame->lead, frame->ip_id, frame->bytes, frame->length);
 }
 
-static void seal_all(struct adev_batch *batch)
+/* All but the last `but`. */
+static void seal_all(struct adev_batch *batch, uint32_t but)
 {
-	while (batch->num_sealed < batch->num_frames)
+	while (batch->num_sealed + but < batch->num_frames)
 		seal(&batch->frames[batch->num_sealed++]);
 }
 
@@ -204,7 +217,7 @@ uint8_t *adev_batch_add(struct adev_batch *batch, const struct adev_path *path,
 	uint32_t header_bytes;
 
 	adev_batch_make_room(batch, 1, length);
-	seal_all(batch);
+	seal_all(batch, 1);
 	frame = append(batch, path, length);
 	header_bytes = roce_emit(packet, frame->bytes);
 	/* The pad, which may be as long as nothing. */
@@ -247,7 +260,7 @@ void adev_batch_send(struct adev_batch *batch)
 	if (!batch->num_frames)
 		return;
 	adev_wire_begin_send(wire);
-	seal_all(batch);
+	seal_all(batch, 0);
 	adev_count_add(&wire->fn->counters, wire_sent, batch->num_frames);
 	if (__builtin_expect(wire->fn->capture != NULL, 0))
 		adev_capture_sent(wire->fn->capture, batch->frames,

@@ -201,20 +201,6 @@ static uint32_t send_some(struct outgoing *out, uint32_t first, int *error)
 	}
 }
 
-static void seal_alone(struct adev_frame *frame)
-{
-	struct roce_envelope envelope = {
-		.source_port = frame->source_port,
-		.destination_port = ROCE_UDP_PORT,
-		.dont_fragment = true,
-	};
-
-	memcpy(envelope.source, frame->path->source, 16);
-	memcpy(envelope.destination, frame->path->destination, 16);
-	frame->ip_id = 0;
-	roce_icrc_seal(&envelope, frame->bytes, frame->length);
-}
-
 /* The kernel, or the interface, does not make segments: one by one. */
 static void send_run_singly(struct adev_udp *udp, int fd,
 			    struct adev_frame *frames, uint32_t count)
@@ -224,8 +210,11 @@ static void send_run_singly(struct adev_udp *udp, int fd,
 	int error;
 
 	for (i = 0; i < count; i++) {
-		if (frames[i].ip_id)
-			seal_alone(&frames[i]);
+		if (frames[i].ip_id) {
+			frames[i].ip_id = 0;
+			roce_icrc_write(frames[i].lead, 0, frames[i].bytes,
+					frames[i].length);
+		}
 		compose(&out, 0, &frames[i], 1);
 		if (send_some(&out, 0, &error))
 			atomic_store_explicit(&udp->max_run, 1,

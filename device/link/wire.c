@@ -171,15 +171,16 @@ static bool has_good_icrc(struct adev_wire *wire,
 	struct roce_envelope envelope = {
 		.source_port = path->source_port,
 		.destination_port = ROCE_UDP_PORT,
-		.ip_id = datagram->segment,
 		.dont_fragment = true,
 	};
 	uint16_t ip_id = datagram->segment;
+	struct roce_icrc_lead lead;
 
 	memcpy(envelope.source, path->source, 16);
 	memcpy(envelope.destination, path->destination, 16);
-	switch (roce_icrc_check(&envelope, datagram->bytes, datagram->length,
-				&ip_id)) {
+	lead = roce_icrc_recall(&wire->leads, &envelope, datagram->length);
+	switch (roce_icrc_compare(lead, datagram->segment, datagram->bytes,
+				  datagram->length, &ip_id)) {
 	case ROCE_ICRC_EXACT:
 		ip_id = datagram->segment;
 		break;

@@ -22,6 +22,7 @@ struct adev_frame {
 	uint16_t ip_id;
 	uint16_t source_port; /* that the ICRC counts on */
 	const struct adev_path *path;
+	struct roce_icrc_lead lead; /* of these, to be sealed once more */
 };
 
 /* A datagram that came in, of which nothing was checked. */

@@ -17,7 +17,9 @@ struct adev_wire {
 	/* Lock role `wire_receive`, and a count of the drains: odd while one
 	 * is under way. */
 	_Atomic uint32_t turn;
-	struct adev_trust trust; /* under wire_receive */
+	/* Under wire_receive. */
+	struct adev_trust trust;
+	struct roce_icrc_memo leads; /* of what came in */
 
 	/* When somebody polled last, and how often without a pause: the agent
 	 * keeps away from who polls busily. */

@@ -18,23 +18,56 @@ struct roce_envelope {
 	uint8_t destination[16];
 	uint16_t source_port;
 	uint16_t destination_port;
-	uint16_t ip_id;    /* IPv4 identification; IPv6: ignored */
+	uint16_t ip_id;	    /* IPv4 identification; IPv6: ignored */
 	bool dont_fragment; /* IPv4: DF is set */
 };
 
+/*
+ * What comes before the UDP payload, which is the same for all packets of a
+ * flow that are of one length: where the CRC of the payload goes on from.
+ */
+struct roce_icrc_lead {
+	uint32_t crc; /* with the IP identification zero */
+	bool has_id;  /* IPv4 */
+};
+
+struct roce_icrc_lead roce_icrc_lead(const struct roce_envelope *envelope,
+				     uint32_t length);
+
+/* Leads that were computed a moment ago. Zero before its first use; for one
+ * thread at a time. */
+#define ROCE_ICRC_MEMO_ENTRIES 16u
+
+struct roce_icrc_memo {
+	struct roce_icrc_entry {
+		struct roce_envelope envelope;
+		uint32_t length; /* zero: nothing here */
+		struct roce_icrc_lead lead;
+	} entries[ROCE_ICRC_MEMO_ENTRIES];
+};
+
+/* The same as roce_icrc_lead(). */
+struct roce_icrc_lead roce_icrc_recall(struct roce_icrc_memo *memo,
+				       const struct roce_envelope *envelope,
+				       uint32_t length);
+
 /* ICRC of a UDP payload of `length` bytes, the last four of which (the place
- * of the ICRC) are not read. */
-uint32_t roce_icrc(const struct roce_envelope *envelope, const void *payload,
-		   uint32_t length);
+ * of the ICRC) are not read. The lead is that of this length. */
+uint32_t roce_icrc(struct roce_icrc_lead lead, uint16_t ip_id,
+		   const void *payload, uint32_t length);
 
 /* Writes it to the last four bytes. */
+void roce_icrc_write(struct roce_icrc_lead lead, uint16_t ip_id, void *payload,
+		     uint32_t length);
+
+/* The same for a packet that is one of its kind. */
 void roce_icrc_seal(const struct roce_envelope *envelope, void *payload,
 		    uint32_t length);
 
 enum roce_icrc_match {
 	ROCE_ICRC_WRONG,
-	ROCE_ICRC_EXACT,   /* with the IP identification of the envelope */
-	ROCE_ICRC_SOME_ID, /* with exactly one other identification, *ip_id */
+	ROCE_ICRC_EXACT,   /* with the IP identification that was expected */
+	ROCE_ICRC_SOME_ID, /* with exactly one other identification, *found */
 };
 
 /*
@@ -42,6 +75,12 @@ enum roce_icrc_match {
  * the CRC being linear, the difference says which one would make it right.
  * About one corrupted packet in 2^16 has one (and DF as given).
  */
+enum roce_icrc_match roce_icrc_compare(struct roce_icrc_lead lead,
+				       uint16_t ip_id, const void *payload,
+				       uint32_t length, uint16_t *found)
+	__attribute__((warn_unused_result));
+
+/* The same for a packet that is one of its kind. */
 enum roce_icrc_match roce_icrc_check(const struct roce_envelope *envelope,
 				     const void *payload, uint32_t length,
 				     uint16_t *ip_id)

@@ -86,6 +86,139 @@ static void sealing_writes_what_was_captured(void **state)
 	}
 }
 
+/* The definition: bit by bit, over the packet as it is masked. */
+static uint32_t defined_crc(const uint8_t *bytes, size_t length, uint32_t crc)
+{
+	size_t i;
+	int bit;
+
+	for (i = 0; i < length; i++) {
+		crc ^= bytes[i];
+		for (bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+	}
+	return crc;
+}
+
+static uint32_t defined_icrc(const uint8_t *ip, uint32_t bytes)
+{
+	uint32_t ip_bytes = ip[0] >> 4 == 6 ? IPV6_BYTES : IPV4_BYTES;
+	uint8_t masked[8 + 512];
+	uint8_t *at = masked + 8;
+
+	assert_true(bytes <= 512);
+	memset(masked, 0xff, 8);
+	memcpy(at, ip, bytes);
+	if (ip_bytes == IPV6_BYTES) {
+		at[0] = 0x6f;
+		memset(at + 1, 0xff, 3);
+		at[7] = 0xff;
+	} else {
+		at[1] = 0xff;
+		at[8] = 0xff;
+		memset(at + 10, 0xff, 2);
+	}
+	memset(at + ip_bytes + 6, 0xff, 2);
+	at[ip_bytes + UDP_BYTES + 4] = 0xff;
+	return ~defined_crc(masked, 8 + bytes - 4, 0xffffffffu);
+}
+
+static uint32_t sealed_icrc(struct frame *frame)
+{
+	const uint8_t *at = frame->payload + frame->length - 4;
+
+	roce_icrc_seal(&frame->envelope, frame->payload, frame->length);
+	return at[0] | at[1] << 8 | at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+/* Of a packet no more than these two are not read as plain bytes. */
+static void each_identification_and_mask_is_as_defined(void **state)
+{
+	struct frame frame;
+	uint8_t ip[512];
+	uint32_t value;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NUM_CAPTURED; i++) {
+		uint32_t bytes = (uint32_t)captured[i].length;
+		uint32_t bth = captured[i].ipv6 ? IPV6_BYTES + UDP_BYTES :
+						  IPV4_BYTES + UDP_BYTES;
+
+		assert_true(bytes <= sizeof(ip));
+		memcpy(ip, captured[i].bytes, bytes);
+		for (value = 0; value < 256; value++) {
+			ip[bth + 4] = (uint8_t)value;
+			frame_of(ip, bytes, &frame);
+			assert_int_equal(sealed_icrc(&frame),
+					 defined_icrc(ip, bytes));
+		}
+		for (value = 0; value < 0x10000 && !captured[i].ipv6;
+		     value += 1 + value / 64) {
+			ip[4] = (uint8_t)(value >> 8);
+			ip[5] = (uint8_t)value;
+			frame_of(ip, bytes, &frame);
+			assert_int_equal(sealed_icrc(&frame),
+					 defined_icrc(ip, bytes));
+		}
+	}
+}
+
+/* IPv6 has none: packets that leave as segments are counted all the same. */
+static void the_identification_is_nothing_to_ipv6(void **state)
+{
+	struct frame frame;
+	uint32_t before;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NUM_CAPTURED; i++) {
+		if (!captured[i].ipv6)
+			continue;
+		frame_of(captured[i].bytes, captured[i].length, &frame);
+		before = sealed_icrc(&frame);
+		frame.envelope.ip_id = 7;
+		assert_int_equal(sealed_icrc(&frame), before);
+	}
+}
+
+static void expect_recalled(struct roce_icrc_memo *memo,
+			    const struct roce_envelope *envelope,
+			    uint32_t length)
+{
+	struct roce_icrc_lead computed = roce_icrc_lead(envelope, length);
+	struct roce_icrc_lead recalled = roce_icrc_recall(memo, envelope,
+							  length);
+
+	assert_int_equal(recalled.crc, computed.crc);
+	assert_int_equal(recalled.has_id, computed.has_id);
+}
+
+/* Envelopes that differ in one field each, at lengths that share entries. */
+static void what_is_recalled_is_what_was_computed(void **state)
+{
+	static struct roce_icrc_memo memo;
+	struct roce_envelope envelopes[8];
+	struct frame frame;
+	uint32_t i, length;
+
+	(void)state;
+	frame_of(captured[0].bytes, captured[0].length, &frame);
+	for (i = 0; i < 8; i++)
+		envelopes[i] = frame.envelope;
+	envelopes[1].source[15] ^= 1;
+	envelopes[2].destination[15] ^= 1;
+	envelopes[3].source_port ^= 1;
+	envelopes[4].destination_port ^= 1;
+	envelopes[5].dont_fragment ^= true;
+	envelopes[6].source[0] ^= 1;
+	envelopes[7].ip_id ^= 1;
+	for (length = 16; length <= 4160; length += 4)
+		for (i = 0; i < 16; i++)
+			expect_recalled(&memo, &envelopes[i / 2 * 3 % 8],
+					length + i % 2 * 64);
+}
+
 static void a_full_packet_is_right(void **state)
 {
 	uint8_t ip[sizeof(uc_send_first_header) + UC_SEND_FIRST_PAYLOAD +
@@ -277,6 +410,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(captured_packets_are_right),
 		cmocka_unit_test(sealing_writes_what_was_captured),
+		cmocka_unit_test(each_identification_and_mask_is_as_defined),
+		cmocka_unit_test(the_identification_is_nothing_to_ipv6),
+		cmocka_unit_test(what_is_recalled_is_what_was_computed),
 		cmocka_unit_test(a_full_packet_is_right),
 		cmocka_unit_test(the_identification_is_found),
 		cmocka_unit_test(the_identification_is_found_at_each_length),
