@@ -235,6 +235,13 @@ const char *arnica_setting_text(enum arnica_setting setting)
 	return arnica_settings_text(arnica_settings_own(), setting, &origin);
 }
 
+bool arnica_setting_is_off(enum arnica_setting setting)
+{
+	const char *text = arnica_setting_text(setting);
+
+	return text && !strcmp(text, "off");
+}
+
 static int complain(const struct arnica_setting_row *row, const char *text,
 		    char *why)
 {

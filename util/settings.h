@@ -145,6 +145,9 @@ bool arnica_setting_parse(enum arnica_setting setting, const char *text,
 const struct arnica_settings *arnica_settings_own(void);
 const char *arnica_setting_text(enum arnica_setting setting);
 
+/* Of one that is on or off; what is neither kept the device from being opened. */
+bool arnica_setting_is_off(enum arnica_setting setting);
+
 /*
  * Is all that this process is told what it may be: the file, the variables, and
  * what the two say together? EINVAL and errors of reading the file: a line for the user

@@ -85,6 +85,11 @@ static inline bool adev_directory_alive(const struct adev_directory *directory,
 bool adev_directory_is_here(const struct adev_directory *directory,
 			    uint32_t function, uint64_t *generation);
 
+/* Has the process of a running function the wire forced (ARNICA_LOOPBACK=off)?
+ * Then it sends packets to peers of this host, too, and waits for packets. */
+bool adev_directory_forces_wire(const struct adev_directory *directory,
+				uint32_t function, uint64_t generation);
+
 /*
  * Leases a random free block of QP numbers (block * 256 and up) to a running
  * function under the lease number 0..255. Block 0 is never leased. ENOMEM: all

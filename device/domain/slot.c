@@ -10,6 +10,7 @@
 #include "domain/life.h"
 #include "domain/multicast.h"
 #include "domain/proc.h"
+#include "settings.h"
 
 /* A status that keeps changing under a reader is somebody's mischief. */
 #define STATUS_ROUNDS 8
@@ -130,6 +131,17 @@ int adev_slot_read(const struct adev_directory *directory, uint32_t function,
 		       EPROTO;
 }
 
+bool adev_directory_forces_wire(const struct adev_directory *directory,
+				uint32_t function, uint64_t generation)
+{
+	const struct adev_slot *slot =
+		&directory->table->slots[function % ADEV_FUNCTIONS];
+
+	/* S2 */
+	return atomic_load_explicit(&slot->forces_wire, memory_order_acquire) &&
+	       adev_directory_alive(directory, function, generation);
+}
+
 int adev_slot_check_process(const struct adev_slot_view *view)
 {
 	uint64_t ticks;
@@ -202,6 +214,9 @@ static int describe(struct adev_slot *slot, int segment_fd, int wake_fd,
 	atomic_store_explicit(&slot->pid_namespace, adev_proc_namespace("pid"),
 			      order);
 	atomic_store_explicit(&slot->net_namespace, adev_proc_namespace("net"),
+			      order);
+	atomic_store_explicit(&slot->forces_wire,
+			      arnica_setting_is_off(ARNICA_SETTING(LOOPBACK)),
 			      order);
 	atomic_store_explicit(&slot->generation, generation, order);
 	return 0;

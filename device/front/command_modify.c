@@ -359,19 +359,24 @@ static void follow_up(struct adev_qp *qp, uint32_t mask, uint32_t from,
 		drain_remote(qp);
 }
 
-/* What an address vector comes to, for a QP in state `from`. Without a GRH a
+/* What an address vector comes to, for a QP that is or becomes connected to
+ * `peer`; of a connection only the path can change later. Without a GRH a
  * packet can only go to the own port, whose LID is zero; and where it takes no
  * wire it needs no source address. */
 static enum arnica_hw_command_status find_way(
-	const struct adev_qp *qp, uint32_t from,
+	const struct adev_qp *qp, bool connects, uint32_t peer,
 	const struct arnica_hw_qp_attributes *attributes, struct adev_way *way)
 {
+	bool asked = connects && qp->type != ARNICA_HW_QP_UD &&
+		     adev_remote_is_asked_by(qp->fn->directory, peer);
+
 	if (arnica_from_le32(attributes->sl) >= ADEV_CLASSES)
 		return ARNICA_HW_COMMAND_INVALID;
 	if (arnica_from_le32(attributes->is_global)) {
 		enum arnica_hw_command_status status =
 			adev_address_resolve(1, attributes, way);
 
+		way->here = way->here && !asked;
 		/* A connection has one peer. */
 		return status == ARNICA_HW_COMMAND_OK && way->group ?
 			       ARNICA_HW_COMMAND_INVALID :
@@ -379,8 +384,8 @@ static enum arnica_hw_command_status find_way(
 	}
 	if (arnica_from_le32(attributes->dlid))
 		return ARNICA_HW_COMMAND_UNREACHABLE;
-	way->here = adev_remote_is_here(attributes);
-	if (from == ARNICA_HW_QPS_INIT ? way->here : !qp->remote)
+	way->here = !asked && adev_remote_is_here(attributes);
+	if (connects ? way->here : !qp->remote)
 		return ARNICA_HW_COMMAND_OK;
 	return adev_command_status(adev_remote_path(attributes, &way->path));
 }
@@ -395,7 +400,8 @@ static enum arnica_hw_command_status find_peer(
 	uint32_t peer = arnica_from_le32(connects ? new->dest_qpn :
 						    qp->attributes.dest_qpn);
 	struct adev_way way = { .here = false };
-	enum arnica_hw_command_status status = find_way(qp, from, new, &way);
+	enum arnica_hw_command_status status = find_way(qp, connects, peer, new,
+							&way);
 
 	if (status || qp->type == ARNICA_HW_QP_UD)
 		return status;

@@ -68,6 +68,11 @@ bool adev_remote_is_here(const struct arnica_hw_qp_attributes *vector)
 /* Is the wire forced (ARNICA_LOOPBACK=off)? */
 bool adev_remote_is_forced(void) ARNICA_MUST_CHECK;
 
+/* Does the process of this queue pair on this host force it? Then its peers take
+ * the wire as well: it would not look for them elsewhere. */
+bool adev_remote_is_asked_by(const struct adev_directory *directory,
+			     uint32_t peer) ARNICA_MUST_CHECK;
+
 /* Does what is sent to a group by this path go over the wire, too? */
 bool adev_remote_multicasts(const struct adev_path *path) ARNICA_MUST_CHECK;
 

@@ -5,26 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "domain/directory.h"
 #include "domain/gid.h"
 #include "domain/port.h"
 #include "settings.h"
 #include "transport/remote.h"
-
-/* What is neither on nor off kept the device from being opened. */
-static bool switched_off(enum arnica_setting setting)
-{
-	const char *text = arnica_setting_text(setting);
-
-	return text && !strcmp(text, "off");
-}
 
 static bool ecn, evens;
 static pthread_once_t read_once = PTHREAD_ONCE_INIT;
 
 static void read_settings(void)
 {
-	ecn = !switched_off(ARNICA_SETTING(ECN));
-	evens = !switched_off(ARNICA_SETTING(EVEN_WRITES));
+	ecn = !arnica_setting_is_off(ARNICA_SETTING(ECN));
+	evens = !arnica_setting_is_off(ARNICA_SETTING(EVEN_WRITES));
 }
 
 bool adev_remote_ecn(void)
@@ -41,7 +34,7 @@ bool adev_remote_evens(void)
 
 bool adev_remote_is_forced(void)
 {
-	return switched_off(ARNICA_SETTING(LOOPBACK));
+	return arnica_setting_is_off(ARNICA_SETTING(LOOPBACK));
 }
 
 bool adev_remote_multicasts(const struct adev_path *path)
@@ -57,6 +50,17 @@ bool adev_remote_is_here(const struct arnica_hw_qp_attributes *vector)
 		return false;
 	return !arnica_from_le32(vector->is_global) ||
 	       adev_port_is_local(vector->dgid);
+}
+
+bool adev_remote_is_asked_by(const struct adev_directory *directory,
+			     uint32_t peer)
+{
+	uint32_t function, lease;
+	uint64_t generation;
+
+	return !adev_directory_find(directory, peer, &function, &generation,
+				    &lease) &&
+	       adev_directory_forces_wire(directory, function, generation);
 }
 
 bool adev_remote_has_neighbours(void)

@@ -10,7 +10,7 @@ And `arnica stat` and `arnica devices` say which programs are of another network
 
 With ARNICA_LOOPBACK=off the same over the wire: processes of one domain share
 the port and may communicate where they cannot open each other; others are told
-whose the port is."""
+whose the port is. One of two that has it decides for both."""
 
 import re
 
@@ -163,6 +163,12 @@ def main():
         report.case("two of one user", must_meet, plain, plain, {})
         report.case("two of one user over the wire", must_meet, plain, plain,
                     {"ARNICA_LOOPBACK": "off"})
+        forced = Place(host, host.environment.with_(
+            variables={**host.environment.variables,
+                       "ARNICA_LOOPBACK": "off"}))
+        report.case("one of two over the wire", must_meet, plain, forced, {})
+        report.case("one of two over the wire, the other way round",
+                    must_meet, forced, plain, {})
         user = case_of(report, "another user", another_user, host, environment)
         if user:
             both_ways(report, "two users", plain, user,

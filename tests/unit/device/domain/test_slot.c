@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -40,6 +41,29 @@ static void running_function_is_alive_until_it_leaves(void **state)
 		adev_directory_pid(directory, f.function, f.generation, &pid),
 		ENOENT);
 	adev_directory_put(directory);
+}
+
+/* For peers, which decide by it how a connection goes. */
+static void wire_that_is_forced_is_told(void **state)
+{
+	struct fixture_function plain, forced;
+
+	(void)state;
+	assert_ok(setenv("ARNICA_LOOPBACK", "off", 1));
+	assert_true(fixture_enter(&forced));
+	assert_ok(setenv("ARNICA_LOOPBACK", "on", 1));
+	assert_true(fixture_enter(&plain));
+	assert_ok(unsetenv("ARNICA_LOOPBACK"));
+	assert_true(adev_directory_forces_wire(
+		forced.directory, forced.function, forced.generation));
+	assert_false(adev_directory_forces_wire(
+		forced.directory, forced.function, forced.generation + 1));
+	assert_false(adev_directory_forces_wire(plain.directory, plain.function,
+						plain.generation));
+	fixture_leave(&forced);
+	assert_false(adev_directory_forces_wire(
+		plain.directory, forced.function, forced.generation));
+	fixture_leave(&plain);
 }
 
 static void other_process_is_seen(void **state)
@@ -311,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		domain_test(running_function_is_alive_until_it_leaves),
+		domain_test(wire_that_is_forced_is_told),
 		domain_test(other_process_is_seen),
 		domain_test(sigkill_is_death),
 		domain_test(exit_without_leaving_is_death),

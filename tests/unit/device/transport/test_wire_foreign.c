@@ -194,6 +194,9 @@ static void a_qp_is_destroyed_while_it_answers(void **state)
 	assert_in_range(sent, 1, 100);
 }
 
+/* Of block 0, which is never leased. */
+#define NOBODYS_QPN 200u
+
 /* Local by addresses and not forced on the wire: no packets at all. */
 static void a_qp_with_a_local_peer_takes_no_packets(void **state)
 {
@@ -206,7 +209,7 @@ static void a_qp_with_a_local_peer_takes_no_packets(void **state)
 	wish.rq_psn = SCRIPT_PSN;
 	assert_ok(two_to_state(qp, ARNICA_HW_QPS_RESET));
 	assert_ok(setenv("ARNICA_LOOPBACK", "on", 1));
-	two_connect_one(qp, wire->two.qp_a.qpn, &wish);
+	two_connect_one(qp, NOBODYS_QPN, &wish);
 	take_snapshot(wire, &before);
 	script_put(wire, ROCE_WRITE_ONLY, SCRIPT_PSN, 8, 1);
 	expect_unchanged(wire, &before);
@@ -216,6 +219,23 @@ static void a_qp_with_a_local_peer_takes_no_packets(void **state)
 	two_connect_one(qp, wire->two.qp_a.qpn, &wish);
 	script_put(wire, ROCE_WRITE_ONLY, SCRIPT_PSN, 8, 1);
 	script_expect_ack(wire, SCRIPT_PSN, 1);
+}
+
+/* Local by addresses, and it was opened with the wire forced. */
+static void a_qp_with_a_peer_that_forces_the_wire_takes_packets(void **state)
+{
+	struct two_wire *wire = *state;
+	struct two_qp *qp = &wire->two.qp_b;
+	struct two_wish wish = two_defaults();
+
+	wish.mtu = 1;
+	wish.rq_psn = SCRIPT_PSN;
+	assert_ok(two_to_state(qp, ARNICA_HW_QPS_RESET));
+	assert_ok(setenv("ARNICA_LOOPBACK", "on", 1));
+	two_connect_one(qp, wire->two.qp_a.qpn, &wish);
+	script_put(wire, ROCE_WRITE_ONLY, SCRIPT_PSN, 8, 1);
+	script_expect_ack(wire, SCRIPT_PSN, 1);
+	assert_ok(setenv("ARNICA_LOOPBACK", "off", 1));
 }
 
 int main(void)
@@ -230,6 +250,8 @@ int main(void)
 		script_test(a_connection_begins_anew_after_reset),
 		script_test(a_qp_is_destroyed_while_it_answers),
 		script_test(a_qp_with_a_local_peer_takes_no_packets),
+		script_test(
+			a_qp_with_a_peer_that_forces_the_wire_takes_packets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
