@@ -4,9 +4,28 @@
 #
 # What the scripts have in common: to say what is done, to stop with a reason,
 # to install what is missing, to build, and to run two programs against each
-# other. To be sourced; sets ROOT and changes into it.
+# other. To be sourced; answers --help, sets ROOT and changes into it, and ends
+# with cleanup.
 
 set -Eeuo pipefail
+
+# show_usage: what the head of the script says.
+show_usage() {
+	sed -n '/^#$/,/^$/s/^# \{0,1\}//p' "$0" | sed 1d
+}
+
+# wrong_usage: for words that the script does not know.
+wrong_usage() {
+	show_usage >&2
+	exit 2
+}
+
+case "${1:-}" in
+-h | --help)
+	show_usage
+	exit
+	;;
+esac
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
@@ -36,17 +55,28 @@ run() {
 	"$@"
 }
 
-# quietly NAME COMMAND...: shows the command; its output goes to the log NAME and is
-# shown only if it fails.
+# reasons LOG: what a failed command gave as its reasons, of which each is a line
+# with two more that explain it; or else its last words. Command lines have the
+# word "error" in them, too.
+reasons() {
+	local found
+	found=$(grep -A 2 -E '(^|: )(fatal )?error: |undefined reference|^CMake Error|^E: ' \
+		"$1" | grep -v '^--$' | head -n 30) || true
+	if [ -n "$found" ]; then
+		printf '%s\n' "$found"
+	else
+		tail -n 10 "$1"
+	fi | cut -c 1-200
+}
+
+# quietly NAME COMMAND...: shows the command; its output goes to the log NAME, of
+# which the reasons are shown if it fails.
 quietly() {
 	local log=$LOGS/$1.log
 	shift
 	printf '    $ %s\n' "${*#as_root }"
 	"$@" >"$log" 2>&1 || {
-		{
-			grep -E 'error|undefined reference|FAILED' "$log" | head -n 20
-			tail -n 10 "$log"
-		} | cut -c 1-200 >&2
+		reasons "$log" >&2
 		return 1
 	}
 }
@@ -71,6 +101,8 @@ cleanup() {
 		rm -rf "$LOGS"
 	fi
 }
+
+trap 'cleanup $?' EXIT
 
 # Runs a command as root: directly, or through sudo.
 as_root() {
