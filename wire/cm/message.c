@@ -20,8 +20,11 @@ static uint8_t get_bits(uint8_t byte, uint32_t shift, uint32_t width)
 
 static uint8_t bits(uint32_t value, uint32_t shift, uint32_t width)
 {
-	assert(value < 1u << width);
-	return (uint8_t)(value << shift);
+	const uint32_t mask = (1u << width) - 1;
+
+	/* One that overflows would change its neighbour. */
+	assert(value <= mask);
+	return (uint8_t)((value & mask) << shift);
 }
 
 static void get_path(const uint8_t *at, struct roce_cm_path *path)
