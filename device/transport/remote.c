@@ -169,7 +169,7 @@ void adev_remote_explain(struct adev_qp *qp)
 			       "qp 0x%x: it is in another PID namespace, or "
 			       "may not be opened; requests to it will not be "
 			       "answered. Let both share one PID namespace, or "
-			       "set ARNICA_LOOPBACK=off for both.",
+			       "set ARNICA_LOOPBACK=off for one of them.",
 			       qp->qpn, peer);
 	else
 		adev_log_error("qp 0x%x: its peer, qp 0x%x, is addressed on "
