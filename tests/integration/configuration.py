@@ -100,6 +100,14 @@ def a_wrong_variable_refuses_it(environment, folder):
         doctor_names_only_this(configured, why)
 
 
+def a_variable_that_nothing_reads_is_told(environment, folder):
+    configured = Configured(environment, folder, "",
+                            {"ARNICA_EVENWRITES": "off", "ARNICA_ECN": "off"})
+    text = configured.doctor()
+    check("warn  setting        nothing reads ARNICA_EVENWRITES; to do: " in
+          text and "nothing reads ARNICA_ECN" not in text, text)
+
+
 def a_file_that_others_may_write_refuses_it(environment, folder):
     configured = Configured(environment, folder, "[device]\npart-id = 7\n")
     configured.file.chmod(0o666)
@@ -116,6 +124,7 @@ def main():
                  a_wrong_file_refuses_the_device,
                  settings_that_contradict_refuse_it,
                  a_wrong_variable_refuses_it,
+                 a_variable_that_nothing_reads_is_told,
                  a_file_that_others_may_write_refuses_it):
         with tempfile.TemporaryDirectory(prefix="arnica-conf-") as folder:
             report.case(case.__name__, case, environment,
