@@ -90,6 +90,10 @@ bool adev_directory_is_here(const struct adev_directory *directory,
 bool adev_directory_forces_wire(const struct adev_directory *directory,
 				uint32_t function, uint64_t generation);
 
+/* Does a function have a socket that packets can come to? */
+bool adev_directory_is_on_wire(const struct adev_directory *directory,
+			       uint32_t function, uint64_t generation);
+
 /*
  * Leases a random free block of QP numbers (block * 256 and up) to a running
  * function under the lease number 0..255. Block 0 is never leased. ENOMEM: all

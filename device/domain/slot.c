@@ -142,6 +142,17 @@ bool adev_directory_forces_wire(const struct adev_directory *directory,
 	       adev_directory_alive(directory, function, generation);
 }
 
+bool adev_directory_is_on_wire(const struct adev_directory *directory,
+			       uint32_t function, uint64_t generation)
+{
+	uint64_t wire = atomic_load_explicit(
+		&directory->table->slots[function % ADEV_FUNCTIONS].wire,
+		memory_order_relaxed);
+
+	return wire & ADEV_WIRE_MEMBER &&
+	       wire >> ADEV_WIRE_GENERATION_SHIFT == (uint32_t)generation;
+}
+
 int adev_slot_check_process(const struct adev_slot_view *view)
 {
 	uint64_t ticks;

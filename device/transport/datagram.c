@@ -11,6 +11,7 @@
 #include "transport/address_handle.h"
 #include "domain/gid.h"
 #include "transport/grh.h"
+#include "transport/remote.h"
 
 #define BUSY_AFTER_NS 50000ull
 /* A sender on this host has the lock for one message. */
@@ -261,6 +262,8 @@ static enum adev_progress send_packet(struct adev_qp *qp)
 	enum adev_loss why;
 	enum adev_attempt attempt = adev_datagram_pack(qp, &why);
 
+	if (adev_gid_is_loopback(qp->message->ah->way.path.source))
+		adev_remote_explain_datagram(qp, qp->message->dest_qpn);
 	return end(qp, attempt, why);
 }
 

@@ -179,3 +179,23 @@ void adev_remote_explain(struct adev_qp *qp)
 			       "ARNICA_RUNTIME_DIR.",
 			       qp->qpn, peer);
 }
+
+void adev_remote_explain_datagram(const struct adev_qp *qp, uint32_t peer)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+	uint32_t function, lease;
+	uint64_t generation;
+
+	if (adev_directory_find(qp->fn->directory, peer, &function,
+				&generation, &lease) ||
+	    adev_directory_forces_wire(qp->fn->directory, function,
+				       generation) ||
+	    adev_directory_is_on_wire(qp->fn->directory, function,
+				      generation) ||
+	    atomic_flag_test_and_set(&said))
+		return;
+	adev_log_error("qp 0x%x: the program of its peer, qp 0x%x, looks for "
+		       "datagrams in memory, and they are sent as packets: "
+		       "they are lost. Set ARNICA_LOOPBACK=off for both.",
+		       qp->qpn, peer);
+}

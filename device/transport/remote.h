@@ -54,6 +54,10 @@ bool adev_remote_matches(const struct adev_remote *remote,
  */
 void adev_remote_explain(struct adev_qp *qp);
 
+/* A datagram goes as a packet to this QP number of a host whose only interface is
+ * loopback: tells the user once if nobody will hear it. */
+void adev_remote_explain_datagram(const struct adev_qp *qp, uint32_t peer);
+
 /* remote_path.c: the path that an address vector describes; without a GRH to the
  * own port. Its source port is zero: see adev_path_port(). EINVAL: no such
  * source GID; others: the GIDs cannot be read. */

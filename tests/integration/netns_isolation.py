@@ -13,6 +13,7 @@ the port and may communicate where they cannot open each other; others are told
 whose the port is. One of two that has it decides for both."""
 
 import re
+import time
 
 import harness
 import netns
@@ -135,6 +136,30 @@ def networks_are_told_apart(network):
         server.end()
 
 
+def datagrams_in_vain_are_told(environment):
+    """Only loopback, and only the sender takes the wire."""
+    host = netns.Host("host c", environment)
+    sides = []
+    try:
+        host.do("ip link set lo up")
+        tool = ["ibv_ud_pingpong", "-d", harness.DEVICE, "-g", "0"]
+        sides.append(host.environment.start(tool, "server"))
+        harness.wait_listening(sides[0], 18515, pid=host.pid)
+        sides.append(host.environment.start(
+            [*tool, "127.0.0.1"], "client",
+            variables={"ARNICA_LOOPBACK": "off"}))
+        patience = harness.Patience(60)
+        while not complaints(sides[1]):
+            check(not patience.is_over(), f"no line\n{sides[1].tail()}")
+            time.sleep(0.01)
+        check("Set ARNICA_LOOPBACK=off for both." in complaints(sides[1])[0],
+              sides[1].tail())
+    finally:
+        for side in sides:
+            side.end()
+        host.end()
+
+
 def nobody_is_said_to_be_there(box):
     """In a pid namespace nothing runs but what is started there."""
     text = listing(box, "stat")
@@ -169,6 +194,8 @@ def main():
         report.case("one of two over the wire", must_meet, plain, forced, {})
         report.case("one of two over the wire, the other way round",
                     must_meet, forced, plain, {})
+        report.case("datagrams in vain are told", datagrams_in_vain_are_told,
+                    environment)
         user = case_of(report, "another user", another_user, host, environment)
         if user:
             both_ways(report, "two users", plain, user,
