@@ -30,6 +30,7 @@
 	X(registrations_failed, "... and whose registration failed")           \
 	X(registrations_awaited, "requests that waited for that")              \
 	X(mkeys_refused, "layouts of indirect keys that were refused")         \
+	X(polls_aside, "times that a poll let another on the processor")       \
 	X(messages, "messages delivered")                                      \
 	X(bytes, "payload bytes delivered")                                    \
 	X(lost_no_qp, "messages of UC and UD to a number that nobody has")     \

@@ -30,6 +30,7 @@
 #define ADEV_BLOCK_QPNS 256u /* queue pair numbers of one block */
 #define ADEV_LEASES 256u     /* lease numbers of one function */
 #define ADEV_SERVICES 1024u  /* taken or listened for by all functions */
+#define ADEV_SPINNERS 256u   /* processors, by their number modulo this */
 
 struct adev_table_header {
 	_Atomic uint64_t magic;
@@ -52,7 +53,10 @@ struct adev_table_header {
 	_Atomic uint64_t limit_free_ns; /* when all that was charged is sent */
 	uint64_t reserved1[6];
 	_Atomic uint64_t limit_members[ADEV_FUNCTIONS / 64]; /* may want to send */
-	uint8_t reserved0[4096 - 128 - 2 * (ADEV_FUNCTIONS / 8)];
+	/* Who polled in vain there last; see domain/spinner.h. */
+	_Atomic uint64_t spinners[ADEV_SPINNERS];
+	uint8_t reserved0[4096 - 128 - 2 * (ADEV_FUNCTIONS / 8) -
+			  8 * ADEV_SPINNERS];
 };
 ARNICA_FORMAT_SIZE(struct adev_table_header, 4096);
 

@@ -10,6 +10,7 @@
 #include "dma/guard.h"
 #include "domain/identity.h"
 #include "domain/port.h"
+#include "domain/spinner.h"
 #include "front/bus.h"
 #include "front/doorbell.h"
 #include "front/imports.h"
@@ -114,6 +115,15 @@ EXPORT void arnica_bus_poll(struct arnica_bus *bus)
 	if (adev_function_alive(fn))
 		(void)adev_function_serve(fn);
 	adev_cancel_restore(cancel);
+}
+
+EXPORT void arnica_bus_polled_in_vain(struct arnica_bus *bus)
+{
+	struct adev_function *fn = function_of(bus);
+
+	if (adev_function_alive(fn) &&
+	    adev_spinner_step_aside(fn->directory, fn->view.function))
+		adev_count(&fn->counters, polls_aside);
 }
 
 EXPORT bool arnica_bus_place(void *to, const void *from, size_t bytes)

@@ -353,6 +353,11 @@ void arnica_bus_poll(struct arnica_bus *bus)
 		bus->on_poll(bus);
 }
 
+void arnica_bus_polled_in_vain(struct arnica_bus *bus)
+{
+	bus->num_vain++;
+}
+
 bool arnica_bus_alive(struct arnica_bus *bus)
 {
 	return bus->alive;

@@ -41,6 +41,7 @@ struct arnica_bus {
 	uint32_t srq_capacity;
 	bool alive;
 	uint32_t num_polls; /* calls of arnica_bus_poll() */
+	uint32_t num_vain;  /* ... of arnica_bus_polled_in_vain() */
 	void (*on_poll)(struct arnica_bus *bus);
 
 	/* Commands with this opcode get this status instead of an answer. */

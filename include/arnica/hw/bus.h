@@ -144,6 +144,14 @@ int arnica_bus_memory_moving(void *start, size_t bytes) ARNICA_MUST_CHECK;
 void arnica_bus_poll(struct arnica_bus *bus);
 
 /*
+ * Somebody has polled in vain for so many times, about: another thread of the host
+ * domain that does so on the same processor is let go ahead, for it may be the one
+ * that is waited for.
+ */
+#define ARNICA_BUS_VAIN_POLLS 256u
+void arnica_bus_polled_in_vain(struct arnica_bus *bus);
+
+/*
  * Stores payload that the adapter left for the host to place, as DMA would:
  * memory that the application has unmapped meanwhile is not written, and does
  * not fault. False when that happened.
