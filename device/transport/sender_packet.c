@@ -10,8 +10,6 @@
 #include "transport/responder.h"
 #include "transport/sender_state.h"
 
-#define READ_PACKETS 32u
-
 /* Packets that leave together at most: short ones do not wait for a whole
  * datagram's worth of room. */
 #define RUN_PACKETS 16u
@@ -44,22 +42,17 @@ static uint8_t operation_of(uint32_t opcode, bool first, bool last)
 	return (uint8_t)(base + (first ? 0u : 1u));
 }
 
-static void set_common(const struct adev_qp *qp, uint64_t number,
-		       struct roce_packet *packet)
+void adev_sender_describe(const struct adev_qp *qp,
+			  const struct adev_message *message, uint64_t number,
+			  uint8_t operation, struct roce_packet *packet)
 {
 	*packet = (struct roce_packet){
+		.opcode = operation,
 		.migration = true, /* state "migrated" (IBTA 17.2.8) */
 		.pkey = ROCE_DEFAULT_PKEY,
 		.dest_qpn = arnica_from_le32(qp->attributes.dest_qpn),
 		.psn = (uint32_t)number & ROCE_PSN_MASK,
 	};
-}
-
-/* Opcodes are those of RC so far. */
-static void set_transport(const struct adev_qp *qp,
-			  const struct adev_message *message,
-			  struct roce_packet *packet)
-{
 	if (qp->type != ARNICA_HW_QP_XRC_SEND)
 		return;
 	packet->opcode |= ROCE_XRC;
@@ -76,10 +69,10 @@ static void set_data(const struct adev_qp *qp,
 	bool is_first = number == sent->first || sent->even;
 	bool is_last = number == sent->last;
 
-	set_common(qp, number, packet);
-	packet->opcode = operation_of(message->opcode, is_first,
-				      is_last || sent->even);
-	set_transport(qp, message, packet);
+	adev_sender_describe(
+		qp, message, number,
+		operation_of(message->opcode, is_first, is_last || sent->even),
+		packet);
 	packet->payload_bytes = is_last ? (uint32_t)(message->bytes - offset) :
 					  qp->path_mtu_bytes;
 	if (is_first && is_write(message->opcode)) {
@@ -103,8 +96,8 @@ static void set_data(const struct adev_qp *qp,
 }
 
 /* What a packet, or what it asks for, counts for. */
-static void charge(struct adev_qp *qp, const struct adev_sender *sender,
-		   uint64_t bytes)
+void adev_sender_charge(struct adev_qp *qp, const struct adev_sender *sender,
+			uint64_t bytes)
 {
 	if (__builtin_expect(qp->pace != NULL, 0))
 		adev_pace_sent(qp->pace, bytes, sender->now_ns);
@@ -122,16 +115,16 @@ static struct adev_batch *batch_of(struct adev_qp *qp,
 }
 
 /* False: the payload cannot be read. */
-static bool add(struct adev_qp *qp, struct adev_sender *sender,
-		const struct roce_packet *packet,
-		const struct adev_message *message, uint64_t offset)
+bool adev_sender_add(struct adev_qp *qp, struct adev_sender *sender,
+		     const struct roce_packet *packet,
+		     const struct adev_message *message, uint64_t offset)
 {
 	struct adev_batch *batch = batch_of(qp, sender);
 	uint8_t *payload;
 
 	adev_rate_sent(&sender->rate, packet->payload_bytes + PACKET_OVERHEAD,
 		       sender->now_ns);
-	charge(qp, sender, packet->payload_bytes);
+	adev_sender_charge(qp, sender, packet->payload_bytes);
 	if (!batch)
 		return true;
 	payload = adev_batch_add(batch, &qp->remote->path, packet);
@@ -143,20 +136,9 @@ static bool add(struct adev_qp *qp, struct adev_sender *sender,
 	return false;
 }
 
-/* Packets that the window still takes. With nothing on its way there is always
- * room for one. */
-static uint64_t room(const struct adev_sender *sender)
-{
-	uint64_t in_flight = sender->next - sender->oldest;
-
-	if (in_flight < sender->window.packets)
-		return sender->window.packets - in_flight;
-	return in_flight ? 0 : 1;
-}
-
 /* `count` packet numbers from `next` are on their way. */
-static void went(struct adev_qp *qp, struct adev_sender *sender, uint64_t count,
-		 bool asks)
+void adev_sender_went(struct adev_qp *qp, struct adev_sender *sender,
+		      uint64_t count, bool asks)
 {
 	if (sender->sent == sender->oldest) {
 		sender->heard_ns = sender->now_ns;
@@ -174,8 +156,9 @@ static void went(struct adev_qp *qp, struct adev_sender *sender, uint64_t count,
 		sender->sent = sender->next;
 }
 
-static void refuse(struct adev_sender *sender, const struct adev_sent *sent,
-		   enum arnica_hw_status status)
+void adev_sender_refuse(struct adev_sender *sender,
+			const struct adev_sent *sent,
+			enum arnica_hw_status status)
 {
 	sender->refusal = status;
 	sender->refused = sent->first;
@@ -189,7 +172,7 @@ static bool asks(const struct adev_qp *qp, const struct adev_sender *sender,
 {
 	return sender->next == sent->last ||
 	       sender->unasked + 1 >= sender->window.packets / 2 ||
-	       room(sender) <= 1 ||
+	       adev_sender_room(sender) <= 1 ||
 	       (__builtin_expect(qp->pace != NULL, 0) &&
 		adev_pace_after(qp->pace, qp->path_mtu_bytes, sender->now_ns) >
 			sender->now_ns);
@@ -201,18 +184,19 @@ static uint32_t run_length(const struct adev_qp *qp,
 			   const struct adev_sender *sender,
 			   const struct adev_sent *sent)
 {
-	uint32_t most =
-		adev_batch_run_packets(qp->path_mtu_bytes + PACKET_OVERHEAD);
+	uint32_t most = adev_batch_run_packets(qp->path_mtu_bytes +
+					       PACKET_OVERHEAD);
 	uint64_t left = sent->last + 1 - sender->next;
 
 	/* One goes alone: it has another length than those behind it. */
-	if (is_write(sent->opcode) && !sent->even && sender->next == sent->first)
+	if (is_write(sent->opcode) && !sent->even &&
+	    sender->next == sent->first)
 		most++;
 	if (most > RUN_PACKETS)
 		most = RUN_PACKETS;
 	if (left >= most ||
-	    sent->index + 1 != atomic_load_explicit(&qp->producer,
-						    memory_order_relaxed))
+	    sent->index + 1 !=
+		    atomic_load_explicit(&qp->producer, memory_order_relaxed))
 		return most;
 	return (uint32_t)left;
 }
@@ -230,7 +214,7 @@ static bool waits_for_room(const struct adev_qp *qp, struct adev_sender *sender,
 	if (sender->run_left)
 		return false;
 	run = run_length(qp, sender, sent);
-	if (room(sender) < run && sender->next == sender->sent &&
+	if (adev_sender_room(sender) < run && sender->next == sender->sent &&
 	    in_flight > sender->unasked &&
 	    in_flight * 2 >= sender->window.packets)
 		return true;
@@ -245,9 +229,8 @@ static void make_room(struct adev_qp *qp, struct adev_sender *sender)
 
 	if (batch)
 		adev_batch_make_room(batch, sender->run_left,
-				     sender->run_left *
-					     (qp->path_mtu_bytes +
-					      PACKET_OVERHEAD));
+				     sender->run_left * (qp->path_mtu_bytes +
+							 PACKET_OVERHEAD));
 }
 
 static bool send_data(struct adev_qp *qp, struct adev_sender *sender,
@@ -257,152 +240,20 @@ static bool send_data(struct adev_qp *qp, struct adev_sender *sender,
 	bool begins = !sender->run_left;
 	struct roce_packet packet;
 
-	if (!room(sender) || waits_for_room(qp, sender, sent))
+	if (!adev_sender_room(sender) || waits_for_room(qp, sender, sent))
 		return false;
 	if (begins)
 		make_room(qp, sender);
 	set_data(qp, message, sent, sender->next, &packet);
 	packet.ack_request = asks(qp, sender, sent);
-	if (!add(qp, sender, &packet, message,
-		 (sender->next - sent->first) * qp->path_mtu_bytes)) {
-		refuse(sender, sent, ARNICA_HW_STATUS_LOC_PROT_ERR);
+	if (!adev_sender_add(qp, sender, &packet, message,
+			     (sender->next - sent->first) *
+				     qp->path_mtu_bytes)) {
+		adev_sender_refuse(sender, sent, ARNICA_HW_STATUS_LOC_PROT_ERR);
 		return false;
 	}
 	sender->run_left--;
-	went(qp, sender, 1, packet.ack_request);
-	return true;
-}
-
-/* How many responses a new read request asks for: half a window, so that two
- * are on their way; all of it where only one may be. Should one be lost, all
- * that follow in the request come again. */
-static uint64_t read_size(const struct adev_qp *qp,
-			  const struct adev_sender *sender)
-{
-	uint32_t size = sender->window.packets;
-
-	if (arnica_from_le32(qp->attributes.max_rd_atomic) > 1 && size > 1)
-		size /= 2;
-	/* At a pace no more than a step, which is a packet at least. */
-	if (__builtin_expect(qp->pace != NULL, 0) &&
-	    size > qp->pace->step_bytes / qp->path_mtu_bytes)
-		size = qp->pace->step_bytes / qp->path_mtu_bytes;
-	return size < READ_PACKETS ? size : READ_PACKETS;
-}
-
-/*
- * The request that `next` belongs to: one that is repeated, or a new one of
- * `count` responses. NULL: it has to wait.
- *
- * What is repeated ends where it ended the first time, also when that is more
- * than the window now takes. The responder knows a request by its packets, but
- * whether it saw this one is not known here: parts of it could be several
- * requests to it, and a later repetition across two of them none (IBTA 9.7.5.1.6).
- */
-static struct adev_asked *asked_for(struct adev_qp *qp,
-				    struct adev_sender *sender, uint64_t count)
-{
-	uint32_t limit = arnica_from_le32(qp->attributes.max_rd_atomic);
-	struct adev_asked *asked;
-
-	asked = adev_sender_asked(sender, sender->next_asked);
-	if (sender->next_asked != sender->end_asked) {
-		if (sender->next != sender->oldest &&
-		    room(sender) < asked->last + 1 - sender->next)
-			return NULL;
-		asked->again = true;
-		return asked;
-	}
-	if (limit > ADEV_SENDER_READS)
-		limit = ADEV_SENDER_READS;
-	if (sender->end_asked - sender->first_asked >= limit ||
-	    room(sender) < count)
-		return NULL;
-	asked->first = sender->next;
-	asked->last = sender->next + count - 1;
-	asked->again = false;
-	sender->end_asked++;
-	return asked;
-}
-
-static bool send_read(struct adev_qp *qp, struct adev_sender *sender,
-		      const struct adev_sent *sent,
-		      const struct adev_message *message)
-{
-	uint64_t offset = (sender->next - sent->first) * qp->path_mtu_bytes;
-	uint64_t count = sent->last + 1 - sender->next, bytes;
-	struct roce_packet packet;
-	struct adev_asked *asked;
-
-	if (count > read_size(qp, sender))
-		count = read_size(qp, sender);
-	asked = room(sender) ? asked_for(qp, sender, count) : NULL;
-	if (!asked)
-		return false;
-	count = asked->last + 1 - sender->next;
-	bytes = count * qp->path_mtu_bytes;
-	if (bytes > message->bytes - offset)
-		bytes = message->bytes - offset;
-	set_common(qp, sender->next, &packet);
-	packet.opcode = ROCE_READ_REQUEST;
-	set_transport(qp, message, &packet);
-	packet.ack_request = true;
-	packet.address = message->remote_address + offset;
-	packet.rkey = message->rkey;
-	packet.dma_length = (uint32_t)bytes;
-	(void)add(qp, sender, &packet, message, 0);
-	/* What comes back on its account. */
-	charge(qp, sender, bytes);
-	went(qp, sender, count, true);
-	sender->next_asked++;
-	return true;
-}
-
-static bool send_atomic(struct adev_qp *qp, struct adev_sender *sender,
-			const struct adev_message *message)
-{
-	struct roce_packet packet;
-
-	if (!room(sender) || !asked_for(qp, sender, 1))
-		return false;
-	set_common(qp, sender->next, &packet);
-	packet.opcode = message->opcode == ARNICA_HW_OP_CAS ?
-				ROCE_COMPARE_SWAP :
-				ROCE_FETCH_ADD;
-	set_transport(qp, message, &packet);
-	packet.ack_request = true;
-	packet.address = message->remote_address;
-	packet.rkey = message->rkey;
-	packet.swap_or_add = message->swap_or_add;
-	packet.compare = message->compare;
-	(void)add(qp, sender, &packet, message, 0);
-	went(qp, sender, 1, true);
-	sender->next_asked++;
-	return true;
-}
-
-static bool send_atomic_write(struct adev_qp *qp, struct adev_sender *sender,
-			      const struct adev_sent *sent,
-			      const struct adev_message *message)
-{
-	struct roce_packet packet;
-
-	if (!room(sender) || !asked_for(qp, sender, 1))
-		return false;
-	set_common(qp, sender->next, &packet);
-	packet.opcode = ROCE_ATOMIC_WRITE;
-	set_transport(qp, message, &packet);
-	packet.ack_request = true;
-	packet.address = message->remote_address;
-	packet.rkey = message->rkey;
-	packet.dma_length = (uint32_t)message->bytes;
-	packet.payload_bytes = (uint32_t)message->bytes;
-	if (!add(qp, sender, &packet, message, 0)) {
-		refuse(sender, sent, ARNICA_HW_STATUS_LOC_PROT_ERR);
-		return false;
-	}
-	went(qp, sender, 1, true);
-	sender->next_asked++;
+	adev_sender_went(qp, sender, 1, packet.ack_request);
 	return true;
 }
 
@@ -415,15 +266,15 @@ static bool send_one(struct adev_qp *qp, struct adev_sender *sender,
 
 	message = adev_sender_content(qp, sent, &sender->resending, &status);
 	if (!message) {
-		refuse(sender, sent, status);
+		adev_sender_refuse(sender, sent, status);
 		return false;
 	}
 	if (sent->opcode == ARNICA_HW_OP_READ)
-		return send_read(qp, sender, sent, message);
+		return adev_sender_read(qp, sender, sent, message);
 	if (arnica_hw_opcode_is_atomic(sent->opcode))
-		return send_atomic(qp, sender, message);
+		return adev_sender_atomic(qp, sender, message);
 	if (sent->opcode == ARNICA_HW_OP_ATOMIC_WRITE)
-		return send_atomic_write(qp, sender, sent, message);
+		return adev_sender_atomic_write(qp, sender, sent, message);
 	return send_data(qp, sender, sent, message);
 }
 
@@ -440,8 +291,7 @@ static bool may_go(struct adev_qp *qp, struct adev_sender *sender)
 	    !adev_limited_pace(qp, sender->now_ns, &sender->limited_ns))
 		return false;
 	if (__builtin_expect(!qp->fn->limit, 1) ||
-	    adev_limited_may_send(qp->fn, sender->now_ns,
-				  &sender->limited_ns))
+	    adev_limited_may_send(qp->fn, sender->now_ns, &sender->limited_ns))
 		return true;
 	if (!waited)
 		adev_count(&qp->fn->counters, limit_waits);
@@ -453,14 +303,14 @@ bool adev_sender_transmit(struct adev_qp *qp)
 	struct adev_sender *sender = qp->remote->sender;
 
 	while (sender->next < sender->assigned && !sender->ready_ns) {
-		const struct adev_sent *sent =
-			adev_sender_sent(sender, sender->next_message);
+		const struct adev_sent *sent = adev_sender_sent(
+			sender, sender->next_message);
 
 		if (!adev_sender_has_packets(sent)) {
 			sender->next_message++;
 			continue;
 		}
-		if (!room(sender) ||
+		if (!adev_sender_room(sender) ||
 		    (sender->refusal && sender->next >= sender->refused) ||
 		    !may_go(qp, sender))
 			break;
@@ -497,7 +347,8 @@ enum adev_progress adev_sender_run_uc(struct adev_qp *qp)
 			return ADEV_PROGRESS_WAIT;
 		set_data(qp, message, &whole, whole.first + done, &packet);
 		packet.opcode |= ROCE_UC;
-		if (!add(qp, sender, &packet, message, message->done)) {
+		if (!adev_sender_add(qp, sender, &packet, message,
+				     message->done)) {
 			adev_requester_fail(qp, ARNICA_HW_STATUS_LOC_PROT_ERR,
 					    0);
 			return ADEV_PROGRESS_ERROR;

@@ -129,10 +129,51 @@ static inline bool adev_sender_returns_data(uint32_t opcode)
 	return arnica_hw_opcode_responds(opcode);
 }
 
-/* sender_packet.c: sends packets from `next` as far as it may. False: the QP
+/* Packets that the window still takes. With nothing on its way there is always
+ * room for one. */
+static inline uint64_t adev_sender_room(const struct adev_sender *sender)
+{
+	uint64_t in_flight = sender->next - sender->oldest;
+
+	if (in_flight < sender->window.packets)
+		return sender->window.packets - in_flight;
+	return in_flight ? 0 : 1;
+}
+
+/* sender_packet.c: a packet's headers as far as all requests have them. */
+void adev_sender_describe(const struct adev_qp *qp,
+			  const struct adev_message *message, uint64_t number,
+			  uint8_t operation, struct roce_packet *packet);
+/* What a packet, or what it asks for, counts for. */
+void adev_sender_charge(struct adev_qp *qp, const struct adev_sender *sender,
+			uint64_t bytes);
+/* Into the batch, with its part of the message. False: that cannot be read. */
+bool adev_sender_add(struct adev_qp *qp, struct adev_sender *sender,
+		     const struct roce_packet *packet,
+		     const struct adev_message *message,
+		     uint64_t offset) ARNICA_MUST_CHECK;
+/* `count` packet numbers from `next` are on their way. */
+void adev_sender_went(struct adev_qp *qp, struct adev_sender *sender,
+		      uint64_t count, bool asks);
+/* The message cannot go on. */
+void adev_sender_refuse(struct adev_sender *sender,
+			const struct adev_sent *sent,
+			enum arnica_hw_status status);
+/* Sends packets from `next` as far as it may. False: the QP
  * is in error now. */
 bool adev_sender_transmit(struct adev_qp *qp) ARNICA_MUST_CHECK;
 enum adev_progress adev_sender_run_uc(struct adev_qp *qp) ARNICA_MUST_CHECK;
+
+/* sender_request.c: the request at `next`, of each kind. False: not now. */
+bool adev_sender_read(struct adev_qp *qp, struct adev_sender *sender,
+		      const struct adev_sent *sent,
+		      const struct adev_message *message) ARNICA_MUST_CHECK;
+bool adev_sender_atomic(struct adev_qp *qp, struct adev_sender *sender,
+			const struct adev_message *message) ARNICA_MUST_CHECK;
+bool adev_sender_atomic_write(struct adev_qp *qp, struct adev_sender *sender,
+			      const struct adev_sent *sent,
+			      const struct adev_message *message)
+	ARNICA_MUST_CHECK;
 
 /* sender_message.c: the content of a message that was begun: qp->message, or
  * `reread`; keys checked in this turn. NULL, with the status that it fails
