@@ -19,6 +19,10 @@ typedef uint32_t roce_crc_function(uint32_t crc, const uint8_t *bytes,
 
 uint32_t roce_crc32(uint32_t crc, const uint8_t *bytes, uint64_t length);
 
+/* By ISA-L. */
+uint32_t roce_crc32_by_isal(uint32_t crc, const uint8_t *bytes,
+			    uint64_t length);
+
 /* By tables; they are made when it is called for the first time. */
 uint32_t roce_crc32_by_tables(uint32_t crc, const uint8_t *bytes,
 			      uint64_t length);
