@@ -31,6 +31,7 @@ struct adev_batch {
 	uint32_t num_sealed;
 	uint32_t num_paths;
 	uint32_t used; /* bytes */
+	uint32_t max_run; /* frames; known with the first one */
 
 	/* The run that the last frame belongs to. */
 	uint32_t run_bytes;
@@ -124,13 +125,38 @@ static const struct adev_path *keep_path(struct adev_batch *batch,
 }
 
 static bool joins_run(const struct adev_batch *batch,
-		      const struct adev_frame *last,
-		      const struct adev_path *path, uint32_t length,
-		      uint32_t max_run)
+		      const struct adev_frame *frame)
 {
-	return batch->run_open && last->path == path &&
-	       length <= batch->run_size && last->ip_id + 1u < max_run &&
-	       batch->run_bytes + length <= RUN_BYTES;
+	return batch->num_frames && batch->run_open &&
+	       frame[-1].path == frame->path &&
+	       frame->length <= batch->run_size &&
+	       frame[-1].ip_id + 1u < batch->max_run &&
+	       batch->run_bytes + frame->length <= RUN_BYTES;
+}
+
+/* The frame behind the last one joins its run, or begins another. False: it
+ * begins one. */
+static bool join_run(struct adev_batch *batch, struct adev_frame *frame)
+{
+	if (joins_run(batch, frame)) {
+		frame->ip_id = (uint16_t)(frame[-1].ip_id + 1);
+		batch->run_bytes += frame->length;
+		batch->run_open = frame->length == batch->run_size;
+		return true;
+	}
+	frame->ip_id = 0;
+	batch->run_bytes = frame->length;
+	batch->run_size = frame->length;
+	batch->run_open = true;
+	return false;
+}
+
+static void find_max_run(struct adev_batch *batch)
+{
+	const struct adev_wire *wire = batch->wire;
+
+	/* Faults happen to each packet by itself. */
+	batch->max_run = wire->fn->fault ? 1 : wire->ops->max_run(wire->lower);
 }
 
 /* Where the frame's ICRC begins. */
@@ -154,31 +180,32 @@ static struct adev_frame *append(struct adev_batch *batch,
 {
 	const struct adev_wire *wire = batch->wire;
 	struct adev_frame *frame = &batch->frames[batch->num_frames];
-	/* Faults happen to each packet by itself. */
-	uint32_t max_run = wire->fn->fault ? 1 :
-					     wire->ops->max_run(wire->lower);
 
+	if (!batch->num_frames)
+		find_max_run(batch);
 	frame->path = keep_path(batch, path);
 	frame->bytes = batch->bytes + batch->used;
 	frame->length = length;
-	if (batch->num_frames &&
-	    joins_run(batch, frame - 1, frame->path, length, max_run)) {
-		frame->ip_id = (uint16_t)(frame[-1].ip_id + 1);
+	if (join_run(batch, frame))
 		frame->source_port = frame[-1].source_port;
-		batch->run_bytes += length;
-		batch->run_open = length == batch->run_size;
-		frame->lead = batch->run_open ? frame[-1].lead :
-						find_lead(batch, frame);
-	} else {
-		frame->ip_id = 0;
+	else
 		frame->source_port = wire->ops->source_port(wire->lower,
 							    frame->path);
-		batch->run_bytes = length;
-		batch->run_size = length;
-		batch->run_open = true;
-		frame->lead = find_lead(batch, frame);
-	}
+	frame->lead = find_lead(batch, frame);
 	batch->used += length;
+	batch->num_frames++;
+	return frame;
+}
+
+/* Puts one that is like the last one behind it. */
+static struct adev_frame *append_like(struct adev_batch *batch)
+{
+	struct adev_frame *frame = &batch->frames[batch->num_frames];
+
+	*frame = frame[-1];
+	frame->bytes += frame->length;
+	(void)join_run(batch, frame);
+	batch->used += frame->length;
 	batch->num_frames++;
 	return frame;
 }
@@ -208,23 +235,39 @@ void adev_batch_make_room(struct adev_batch *batch, uint32_t packets,
 		adev_batch_send(batch);
 }
 
+/* Headers and pad; where the payload is to be. */
+static uint8_t *emit(const struct roce_packet *packet,
+		     const struct adev_frame *frame)
+{
+	uint32_t pad = roce_pad_bytes(packet->payload_bytes);
+
+	if (pad)
+		memset(frame->bytes + frame->length - ROCE_ICRC_BYTES - pad, 0,
+		       pad);
+	return frame->bytes + roce_emit(packet, frame->bytes);
+}
+
 uint8_t *adev_batch_add(struct adev_batch *batch, const struct adev_path *path,
 			const struct roce_packet *packet)
 {
 	uint32_t length = roce_packet_bytes(packet->opcode,
 					    packet->payload_bytes);
-	struct adev_frame *frame;
-	uint32_t header_bytes;
 
 	adev_batch_make_room(batch, 1, length);
 	seal_all(batch, 1);
-	frame = append(batch, path, length);
-	header_bytes = roce_emit(packet, frame->bytes);
-	/* The pad, which may be as long as nothing. */
-	memset(frame->bytes + length - ROCE_ICRC_BYTES -
-		       roce_pad_bytes(packet->payload_bytes),
-	       0, roce_pad_bytes(packet->payload_bytes));
-	return frame->bytes + header_bytes;
+	return emit(packet, append(batch, path, length));
+}
+
+uint8_t *adev_batch_add_like(struct adev_batch *batch,
+			     const struct roce_packet *packet)
+{
+	uint32_t last = batch->num_frames - 1;
+
+	if (!batch->num_frames || batch->num_frames == BATCH_FRAMES ||
+	    batch->used + batch->frames[last].length > BATCH_BYTES)
+		return NULL;
+	seal_all(batch, 1);
+	return emit(packet, append_like(batch));
 }
 
 void adev_batch_cancel(struct adev_batch *batch)

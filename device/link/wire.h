@@ -153,6 +153,12 @@ void adev_batch_make_room(struct adev_batch *batch, uint32_t packets,
 uint8_t *adev_batch_add(struct adev_batch *batch, const struct adev_path *path,
 			const struct roce_packet *packet);
 
+/* One more, as the last one that was added and at least as quickly: they differ
+ * in PSN, address and ack_request at most. NULL: there is no room, or no last
+ * one. */
+uint8_t *adev_batch_add_like(struct adev_batch *batch,
+			     const struct roce_packet *packet);
+
 /* Takes back the packet that was added last, whose payload cannot be read. */
 void adev_batch_cancel(struct adev_batch *batch);
 

@@ -233,6 +233,57 @@ static void make_room(struct adev_qp *qp, struct adev_sender *sender)
 							 PACKET_OVERHEAD));
 }
 
+/* Packets of the message behind the one that went last, `packet`, that differ
+ * from it in little, and go without a look at anything in between. */
+static uint64_t num_alike(const struct adev_qp *qp,
+			  const struct adev_sender *sender,
+			  const struct adev_sent *sent,
+			  const struct roce_packet *packet)
+{
+	uint64_t count = sent->last + 1 - sender->next;
+
+	if (qp->pace || qp->fn->limit || sender->rate.limits || !sender->batch ||
+	    (!sent->even && sender->next == sent->first + 1))
+		return 0;
+	/* The last one is shorter, or has another opcode. */
+	if (count && (!sent->even || sent->bytes % packet->payload_bytes))
+		count--;
+	if (count > sender->run_left)
+		count = sender->run_left;
+	return count < adev_sender_room(sender) ? count :
+						  adev_sender_room(sender);
+}
+
+/* Sends these. False: the payload cannot be read. */
+static bool send_alike(struct adev_qp *qp, struct adev_sender *sender,
+		       const struct adev_sent *sent,
+		       const struct adev_message *message,
+		       struct roce_packet *packet)
+{
+	uint64_t count = num_alike(qp, sender, sent, packet);
+
+	for (; count; count--) {
+		uint8_t *payload;
+
+		packet->psn = (uint32_t)sender->next & ROCE_PSN_MASK;
+		packet->address += sent->even ? packet->payload_bytes : 0;
+		packet->ack_request = asks(qp, sender, sent);
+		payload = adev_batch_add_like(sender->batch, packet);
+		if (!payload)
+			break;
+		if (!adev_gather_read(&message->gather,
+				      (sender->next - sent->first) *
+					      packet->payload_bytes,
+				      payload, packet->payload_bytes)) {
+			adev_batch_cancel(sender->batch);
+			return false;
+		}
+		sender->run_left--;
+		adev_sender_went(qp, sender, 1, packet->ack_request);
+	}
+	return true;
+}
+
 static bool send_data(struct adev_qp *qp, struct adev_sender *sender,
 		      const struct adev_sent *sent,
 		      const struct adev_message *message)
@@ -254,10 +305,15 @@ static bool send_data(struct adev_qp *qp, struct adev_sender *sender,
 	}
 	sender->run_left--;
 	adev_sender_went(qp, sender, 1, packet.ack_request);
+	if (sender->next <= sent->last &&
+	    !send_alike(qp, sender, sent, message, &packet)) {
+		adev_sender_refuse(sender, sent, ARNICA_HW_STATUS_LOC_PROT_ERR);
+		return false;
+	}
 	return true;
 }
 
-/* The packet at `next`. False: not now. */
+/* The packet at `next`, and perhaps some behind it. False: not now. */
 static bool send_one(struct adev_qp *qp, struct adev_sender *sender,
 		     const struct adev_sent *sent)
 {

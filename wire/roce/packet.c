@@ -125,17 +125,16 @@ enum roce_verdict roce_parse(const void *bytes, uint32_t length,
 static void emit_bth(const struct roce_packet *packet, uint8_t *bytes)
 {
 	uint32_t pad = roce_pad_bytes(packet->payload_bytes);
+	uint32_t flags = (packet->solicited ? SOLICITED : 0) |
+			 (packet->migration ? MIGRATION : 0) | pad << PAD_SHIFT;
+	uint32_t congestion = (packet->fecn ? FECN : 0) |
+			      (packet->becn ? BECN : 0);
+	uint32_t ack_request = packet->ack_request ? ACK_REQUEST : 0;
 
-	bytes[0] = packet->opcode;
-	bytes[1] = (uint8_t)((packet->solicited ? SOLICITED : 0) |
-			     (packet->migration ? MIGRATION : 0) |
-			     pad << PAD_SHIFT);
-	roce_put16(bytes + 2, packet->pkey);
-	bytes[4] = (uint8_t)((packet->fecn ? FECN : 0) |
-			     (packet->becn ? BECN : 0));
-	roce_put24(bytes + 5, packet->dest_qpn);
-	bytes[8] = packet->ack_request ? ACK_REQUEST : 0;
-	roce_put24(bytes + 9, packet->psn);
+	roce_put32(bytes, (uint32_t)packet->opcode << 24 | flags << 16 |
+				  packet->pkey);
+	roce_put32(bytes + 4, congestion << 24 | packet->dest_qpn);
+	roce_put32(bytes + 8, ack_request << 24 | packet->psn);
 }
 
 static uint8_t *emit_extensions(uint32_t info, const struct roce_packet *packet,

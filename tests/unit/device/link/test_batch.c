@@ -212,6 +212,115 @@ static void runs_are_bounded_by_the_wire_and_by_a_datagram(void **state)
 	}
 }
 
+/* A packet of a row, and where it goes. */
+static struct roce_packet write_of_row(uint32_t number)
+{
+	return (struct roce_packet){
+		.opcode = ROCE_RC | ROCE_WRITE_ONLY,
+		.migration = true,
+		.pkey = ROCE_DEFAULT_PKEY,
+		.dest_qpn = 0x123456,
+		.psn = number,
+		.ack_request = number % 5 == 4,
+		.address = 0x7fff00000000 + 1023 * number,
+		.rkey = 0x89abcdef,
+		.dma_length = 1023,
+		.payload_bytes = 1023,
+	};
+}
+
+/* Packets that are added as like ones are those that are added one by one, in
+ * the same runs. */
+static void like_packets_are_what_they_would_be(void **state)
+{
+	struct adev_batch *batch = batch_of(state);
+	const struct adev_path path = wire_path("10.1.2.3", "10.1.2.4");
+	const uint32_t runs[] = { 1, 64 };
+	uint32_t i, k, pass;
+
+	for (pass = 0; pass < 4; pass++) {
+		sent.max_run = runs[pass / 2];
+		for (i = 0; i < 100; i++) {
+			const struct roce_packet packet = write_of_row(i);
+			uint8_t *at =
+				pass % 2 && i ?
+					adev_batch_add_like(batch, &packet) :
+					adev_batch_add(batch, &path, &packet);
+
+			assert_non_null(at);
+			memset(at, (int)i, packet.payload_bytes);
+		}
+		adev_batch_send(batch);
+	}
+	assert_int_equal(sent.count, 400);
+	for (i = 0; i < 400; i++) {
+		k = i / 200 * 200 + i % 100;
+		assert_int_equal(sent.frames[i].length, sent.frames[k].length);
+		assert_int_equal(sent.frames[i].ip_id, sent.frames[k].ip_id);
+		assert_memory_equal(sent.bytes[i], sent.bytes[k],
+				    sent.frames[k].length);
+		assert_memory_equal(&sent.paths[i], &path, sizeof(path));
+		expect_icrc(i);
+	}
+}
+
+static void no_like_packet_without_a_first_one_or_room(void **state)
+{
+	struct adev_batch *batch = batch_of(state);
+	const struct adev_path path = wire_path("10.1.2.3", "10.1.2.4");
+	const struct roce_packet packet = write_of_row(0);
+	uint32_t count = 1;
+	uint8_t *at;
+
+	assert_null(adev_batch_add_like(batch, &packet));
+	memset(adev_batch_add(batch, &path, &packet), 0, 1023);
+	for (; (at = adev_batch_add_like(batch, &packet)); count++)
+		memset(at, 0, 1023);
+	assert_int_equal(sent.calls, 0);
+	adev_batch_send(batch);
+	assert_int_equal(sent.count, count);
+	assert_null(adev_batch_add_like(batch, &packet));
+	/* Many small ones fill it as well. */
+	wire_add(batch, &path, write_middle, 7, 0, 0);
+	for (count = 1; count < MAX_SENT; count++) {
+		struct roce_packet small = packet;
+
+		small.opcode = write_middle;
+		small.payload_bytes = 0;
+		if (!adev_batch_add_like(batch, &small))
+			break;
+	}
+	assert_in_range(count, 100, MAX_SENT - 1);
+	adev_batch_send(batch);
+}
+
+/* One of them is taken back as any other. */
+static void a_like_packet_is_cancelled(void **state)
+{
+	struct adev_batch *batch = batch_of(state);
+	const struct adev_path path = wire_path("10.1.2.3", "10.1.2.4");
+	uint32_t i;
+
+	for (i = 0; i < 6; i++) {
+		const struct roce_packet packet = write_of_row(i);
+		uint8_t *at = adev_batch_add_like(batch, &packet);
+
+		if (!at)
+			at = adev_batch_add(batch, &path, &packet);
+		if (i == 3)
+			adev_batch_cancel(batch);
+		else
+			memset(at, (int)i, 1023);
+	}
+	adev_batch_send(batch);
+	assert_int_equal(sent.count, 5);
+	for (i = 0; i < 5; i++) {
+		assert_int_equal(sent.bytes[i][11], i < 3 ? i : i + 1);
+		assert_int_equal(sent.frames[i].ip_id, i);
+		expect_icrc(i);
+	}
+}
+
 static void without_segmentation_each_has_identification_zero(void **state)
 {
 	struct adev_batch *batch = batch_of(state);
@@ -399,6 +508,9 @@ int main(void)
 		batch_test(a_longer_packet_begins_a_run),
 		batch_test(another_path_begins_a_run),
 		batch_test(runs_are_bounded_by_the_wire_and_by_a_datagram),
+		batch_test(like_packets_are_what_they_would_be),
+		batch_test(no_like_packet_without_a_first_one_or_room),
+		batch_test(a_like_packet_is_cancelled),
 		batch_test(without_segmentation_each_has_identification_zero),
 		batch_test(a_full_batch_leaves_by_itself),
 		batch_test(what_made_room_is_not_cut),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* What a message looks like on the wire (IBTA 9.2.1, 9.7.2, 9.7.3). */
 #include <string.h>
+#include <sys/mman.h>
 
 #include <infiniband/verbs.h>
 
@@ -67,6 +68,30 @@ static void a_long_send_is_cut_by_the_path_mtu(void **state)
 	assert_true(packet->packet.ack_request);
 	played_none(&played);
 	assert_int_equal(played.transmits, 1);
+	played_stop(&played);
+}
+
+/* Those before it have left; the peer has not got the message. */
+static void memory_unmapped_in_the_middle_ends_the_message(void **state)
+{
+	const uint32_t begin = 65536 - 4 * MTU;
+	struct played played;
+	uint32_t index, i;
+
+	two_faults_expected();
+	start(&played, state);
+	two_fill(played.two->a.buffer + begin, 4 * MTU, 3);
+	assert_ok(munmap(played.two->a.buffer + 65536, 4096));
+	index = played_send(&played, ARNICA_HW_OP_SEND, begin, 7 * MTU + 1);
+	played_completed(&played, index, ARNICA_HW_STATUS_LOC_PROT_ERR);
+	for (i = 0; i < 4; i++)
+		check_payload(&played,
+			      played_expect(&played,
+					    i ? ROCE_SEND_MIDDLE :
+						ROCE_SEND_FIRST,
+					    at(i)),
+			      begin + i * MTU, MTU);
+	played_none(&played);
 	played_stop(&played);
 }
 
@@ -287,6 +312,7 @@ int main(void)
 		two_test(a_short_send_is_one_packet),
 		two_test(a_message_without_bytes_is_one_packet_too),
 		two_test(a_long_send_is_cut_by_the_path_mtu),
+		two_test(memory_unmapped_in_the_middle_ends_the_message),
 		two_test(a_multiple_of_the_mtu_has_no_empty_packet),
 		two_test(a_write_names_its_memory_in_the_first_packet),
 		two_test(the_last_packet_carries_immediate_and_solicited),
@@ -299,5 +325,6 @@ int main(void)
 		two_test(an_unreliable_message_completes_when_it_is_sent),
 	};
 
+	two_faults_prepare();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
