@@ -4,7 +4,9 @@
  * the scheduler takes the processor away from it, for milliseconds; a program of
  * two processes on a machine with one free processor is like that. So who polls
  * in vain leaves its name at the processor, and lets go of it when it finds
- * another thread's: that one has spun there since, and waits.
+ * another thread's: that one has spun there since, and waits. It lets go again and
+ * again until the other has been there once more, or seems to be gone: first by
+ * sched_yield(2), then by a sleep, for the scheduler need not follow.
  *
  * A word for each processor, in the directory of the host domain. They are hints:
  * what else stands there makes a poll take a moment longer.
@@ -17,9 +19,9 @@
 #include "domain/directory.h"
 
 /*
- * The calling thread polls in vain, for a running function. True: another thread
- * had the same processor, and was let go ahead (sched_yield(2)). A processor of
- * one's own costs two loads.
+ * The calling thread polls in vain, for a running function, with no lock held.
+ * True: another thread had the same processor, and was let go ahead. A processor
+ * of one's own costs two loads.
  */
 bool adev_spinner_step_aside(const struct adev_directory *directory,
 			     uint32_t function);

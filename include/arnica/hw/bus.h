@@ -148,7 +148,7 @@ void arnica_bus_poll(struct arnica_bus *bus);
  * domain that does so on the same processor is let go ahead, for it may be the one
  * that is waited for.
  */
-#define ARNICA_BUS_VAIN_POLLS 256u
+#define ARNICA_BUS_VAIN_POLLS 128u
 void arnica_bus_polled_in_vain(struct arnica_bus *bus);
 
 /*

@@ -7,7 +7,7 @@
 
 #include "domain/spinner.h"
 
-/* This thread stays on the processor that it has. */
+/* This thread, and those that it makes, stay on the processor that it has. */
 static void stay(void)
 {
 	cpu_set_t one;
@@ -17,33 +17,9 @@ static void stay(void)
 	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
 }
 
-struct spin {
-	const struct fixture_function *of;
-	bool aside;
-};
-
 static bool steps_aside(const struct fixture_function *of)
 {
 	return adev_spinner_step_aside(of->directory, of->function);
-}
-
-/* On the processor of its maker. */
-static void *spin(void *argument)
-{
-	struct spin *spin = argument;
-
-	spin->aside = steps_aside(spin->of);
-	return NULL;
-}
-
-static bool another_thread_steps_aside(const struct fixture_function *of)
-{
-	struct spin other = { .of = of };
-	pthread_t thread;
-
-	assert_int_equal(pthread_create(&thread, NULL, spin, &other), 0);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	return other.aside;
 }
 
 static void who_spins_alone_goes_on(void **state)
@@ -57,24 +33,88 @@ static void who_spins_alone_goes_on(void **state)
 	fixture_leave(&f);
 }
 
-static void two_take_turns(void **state)
+/* More than anybody tries. */
+#define PATIENCE 100000u
+
+/* One that spun here, and does not any more. */
+static void who_is_gone_is_not_waited_for(void **state)
 {
-	struct fixture_function f;
-	uint32_t round;
+	struct fixture_function gone, f;
+	uint32_t tries = 0;
 
 	(void)state;
+	assert_true(fixture_enter(&gone));
 	assert_true(fixture_enter(&f));
+	assert_false(steps_aside(&gone));
+	while (tries < PATIENCE && steps_aside(&f))
+		tries++;
+	assert_in_range(tries, 1, PATIENCE - 1);
 	assert_false(steps_aside(&f));
-	for (round = 0; round < 3; round++) {
-		assert_true(another_thread_steps_aside(&f));
-		assert_true(steps_aside(&f));
-		/* The other one has not been there since. */
-		assert_false(steps_aside(&f));
-	}
+	fixture_leave(&gone);
 	fixture_leave(&f);
 }
 
-/* As those of two processes: thread-local memory may be at the same place. */
+#define ROUNDS 200u
+#define FIRST_TURNS 20u
+/* Looks for each turn, at most: without stepping aside there are as many as fit
+ * into a slice of the scheduler, which is tens of thousands. */
+#define LOOKS 20000u
+
+struct player {
+	const struct fixture_function *of;
+	_Atomic uint32_t *turn;
+	uint32_t number; /* its turns: 0, 2, 4... or 1, 3, 5... */
+	uint32_t looks;
+};
+
+static void *play(void *argument)
+{
+	struct player *player = argument;
+	uint32_t turn;
+
+	for (turn = player->number; turn < 2 * ROUNDS; turn += 2) {
+		while (atomic_load(player->turn) != turn) {
+			/* Of the first turns the scheduler decides: the other
+			 * one has not been here before. */
+			player->looks += turn >= FIRST_TURNS;
+			(void)steps_aside(player->of);
+		}
+		atomic_store(player->turn, turn + 1);
+	}
+	return NULL;
+}
+
+/* Two threads of one function, or of two as of two processes: the thread-local
+ * memory of those may be at the same place. */
+static void take_turns(const struct fixture_function *one,
+		       const struct fixture_function *two)
+{
+	_Atomic uint32_t turn = 0;
+	struct player players[2] = { { one, &turn, 0, 0 },
+				     { two, &turn, 1, 0 } };
+	pthread_t threads[2];
+	int i;
+
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, play,
+						&players[i]),
+				 0);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_true(players[0].looks + players[1].looks <
+		    2 * ROUNDS * LOOKS);
+}
+
+static void two_threads_take_turns(void **state)
+{
+	struct fixture_function f;
+
+	(void)state;
+	assert_true(fixture_enter(&f));
+	take_turns(&f, &f);
+	fixture_leave(&f);
+}
+
 static void two_functions_take_turns(void **state)
 {
 	struct fixture_function one, two;
@@ -82,9 +122,7 @@ static void two_functions_take_turns(void **state)
 	(void)state;
 	assert_true(fixture_enter(&one));
 	assert_true(fixture_enter(&two));
-	assert_false(steps_aside(&one));
-	assert_true(steps_aside(&two));
-	assert_true(steps_aside(&one));
+	take_turns(&one, &two);
 	fixture_leave(&one);
 	fixture_leave(&two);
 }
@@ -93,7 +131,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		domain_test(who_spins_alone_goes_on),
-		domain_test(two_take_turns),
+		domain_test(who_is_gone_is_not_waited_for),
+		domain_test(two_threads_take_turns),
 		domain_test(two_functions_take_turns),
 	};
 
