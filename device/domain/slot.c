@@ -137,8 +137,10 @@ bool adev_directory_forces_wire(const struct adev_directory *directory,
 	const struct adev_slot *slot =
 		&directory->table->slots[function % ADEV_FUNCTIONS];
 
-	/* S2 */
-	return atomic_load_explicit(&slot->forces_wire, memory_order_acquire) &&
+	/* S2. What a former owner said stays where the next one is of an older
+	 * build, which does not know the word. */
+	return atomic_load_explicit(&slot->forces_wire, memory_order_acquire) ==
+		       (uint32_t)generation &&
 	       adev_directory_alive(directory, function, generation);
 }
 
@@ -227,7 +229,9 @@ static int describe(struct adev_slot *slot, int segment_fd, int wake_fd,
 	atomic_store_explicit(&slot->net_namespace, adev_proc_namespace("net"),
 			      order);
 	atomic_store_explicit(&slot->forces_wire,
-			      arnica_setting_is_off(ARNICA_SETTING(LOOPBACK)),
+			      arnica_setting_is_off(ARNICA_SETTING(LOOPBACK)) ?
+				      (uint32_t)generation :
+				      0,
 			      order);
 	atomic_store_explicit(&slot->generation, generation, order);
 	return 0;

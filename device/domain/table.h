@@ -107,7 +107,9 @@ struct adev_slot {
 	/* With the status again. */
 	_Atomic uint64_t beacon_inode; /* zero: none */
 	_Atomic uint32_t beacon_fd;
-	_Atomic uint32_t forces_wire; /* 1: takes it to peers of this host, too */
+	/* Of an owner that takes it to peers of this host, too: its generation,
+	 * low 32 bits, which are not all zero. */
+	_Atomic uint32_t forces_wire;
 	_Atomic uint64_t net_namespace; /* inode: its GIDs are of this one */
 	/* Its part of the port's limit; domain/limit.h. */
 	_Atomic uint64_t limit_time;	 /* virtual: what it sent, by weight */

@@ -66,6 +66,26 @@ static void wire_that_is_forced_is_told(void **state)
 	fixture_leave(&plain);
 }
 
+/* An older build leaves the word as it finds it. */
+static void a_former_owner_forces_nothing(void **state)
+{
+	struct fixture_function former, older;
+	uint32_t word;
+
+	(void)state;
+	assert_ok(setenv("ARNICA_LOOPBACK", "off", 1));
+	assert_true(fixture_enter(&former));
+	assert_ok(unsetenv("ARNICA_LOOPBACK"));
+	word = former.directory->table->slots[former.function].forces_wire;
+	assert_int_not_equal(word, 0);
+	fixture_leave(&former);
+	assert_true(fixture_enter(&older));
+	older.directory->table->slots[older.function].forces_wire = word;
+	assert_false(adev_directory_forces_wire(older.directory, older.function,
+						older.generation));
+	fixture_leave(&older);
+}
+
 static void other_process_is_seen(void **state)
 {
 	struct fixture_function remote;
@@ -336,6 +356,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		domain_test(running_function_is_alive_until_it_leaves),
 		domain_test(wire_that_is_forced_is_told),
+		domain_test(a_former_owner_forces_nothing),
 		domain_test(other_process_is_seen),
 		domain_test(sigkill_is_death),
 		domain_test(exit_without_leaving_is_death),
