@@ -8,8 +8,9 @@
  * again until the other has been there once more, or seems to be gone: first by
  * sched_yield(2), then by a sleep, for the scheduler need not follow.
  *
- * A word for each processor, in the directory of the host domain. They are hints:
- * what else stands there makes a poll take a moment longer.
+ * A word for each processor, in the directory of the host domain; of more than
+ * ADEV_SPINNERS some share one, and do without help at times. They are hints: what
+ * else stands there makes a poll take a moment longer.
  */
 #ifndef ADEV_DOMAIN_SPINNER_H
 #define ADEV_DOMAIN_SPINNER_H
@@ -20,8 +21,8 @@
 
 /*
  * The calling thread polls in vain, for a running function, with no lock held.
- * True: another thread had the same processor, and was let go ahead. A processor
- * of one's own costs two loads.
+ * True: another thread had the same processor, and was let go ahead. On a
+ * processor of its own a thread only asks which one it is, and what stands there.
  */
 bool adev_spinner_step_aside(const struct adev_directory *directory,
 			     uint32_t function);

@@ -33,6 +33,57 @@ static void who_spins_alone_goes_on(void **state)
 	fixture_leave(&f);
 }
 
+static void a_thread_of_two_functions_is_alone(void **state)
+{
+	struct fixture_function one, two;
+	uint32_t round;
+
+	(void)state;
+	assert_true(fixture_enter(&one));
+	assert_true(fixture_enter(&two));
+	for (round = 0; round < 3; round++) {
+		assert_false(steps_aside(&one));
+		assert_false(steps_aside(&two));
+	}
+	fixture_leave(&one);
+	fixture_leave(&two);
+}
+
+static void *spin_once(void *of)
+{
+	(void)steps_aside(of);
+	return NULL;
+}
+
+/* On the processor of its maker. */
+static void another_thread_spins(struct fixture_function *of)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, spin_once, of), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* A processor whose number modulo ADEV_SPINNERS is the same. */
+static void another_processor_is_no_hindrance(void **state)
+{
+	struct fixture_function f;
+	_Atomic uint64_t *word;
+	uint64_t name;
+
+	(void)state;
+	assert_true(fixture_enter(&f));
+	word = &f.directory->table->header
+			.spinners[(uint32_t)sched_getcpu() % ADEV_SPINNERS];
+	another_thread_spins(&f);
+	name = *word;
+	*word = name ^ (uint64_t)ADEV_SPINNERS << 32;
+	assert_false(steps_aside(&f));
+	*word = name;
+	assert_true(steps_aside(&f));
+	fixture_leave(&f);
+}
+
 /* More than anybody tries. */
 #define PATIENCE 100000u
 
@@ -45,7 +96,7 @@ static void who_is_gone_is_not_waited_for(void **state)
 	(void)state;
 	assert_true(fixture_enter(&gone));
 	assert_true(fixture_enter(&f));
-	assert_false(steps_aside(&gone));
+	another_thread_spins(&gone);
 	while (tries < PATIENCE && steps_aside(&f))
 		tries++;
 	assert_in_range(tries, 1, PATIENCE - 1);
@@ -131,6 +182,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		domain_test(who_spins_alone_goes_on),
+		domain_test(a_thread_of_two_functions_is_alone),
+		domain_test(another_processor_is_no_hindrance),
 		domain_test(who_is_gone_is_not_waited_for),
 		domain_test(two_threads_take_turns),
 		domain_test(two_functions_take_turns),
