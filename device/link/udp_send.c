@@ -23,6 +23,7 @@
 #endif
 
 #define MAX_MESSAGES 32u
+#define FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
 /* Of the four control messages below; the largest is struct in6_pktinfo. */
 #define CONTROL_BYTES                                                          \
 	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + 3 * CMSG_SPACE(sizeof(int)))
@@ -177,6 +178,12 @@ static void count_lost(struct adev_udp *udp, int error, uint32_t count)
 	}
 }
 
+/* As if it were one of several, for less. */
+static long send_one(int fd, const struct msghdr *message)
+{
+	return syscall(SYS_sendmsg, fd, message, FLAGS) < 0 ? -1 : 1;
+}
+
 /* Sends messages [first, count): how many were taken; zero: *error says why the
  * first was not. Directly, as the C library's would be cancellation points. */
 static uint32_t send_some(struct outgoing *out, uint32_t first, int *error)
@@ -187,8 +194,11 @@ static uint32_t send_some(struct outgoing *out, uint32_t first, int *error)
 	long sent;
 
 	for (;;) {
-		sent = syscall(SYS_sendmmsg, out->fd, out->messages + first,
-			       out->count - first, MSG_DONTWAIT | MSG_NOSIGNAL);
+		sent = out->count - first == 1 ?
+			       send_one(out->fd, &out->messages[first].msg_hdr) :
+			       syscall(SYS_sendmmsg, out->fd,
+				       out->messages + first,
+				       out->count - first, FLAGS);
 		if (sent > 0)
 			return (uint32_t)sent;
 		if (sent == 0 || errno == EINTR)
