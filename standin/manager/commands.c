@@ -114,6 +114,13 @@ static int standin_cm_choose_port(struct standin_cm_id *id)
 		if (error != EADDRINUSE && error != EADDRNOTAVAIL)
 			break;
 	}
+	/* The domain keeps no more ports. Most who bind to any will connect, and
+	 * never listen: who does, asks again. */
+	if (error == ENOMEM) {
+		standin_cm_address_set_port(&id->source,
+					    standin_cm_any_port());
+		error = 0;
+	}
 	return error;
 }
 
@@ -327,8 +334,12 @@ int standin_cm_do_listen(struct standin_cm_call *call)
 		return error;
 	if (id->state == STANDIN_CM_IDLE)
 		error = standin_cm_bind(id, &any);
-	else if (id->state != STANDIN_CM_BOUND || !id->has_service)
+	else if (id->state != STANDIN_CM_BOUND ||
+		 (!id->has_service && id->destination.family))
 		error = EINVAL;
+	if (!error && !id->has_service)
+		error = standin_cm_take_port(
+			id, standin_cm_address_port(&id->source));
 	if (!error)
 		error = standin_cm.world->service_listen(id->service);
 	if (error)

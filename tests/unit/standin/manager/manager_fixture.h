@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "manager/address.h"
 #include "manager/command.h"
 #include "manager/events.h"
 #include "manager/ids.h"

@@ -469,6 +469,40 @@ static void the_port_of_a_source_is_taken(void **state)
 	assert_int_equal(fixture.num_taken, 0);
 }
 
+/* Who binds to any port rarely listens: it does not need a place among the
+ * ports that the domain keeps, and who does listen is told that there is none. */
+static void any_port_is_to_be_had_when_no_more_are_kept(void **state)
+{
+	struct standin_cm_id *id = fixture_id(RDMA_PS_TCP);
+	struct rdma_ucm_bind_ip bind = { .id = id->number,
+					 .addr = fixture_address(0) };
+	struct rdma_ucm_listen listen = { .id = id->number };
+
+	(void)state;
+	fixture.take_error = ENOMEM;
+	assert_int_equal(fixture_command(RDMA_USER_CM_CMD_BIND_IP, &bind,
+					 sizeof(bind), 0),
+			 0);
+	assert_int_not_equal(standin_cm_address_port(&id->source), 0);
+	assert_int_equal(fixture_command(RDMA_USER_CM_CMD_LISTEN, &listen,
+					 sizeof(listen), 0),
+			 ENOMEM);
+	fixture.take_error = 0;
+	assert_int_equal(fixture_command(RDMA_USER_CM_CMD_LISTEN, &listen,
+					 sizeof(listen), 0),
+			 0);
+	assert_int_equal(fixture.num_taken, 1);
+	standin_cm_destroy(id, fixture.fd);
+	assert_int_equal(fixture.num_taken, 0);
+	/* A port that is asked for is kept, or refused. */
+	fixture.take_error = ENOMEM;
+	bind.id = fixture_id(RDMA_PS_TCP)->number;
+	bind.addr = fixture_address(FIXTURE_PORT);
+	assert_int_equal(fixture_command(RDMA_USER_CM_CMD_BIND_IP, &bind,
+					 sizeof(bind), 0),
+			 ENOMEM);
+}
+
 /* Routers may pass it on. */
 static void a_group_is_reached_as_any_host(void **state)
 {
@@ -543,6 +577,7 @@ int main(void)
 		TEST(a_datagram_request_is_answered_again),
 		TEST(what_cannot_be_sent_was_not_done),
 		TEST(the_port_of_a_source_is_taken),
+		TEST(any_port_is_to_be_had_when_no_more_are_kept),
 		TEST(a_group_is_reached_as_any_host),
 		TEST(an_event_that_cannot_be_written_is_kept),
 	};
