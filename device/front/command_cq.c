@@ -66,14 +66,17 @@ static uint32_t count_unpolled(const struct adev_function *fn, uint32_t cq)
 }
 
 /*
- * Granted are whole pages of entries, one entry spared, as adapters do that keep
- * them in pages. A program mostly asks for as many as its send queue holds, and has
- * a receive queue of a few at the same CQ; with room for those nothing needs to be
- * counted.
+ * Granted are whole pages of entries, or a power of two of them in a part of one,
+ * always one entry spared, as adapters do that keep them in pages. A program mostly
+ * asks for as many as its send queue holds, and has a receive queue of a few at the
+ * same CQ; with room for those nothing needs to be counted. But where few are asked
+ * for few are granted: programs fill a CQ to see what happens then.
  */
 static uint32_t granted(uint32_t cqe)
 {
-	const uint32_t whole = cqe | (CQE_PER_PAGE - 1);
+	const uint32_t power = 1u << (32 - __builtin_clz(cqe)); /* that is more */
+	const uint32_t part = power < CQE_PER_PAGE ? power : CQE_PER_PAGE;
+	const uint32_t whole = cqe | (part - 1);
 
 	return whole < ARNICA_HW_MAX_CQE ? whole : ARNICA_HW_MAX_CQE;
 }

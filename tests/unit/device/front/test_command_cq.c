@@ -108,7 +108,8 @@ static void only_queues_that_can_overrun_are_counted(void **state)
 	struct adev_function *fn = *state;
 	uint32_t cq = fake_create_cq(fn, 10, ARNICA_HW_NO_CHANNEL, 1);
 
-	adev_cq_attach(fn, cq, 63);
+	/* A power of two, and one is spared. */
+	adev_cq_attach(fn, cq, 15);
 	assert_int_equal(counted(fn, cq), 0);
 	adev_cq_attach(fn, cq, 1);
 	assert_int_equal(counted(fn, cq), 1);
@@ -135,6 +136,26 @@ static uint32_t resize(struct adev_function *fn, uint32_t cq, uint32_t cqe)
 	};
 
 	return fake_command(fn, &command, NULL);
+}
+
+/* In whole pages, and less where less than a page is asked for. */
+static void few_entries_are_granted_where_few_are_asked_for(void **state)
+{
+	static const uint32_t sizes[][2] = {
+		{ 1, 1 },     { 2, 3 },	    { 3, 3 },	  { 7, 7 },
+		{ 8, 15 },    { 32, 63 },   { 63, 63 },	  { 64, 127 },
+		{ 127, 127 }, { 128, 191 }, { 192, 255 },
+		{ ARNICA_HW_MAX_CQE, ARNICA_HW_MAX_CQE },
+	};
+	struct adev_function *fn = *state;
+	uint32_t cq = fake_create_cq(fn, 10, ARNICA_HW_NO_CHANNEL, 1), i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		assert_ok(resize(fn, cq, sizes[i][0]));
+		assert_int_equal(arnica_load32(&fn->view.cqs[cq].record.limit,
+					       memory_order_relaxed),
+				 sizes[i][1]);
+	}
 }
 
 /* A queue pair whose receive queue completes to the CQ: 200 entries are written
@@ -236,6 +257,7 @@ int main(void)
 		function_test(a_used_queue_is_not_destroyed),
 		function_test(only_queues_that_can_overrun_are_counted),
 		function_test(overrun_can_be_ignored),
+		function_test(few_entries_are_granted_where_few_are_asked_for),
 		function_test(resizing_decides_anew),
 		function_test(an_overrun_queue_stays_in_error),
 		function_test(a_channel_is_kept_for_its_queues),
