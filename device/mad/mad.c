@@ -238,7 +238,7 @@ static void send_answer(struct adev_function *fn,
 	bool answers;
 
 	if (is_here(answer->local_gid)) {
-		(void)!adev_mad_route(fn, answer, &none, &answers);
+		(void)!adev_mad_route(fn, answer, false, &none, &answers);
 		return;
 	}
 	memcpy(turned.remote_gid, answer->local_gid, 16);
@@ -251,12 +251,12 @@ static void send_answer(struct adev_function *fn,
 }
 
 static void hand_over(struct adev_function *fn,
-		      const struct arnica_bus_mad *mad)
+		      const struct arnica_bus_mad *mad, bool patient)
 {
 	struct arnica_bus_mad answer;
 	bool answers;
 
-	if (!adev_mad_route(fn, mad, &answer, &answers) && answers)
+	if (!adev_mad_route(fn, mad, patient, &answer, &answers) && answers)
 		send_answer(fn, &answer);
 }
 
@@ -278,7 +278,7 @@ int adev_mad_send(struct adev_function *fn, const struct arnica_bus_mad *mad)
 		memcpy(arrives.local_gid, mad->remote_gid, 16);
 		memcpy(arrives.remote_gid, source.raw, 16);
 		adev_count(&fn->counters, mads_sent);
-		hand_over(fn, &arrives);
+		hand_over(fn, &arrives, true);
 		return 0;
 	}
 	error = open_wire(fn);
@@ -321,5 +321,5 @@ void adev_mad_arrive(struct adev_function *fn,
 	memcpy(mad.remote_gid, arrival->source, 16);
 	memcpy(mad.local_gid, arrival->destination, 16);
 	memcpy(mad.bytes, arrival->packet.payload, sizeof(mad.bytes));
-	hand_over(fn, &mad);
+	hand_over(fn, &mad, false);
 }

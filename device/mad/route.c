@@ -6,11 +6,15 @@
 #include <cm/ip.h>
 #include <cm/message.h>
 
+#include "core/qp_lock.h"
 #include "domain/directory.h"
 #include "domain/services.h"
 #include "mad/peers.h"
 #include "mad/queue.h"
 #include "trace.h"
+
+/* Of 10 us and what the kernel adds to that. */
+#define PATIENT_TRIES 100u
 
 _Static_assert(ARNICA_HW_MAD_BYTES == ROCE_MAD_BYTES, "one size");
 
@@ -78,6 +82,22 @@ static enum adev_mad_posted post(struct adev_function *fn, uint32_t function,
 	return posted;
 }
 
+/* Again until there is room: the receiver takes out of its queue as soon as it
+ * runs. Not for one that the own process would have to take out. */
+static enum adev_mad_posted
+post_patiently(struct adev_function *fn, uint32_t function, uint64_t generation,
+	       const struct arnica_bus_mad *mad, uint32_t tries)
+{
+	enum adev_mad_posted posted = post(fn, function, generation, mad);
+
+	while (posted == ADEV_MAD_NO_ROOM && function != fn->view.function &&
+	       tries--) {
+		adev_rest();
+		posted = post(fn, function, generation, mad);
+	}
+	return posted;
+}
+
 /* What the sender of this gets when nobody is there to answer. */
 static bool make_answer(const uint8_t bytes[ROCE_MAD_BYTES],
 			uint8_t answer[ROCE_MAD_BYTES])
@@ -126,14 +146,15 @@ static void refuse(struct adev_function *fn, const struct arnica_bus_mad *mad,
 }
 
 bool adev_mad_route(struct adev_function *fn, const struct arnica_bus_mad *mad,
-		    struct arnica_bus_mad *answer, bool *answers)
+		    bool patient, struct arnica_bus_mad *answer, bool *answers)
 {
 	enum adev_mad_posted posted = ADEV_MAD_NOBODY;
 	uint64_t generation;
 	uint32_t function;
 
 	if (find_receiver(fn, mad, &function, &generation))
-		posted = post(fn, function, generation, mad);
+		posted = post_patiently(fn, function, generation, mad,
+					patient ? PATIENT_TRIES : 0);
 	switch (posted) {
 	case ADEV_MAD_IS_POSTED:
 		arnica_trace_mad_posted(mad->bytes[17], function);

@@ -20,9 +20,13 @@
  * Hands over a MAD in the form that it is taken in. False: it is for nobody,
  * and *answer is what its sender should get in the same form (REJ, SIDR_REP,
  * DREP; IBTA 12.9.8.3.1, 12.11.2.2, 12.9.8.3.3), if *answers says so.
+ *
+ * Who is patient waits some milliseconds where the receiver's queue is full: a
+ * thread of the host, for what it sends itself. Others lose the MAD, as a network
+ * would; it is sent again after seconds.
  */
 bool adev_mad_route(struct adev_function *fn, const struct arnica_bus_mad *mad,
-		    struct arnica_bus_mad *answer,
+		    bool patient, struct arnica_bus_mad *answer,
 		    bool *answers) ARNICA_MUST_CHECK;
 
 #endif

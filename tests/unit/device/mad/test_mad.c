@@ -259,6 +259,59 @@ static void who_does_not_take_loses_what_is_too_much(void **state)
 	assert_int_equal(end_take(&it.b, &mad), EAGAIN);
 }
 
+/* Takes one MAD out of the queue of b when a has begun to send another one. */
+struct taker {
+	uint64_t sent; /* by a, before that */
+	int error;
+};
+
+static void *take_one(void *argument)
+{
+	struct taker *taker = argument;
+	struct arnica_bus_mad mad;
+
+	while (atomic_load(&end_counters(&it.a)->mads_sent) == taker->sent)
+		;
+	taker->error = end_take(&it.b, &mad);
+	return NULL;
+}
+
+/* On a busy machine the taker may come too late now and then. */
+#define MOST_ROUNDS 300u
+
+static void who_sends_waits_a_little_for_room(void **state)
+{
+	const struct adev_counters *counters = end_counters(&it.a);
+	struct arnica_bus_mad mad = message_to(
+		ROCE_CM_RTU, it.a.ids.base | 1, it.b.ids.base | 1);
+	uint64_t lost;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < ARNICA_HW_MAD_QUEUE; i++)
+		assert_ok(end_send(&it.a, &mad));
+	assert_int_equal(counters->mads_lost_full, 0);
+	i = 0;
+	do {
+		struct taker taker = { .sent = counters->mads_sent };
+		pthread_t thread;
+
+		lost = counters->mads_lost_full;
+		assert_int_equal(pthread_create(&thread, NULL, take_one,
+						&taker),
+				 0);
+		assert_ok(end_send(&it.a, &mad));
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_ok(taker.error);
+		/* It came too late: the queue is to be full again. */
+		if (counters->mads_lost_full != lost)
+			assert_ok(end_send(&it.a, &mad));
+	} while (counters->mads_lost_full != lost && ++i < MOST_ROUNDS);
+	assert_in_range(i, 0, MOST_ROUNDS - 1);
+	while (end_take(&it.b, &mad) == 0)
+		;
+}
+
 static struct adev_mad_slot *slots_of(struct end *end)
 {
 	const struct adev_view *view = &two_function_of(end->function)->view;
@@ -383,6 +436,7 @@ int main(void)
 		mad_test(a_descriptor_of_the_program_is_left_alone),
 		mad_test(a_peer_is_known_by_its_communication_id),
 		mad_test(who_does_not_take_loses_what_is_too_much),
+		mad_test(who_sends_waits_a_little_for_room),
 		mad_test(slots_that_the_dead_claimed_are_free),
 		mad_test(queues_that_make_no_sense_are_none),
 		mad_test(services_end_with_their_function),
