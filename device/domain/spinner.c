@@ -10,7 +10,7 @@
  * does so where the other belongs to another session or group. To rest always
  * works, but lasts longer than what is waited for. */
 #define YIELDS 16u
-#define RESTS 16u
+#define RESTS 4u
 #define REST_NS 1000
 
 /* Since another's name was found; zero: it is not waited for. */

@@ -54,7 +54,7 @@ struct arnica_cq {
 	struct arnica_completion current; /* what read_* tell of */
 
 	_Atomic uint32_t spared_polls; /* since the wire was open */
-	_Atomic uint32_t vain_polls;   /* that found nothing */
+	_Atomic uint32_t vain_polls;   /* that found nothing, in a row */
 	uint32_t channel_index; /* ARNICA_HW_NO_CHANNEL without one */
 	/* Events that the library has handed over. */
 	_Atomic uint32_t completion_events;
@@ -140,15 +140,16 @@ static inline bool arnica_cq_attend(struct arnica_cq *cq, bool taken)
 	return true;
 }
 
-/* A poll found nothing. A count lost among threads is no harm. */
-static inline void arnica_cq_polled_in_vain(struct arnica_cq *cq)
+/* Did a poll find something? A count lost among threads is no harm. */
+static inline void arnica_cq_note_poll(struct arnica_cq *cq, bool found)
 {
 	uint32_t polls = atomic_load_explicit(&cq->vain_polls,
 					      memory_order_relaxed) +
 			 1;
 
-	atomic_store_explicit(&cq->vain_polls, polls, memory_order_relaxed);
-	if (__builtin_expect(polls % ARNICA_BUS_VAIN_POLLS == 0, 0))
+	atomic_store_explicit(&cq->vain_polls, found ? 0 : polls,
+			      memory_order_relaxed);
+	if (__builtin_expect(!found && polls % ARNICA_BUS_VAIN_POLLS == 0, 0))
 		arnica_bus_polled_in_vain(cq->context->bus);
 }
 

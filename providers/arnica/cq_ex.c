@@ -57,8 +57,7 @@ static int start_poll(struct ibv_cq_ex *ibv_cq, struct ibv_poll_cq_attr *attr)
 	/* Not from within a session: another thread's poll waits for its end. */
 	if (!taken && arnica_cq_attend(cq, false))
 		taken = begin_session(cq);
-	if (!taken)
-		arnica_cq_polled_in_vain(cq);
+	arnica_cq_note_poll(cq, taken);
 	return taken ? 0 : ENOENT;
 }
 

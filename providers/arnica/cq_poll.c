@@ -463,7 +463,6 @@ int arnica_cq_poll(struct ibv_cq *ibv_cq, int num_entries, struct ibv_wc *wc)
 		arnica_cpu_settle();
 	if (arnica_cq_attend(cq, num_taken != 0) && !num_taken)
 		num_taken = take_again(cq, num_entries, wc);
-	if (!num_taken)
-		arnica_cq_polled_in_vain(cq);
+	arnica_cq_note_poll(cq, num_taken != 0);
 	return num_taken;
 }

@@ -144,7 +144,7 @@ int arnica_bus_memory_moving(void *start, size_t bytes) ARNICA_MUST_CHECK;
 void arnica_bus_poll(struct arnica_bus *bus);
 
 /*
- * Somebody has polled in vain for so many times, about: another thread of the host
+ * Somebody has polled in vain for so many times in a row: another thread of the host
  * domain that does so on the same processor is let go ahead, for it may be the one
  * that is waited for.
  */
