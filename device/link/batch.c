@@ -163,14 +163,9 @@ static void find_max_run(struct adev_batch *batch)
 static struct roce_icrc_lead find_lead(struct adev_batch *batch,
 				       const struct adev_frame *frame)
 {
-	struct roce_envelope envelope = {
-		.source_port = frame->source_port,
-		.destination_port = ROCE_UDP_PORT,
-		.dont_fragment = true,
-	};
+	const struct roce_envelope envelope = adev_path_envelope(
+		frame->path, frame->source_port, 0);
 
-	memcpy(envelope.source, frame->path->source, 16);
-	memcpy(envelope.destination, frame->path->destination, 16);
 	return roce_icrc_recall(&batch->leads, &envelope, frame->length);
 }
 

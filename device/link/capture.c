@@ -285,8 +285,8 @@ static void add_received(struct adev_capture *capture,
 		.ip_id = datagram->segment,
 		.direction = ARNICA_PCAPNG_INBOUND,
 	};
-	const struct roce_envelope envelope = adev_capture_envelope(
-		packet.path, packet.ip_id);
+	const struct roce_envelope envelope = adev_path_envelope(
+		packet.path, packet.path->source_port, packet.ip_id);
 	enum roce_icrc_match match = ROCE_ICRC_WRONG;
 	uint16_t ip_id = 0;
 

@@ -100,19 +100,3 @@ void adev_capture_headers(const struct adev_capture_packet *packet,
 	checksum = ~sum(checksum + PROTOCOL_UDP + length, udp, length) & 0xffff;
 	put16(udp + 6, checksum ? checksum : 0xffff); /* zero would be none */
 }
-
-struct roce_envelope adev_capture_envelope(const struct adev_path *path,
-					   uint16_t ip_id)
-{
-	struct roce_envelope envelope = {
-		.source_port = path->source_port,
-		.destination_port = ROCE_UDP_PORT,
-		.ip_id = ip_id,
-		.dont_fragment = true,
-	};
-
-	memcpy(envelope.source, path->source, sizeof(envelope.source));
-	memcpy(envelope.destination, path->destination,
-	       sizeof(envelope.destination));
-	return envelope;
-}

@@ -15,6 +15,7 @@
 
 #include "domain/port.h"
 #include "link/capture_state.h"
+#include "link/wire_ops.h"
 #include "transport/address_handle.h"
 
 /* One message on its way into the file. */
@@ -76,8 +77,8 @@ static void add(struct replay *replay, bool request, struct roce_packet *roce,
 		.direction = request ? ARNICA_PCAPNG_OUTBOUND :
 				       ARNICA_PCAPNG_INBOUND,
 	};
-	struct roce_envelope envelope = adev_capture_envelope(packet.path,
-							      packet.ip_id);
+	const struct roce_envelope envelope = adev_path_envelope(
+		packet.path, packet.path->source_port, packet.ip_id);
 	uint8_t *bytes;
 	uint32_t used;
 

@@ -31,10 +31,6 @@ uint8_t *adev_capture_reserve(struct adev_capture *capture,
 void adev_capture_commit(struct adev_capture *capture,
 			 const struct adev_capture_packet *packet);
 
-/* What the ICRC of a packet of this path covers before the BTH. */
-struct roce_envelope adev_capture_envelope(const struct adev_path *path,
-					   uint16_t ip_id);
-
 /* IP and UDP headers before `payload`; returns how many bytes they are, which
  * depends on the path alone. */
 uint32_t adev_capture_header_bytes(const struct adev_path *path);

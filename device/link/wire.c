@@ -168,17 +168,12 @@ static bool has_good_icrc(struct adev_wire *wire,
 			  const struct adev_datagram *datagram)
 {
 	const struct adev_path *path = &datagram->path;
-	struct roce_envelope envelope = {
-		.source_port = path->source_port,
-		.destination_port = ROCE_UDP_PORT,
-		.dont_fragment = true,
-	};
+	const struct roce_envelope envelope = adev_path_envelope(
+		path, path->source_port, 0);
+	const struct roce_icrc_lead lead = roce_icrc_recall(
+		&wire->leads, &envelope, datagram->length);
 	uint16_t ip_id = datagram->segment;
-	struct roce_icrc_lead lead;
 
-	memcpy(envelope.source, path->source, 16);
-	memcpy(envelope.destination, path->destination, 16);
-	lead = roce_icrc_recall(&wire->leads, &envelope, datagram->length);
 	switch (roce_icrc_compare(lead, datagram->segment, datagram->bytes,
 				  datagram->length, &ip_id)) {
 	case ROCE_ICRC_EXACT:

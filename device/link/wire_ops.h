@@ -9,7 +9,27 @@
 #ifndef ADEV_LINK_WIRE_OPS_H
 #define ADEV_LINK_WIRE_OPS_H
 
+#include <string.h>
+
 #include "link/wire.h"
+
+/* What the ICRC of a packet on this path covers before the BTH. */
+static inline struct roce_envelope
+adev_path_envelope(const struct adev_path *path, uint16_t source_port,
+		   uint16_t ip_id)
+{
+	struct roce_envelope envelope = {
+		.source_port = source_port,
+		.destination_port = ROCE_UDP_PORT,
+		.ip_id = ip_id,
+		.dont_fragment = true,
+	};
+
+	memcpy(envelope.source, path->source, sizeof(envelope.source));
+	memcpy(envelope.destination, path->destination,
+	       sizeof(envelope.destination));
+	return envelope;
+}
 
 /* A packet on its way out, complete and sealed. */
 struct adev_frame {
