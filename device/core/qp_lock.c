@@ -18,15 +18,6 @@
 #define SPINS_BEFORE_SLEEP 2000u
 #define FENCE_PAUSE_US 20000u
 
-void adev_rest(void)
-{
-	/* Long enough that the timer does not end before the sleep begins. */
-	const struct timespec moment = { .tv_nsec = 10000 };
-
-	/* Directly: the C library's is a cancellation point. */
-	(void)syscall(SYS_nanosleep, &moment, NULL);
-}
-
 bool adev_qp_holder_alive(const struct adev_function *fn, uint64_t word)
 {
 	uint32_t function = ADEV_LOCK_HOLDER(word) - 1u;

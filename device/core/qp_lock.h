@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "core/layout.h"
+#include "core/rest.h"
 
 #define ADEV_LOCK_ANNOUNCES 0x80000000u
 #define ADEV_LOCK_HOLDER(word) ((uint32_t)(word) & ~ADEV_LOCK_ANNOUNCES)
@@ -43,10 +44,6 @@ static inline void adev_pause(void)
 	__asm__ volatile("yield");
 #endif
 }
-
-/* After some of those: who holds the lock may be waiting for this processor. To
- * yield it would be for a whole slice. */
-void adev_rest(void);
 
 static inline bool adev_qp_try_lock_as(struct adev_qp_shared *qp,
 				       uint32_t holder)

@@ -2,16 +2,14 @@
 #include "domain/spinner.h"
 
 #include <sched.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "core/rest.h"
 
 /* A yield may not be enough: the scheduler can go on with the one that yields, and
  * does so where the other belongs to another session or group. To rest always
  * works, but lasts longer than what is waited for. */
 #define YIELDS 16u
 #define RESTS 4u
-#define REST_NS 1000
 
 /* Since another's name was found; zero: it is not waited for. */
 static __thread uint32_t tries;
@@ -48,13 +46,10 @@ static bool has_same_processor(uint64_t one, uint64_t other)
 
 static void let_go(void)
 {
-	const struct timespec moment = { .tv_nsec = REST_NS };
-
 	if (tries <= YIELDS)
 		sched_yield();
 	else
-		/* Directly: the C library's is a cancellation point. */
-		(void)syscall(SYS_nanosleep, &moment, NULL);
+		adev_rest();
 }
 
 bool adev_spinner_step_aside(const struct adev_directory *directory,

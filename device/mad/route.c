@@ -6,7 +6,7 @@
 #include <cm/ip.h>
 #include <cm/message.h>
 
-#include "core/qp_lock.h"
+#include "core/rest.h"
 #include "domain/directory.h"
 #include "domain/services.h"
 #include "mad/peers.h"
