@@ -114,6 +114,18 @@ static struct adev_batch *batch_of(struct adev_qp *qp,
 	return sender->batch;
 }
 
+/* The payload of the packet that was added last. False: it cannot be read, and the
+ * packet is taken back. */
+static bool fill(struct adev_batch *batch, uint8_t *payload,
+		 const struct adev_message *message, uint64_t offset,
+		 uint32_t bytes)
+{
+	if (adev_gather_read(&message->gather, offset, payload, bytes))
+		return true;
+	adev_batch_cancel(batch);
+	return false;
+}
+
 /* False: the payload cannot be read. */
 bool adev_sender_add(struct adev_qp *qp, struct adev_sender *sender,
 		     const struct roce_packet *packet,
@@ -128,12 +140,8 @@ bool adev_sender_add(struct adev_qp *qp, struct adev_sender *sender,
 	if (!batch)
 		return true;
 	payload = adev_batch_add(batch, &qp->remote->path, packet);
-	if (!packet->payload_bytes ||
-	    adev_gather_read(&message->gather, offset, payload,
-			     packet->payload_bytes))
-		return true;
-	adev_batch_cancel(batch);
-	return false;
+	return !packet->payload_bytes ||
+	       fill(batch, payload, message, offset, packet->payload_bytes);
 }
 
 /* `count` packet numbers from `next` are on their way. */
@@ -271,13 +279,10 @@ static bool send_alike(struct adev_qp *qp, struct adev_sender *sender,
 		payload = adev_batch_add_like(sender->batch, packet);
 		if (!payload)
 			break;
-		if (!adev_gather_read(&message->gather,
-				      (sender->next - sent->first) *
-					      packet->payload_bytes,
-				      payload, packet->payload_bytes)) {
-			adev_batch_cancel(sender->batch);
+		if (!fill(sender->batch, payload, message,
+			  (sender->next - sent->first) * packet->payload_bytes,
+			  packet->payload_bytes))
 			return false;
-		}
 		sender->run_left--;
 		adev_sender_went(qp, sender, 1, packet->ack_request);
 	}
