@@ -285,6 +285,19 @@ static void add_place(char *why, const struct arnica_settings *settings,
 			 settings->set[setting].line, then);
 }
 
+bool arnica_settings_too_many_gathers(const char *gathers,
+				      const char *engines)
+{
+	uint64_t most, number;
+
+	return gathers && engines &&
+	       arnica_setting_parse(ARNICA_SETTING(EXEC_ENGINES), engines,
+				    &most) &&
+	       arnica_setting_parse(ARNICA_SETTING(GATHER_ENGINES), gathers,
+				    &number) &&
+	       number > most;
+}
+
 int arnica_settings_check_engines(const struct arnica_settings *settings,
 				  char why[ARNICA_SETTINGS_WHY_BYTES])
 {
@@ -293,11 +306,9 @@ int arnica_settings_check_engines(const struct arnica_settings *settings,
 	enum arnica_setting_origin origin;
 	const char *few = arnica_settings_text(settings, execution, &origin);
 	const char *many = arnica_settings_text(settings, gather, &origin);
-	uint64_t most, number;
 	char then[120];
 
-	if (!few || !many || !arnica_setting_parse(execution, few, &most) ||
-	    !arnica_setting_parse(gather, many, &number) || number <= most)
+	if (!arnica_settings_too_many_gathers(many, few))
 		return 0;
 	snprintf(then, sizeof(then),
 		 ": gather-engines = %.20s is more than execution-engines = %.20s of ",

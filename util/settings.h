@@ -156,6 +156,11 @@ bool arnica_setting_is_off(enum arnica_setting setting);
 int arnica_settings_check(char why[ARNICA_SETTINGS_WHY_BYTES])
 	__attribute__((warn_unused_result));
 
+/* Are both valid, and the gather engines more than the execution engines? A text
+ * that is NULL was not set. */
+bool arnica_settings_too_many_gathers(const char *gathers,
+				      const char *engines);
+
 /* The part of it that concerns two settings: there are no more gather engines
  * than execution engines, where both are set. */
 int arnica_settings_check_engines(const struct arnica_settings *settings,

@@ -331,11 +331,9 @@ static int check_engines(const struct reading *reading)
 				  execution = ARNICA_SETTING(EXEC_ENGINES);
 	const char *few = settings->set[execution].text;
 	const char *many = settings->set[gather].text;
-	uint64_t most, number;
 
 	if (!settings->set[execution].line || !settings->set[gather].line ||
-	    !arnica_setting_parse(execution, few, &most) ||
-	    !arnica_setting_parse(gather, many, &number) || number <= most)
+	    !arnica_settings_too_many_gathers(many, few))
 		return 0;
 	explain(reading->why, reading->path,
 		" line %u: gather-engines = %s is more than execution-engines = %s of line %u: lower the one or raise the other",
