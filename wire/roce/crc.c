@@ -53,16 +53,76 @@ static uint32_t add_word(uint64_t word)
 	       slices[1][word >> 48 & 0xff] ^ slices[0][word >> 56];
 }
 
-uint32_t roce_crc32_by_tables(uint32_t crc, const uint8_t *bytes,
-			      uint64_t length)
+/* Without the inversions. */
+static uint32_t by_tables(uint32_t crc, const uint8_t *bytes, uint64_t length)
 {
-	pthread_once(&slices_once, make_slices);
-	crc = ~crc;
 	for (; length >= SLICES; length -= SLICES, bytes += SLICES)
 		crc = add_word(little_endian(bytes) ^ crc);
 	for (; length; length--, bytes++)
 		crc = crc >> 8 ^ slices[0][(crc ^ *bytes) & 0xff];
-	return ~crc;
+	return crc;
+}
+
+/*
+ * The polynomial divides x^300 + x^155 + x^117 + x^89 + 1. So a bit may be taken
+ * away if those are inverted that follow 145, 183, 211 and 300 bits behind it: the
+ * CRC stays. (Of the multiples with so few terms it is the shortest: the code's
+ * distance is 6 up to 300 bits.) Done with a word, that changes the second to
+ * the fifth word behind it; what is left at the end goes through the tables.
+ */
+#define WORD_BYTES 8u
+#define WORDS_CHANGED 5u
+#define CHANGED_BYTES (WORDS_CHANGED * WORD_BYTES)
+/* For fewer it is not worth it. */
+#define LEAST_BYTES (2 * CHANGED_BYTES)
+
+/* Takes `words` off the front; changes[k] is what to add to the k-th word that
+ * follows. */
+static void shift_words(uint64_t changes[WORDS_CHANGED], const uint8_t *bytes,
+			uint64_t words)
+{
+	uint64_t c0 = changes[0], c1 = changes[1], c2 = changes[2];
+	uint64_t c3 = changes[3], c4 = changes[4];
+
+	for (; words; words--, bytes += WORD_BYTES) {
+		uint64_t word = little_endian(bytes) ^ c0;
+
+		c0 = c1;
+		c1 = c2 ^ word << 17 ^ word << 55;
+		c2 = c3 ^ word >> 47 ^ word >> 9 ^ word << 19;
+		c3 = c4 ^ word >> 45 ^ word << 44;
+		c4 = word >> 20;
+	}
+	changes[0] = c0;
+	changes[1] = c1;
+	changes[2] = c2;
+	changes[3] = c3;
+	changes[4] = c4;
+}
+
+/* The changed words, and what of the next there is. */
+static uint32_t finish(const uint64_t changes[WORDS_CHANGED],
+		       const uint8_t *bytes, uint64_t length)
+{
+	uint32_t crc = 0, i;
+
+	for (i = 0; i < WORDS_CHANGED; i++, bytes += WORD_BYTES)
+		crc = add_word(little_endian(bytes) ^ changes[i] ^ crc);
+	return by_tables(crc, bytes, length - CHANGED_BYTES);
+}
+
+uint32_t roce_crc32_by_words(uint32_t crc, const uint8_t *bytes,
+			     uint64_t length)
+{
+	uint64_t changes[WORDS_CHANGED] = { ~crc }, words;
+
+	pthread_once(&slices_once, make_slices);
+	if (length < LEAST_BYTES)
+		return ~by_tables(~crc, bytes, length);
+	words = (length - CHANGED_BYTES) / WORD_BYTES;
+	shift_words(changes, bytes, words);
+	return ~finish(changes, bytes + words * WORD_BYTES,
+		       length - words * WORD_BYTES);
 }
 
 /*
@@ -150,7 +210,7 @@ static uint32_t measure_first(uint32_t crc, const uint8_t *bytes,
 			      uint64_t length)
 {
 	roce_crc_function *faster = roce_crc_faster(
-		roce_crc32_by_isal, roce_crc32_by_tables, clock_ns);
+		roce_crc32_by_isal, roce_crc32_by_words, clock_ns);
 
 	atomic_store_explicit(&chosen, faster, memory_order_relaxed);
 	return faster(crc, bytes, length);

@@ -5,9 +5,10 @@
  * the next.
  *
  * ISA-L's is the fastest where the processor multiplies without carries. Where
- * it does not, or only seems to (an emulated one), ISA-L goes byte by byte, and
- * tables for eight bytes at a time take a third of that. Which of the two a
- * process uses is measured when it needs the first CRC.
+ * it does not, or only seems to (an emulated one), ISA-L goes byte by byte;
+ * shifting words takes a twentieth of that, and needs none of the processor's
+ * extensions. Which of the two a process uses is measured when it needs the first
+ * CRC.
  */
 #ifndef ROCE_CRC_H
 #define ROCE_CRC_H
@@ -23,9 +24,10 @@ uint32_t roce_crc32(uint32_t crc, const uint8_t *bytes, uint64_t length);
 uint32_t roce_crc32_by_isal(uint32_t crc, const uint8_t *bytes,
 			    uint64_t length);
 
-/* By tables; they are made when it is called for the first time. */
-uint32_t roce_crc32_by_tables(uint32_t crc, const uint8_t *bytes,
-			      uint64_t length);
+/* By shifting words, and the last ones by tables, which are made when it is
+ * called for the first time. */
+uint32_t roce_crc32_by_words(uint32_t crc, const uint8_t *bytes,
+			     uint64_t length);
 
 /* Which of two is faster by this clock (ns); `first` when both are as fast. */
 roce_crc_function *roce_crc_faster(roce_crc_function *first,
