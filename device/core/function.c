@@ -215,7 +215,8 @@ static void serve_timers(struct adev_function *fn)
 	now = adev_now_ns();
 	if (now < bound)
 		return;
-	if (adev_wire_drain(fn, PACKETS_BEFORE_TIMERS))
+	if (!adev_wire_is_emptied(fn, now) &&
+	    adev_wire_drain(fn, PACKETS_BEFORE_TIMERS))
 		adev_function_left_work(fn, now);
 	atomic_store(&fn->timed_due_ns, ADEV_NEVER_NS); /* T1 */
 	count = take_due(fn, now, due, &next);
@@ -233,8 +234,10 @@ uint64_t adev_function_deadline(struct adev_function *fn)
 	uint64_t deliver = atomic_load(&fn->deliver_again_ns);
 	struct adev_qp *qp;
 
-	if (timed != ADEV_NEVER_NS && adev_wire_is_polled_busily(fn))
-		timed += TIMER_SLACK_NS; /* who polls looks at it */
+	if (adev_wire_has_watchdog(fn))
+		timed = ADEV_NEVER_NS; /* who polls looks at it */
+	else if (timed != ADEV_NEVER_NS && adev_wire_is_polled_busily(fn))
+		timed += TIMER_SLACK_NS;
 	if (deadline > timed)
 		deadline = timed;
 	if (deliver && deliver < deadline)

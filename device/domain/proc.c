@@ -136,6 +136,32 @@ int adev_proc_start_time(pid_t pid, pid_t tid, uint64_t *ticks)
 		       ENOTSUP;
 }
 
+bool adev_proc_is_runnable(pid_t tid)
+{
+	char path[64];
+	char text[1024];
+	const char *name_end;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+	if (!adev_proc_is_ours() || read_file(path, text, sizeof(text)))
+		return false;
+	name_end = strrchr(text, ')');
+	return name_end && strncmp(name_end, ") R ", 4) == 0;
+}
+
+/* The kernel's number for the clock of a thread (its posix-timers.h): that of a
+ * pthread_t must not be asked for once the thread may have ended. */
+#define CLOCK_OF_THREAD(tid) (~(clockid_t)(tid) * 8 + 6)
+
+uint64_t adev_proc_thread_ns(pid_t tid)
+{
+	struct timespec time;
+
+	if (tid <= 0 || clock_gettime(CLOCK_OF_THREAD(tid), &time))
+		return 0;
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
 static uint64_t soft_limit(int resource)
 {
 	struct rlimit limit;

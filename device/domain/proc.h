@@ -38,6 +38,14 @@ bool adev_proc_is_ours(void);
 int adev_proc_start_time(pid_t pid, pid_t tid,
 			 uint64_t *ticks) ARNICA_MUST_CHECK;
 
+/* Does a thread of this process run, or wait for a processor? False when /proc
+ * cannot tell, and when there is no such thread. */
+bool adev_proc_is_runnable(pid_t tid);
+
+/* The processor's time that a thread of this process has had, in nanoseconds;
+ * zero: there is no such thread. */
+uint64_t adev_proc_thread_ns(pid_t tid);
+
 /* Largest file that may be written without SIGXFSZ; how much the process may
  * map. UINT64_MAX: there is no limit. */
 uint64_t adev_proc_file_limit(void);

@@ -60,6 +60,7 @@ static int put_on(struct adev_function *fn, const struct adev_wire_ops *ops,
 		free(wire);
 		return error;
 	}
+	adev_watchdog_open(&wire->watchdog);
 	/* W1: publishes the wire; pairs with the acquire in adev_wire_of(). */
 	atomic_store_explicit(&fn->wire, wire, memory_order_release);
 	/* From now on polls look at the wire, and the agent's sleep has one
@@ -144,6 +145,7 @@ void adev_wire_close(struct adev_function *fn)
 	adev_wire_quiesce(fn);
 	atomic_store_explicit(&fn->wire, NULL, memory_order_release);
 	wire->ops->close(wire->lower);
+	adev_watchdog_close(&wire->watchdog);
 	free(wire);
 }
 
@@ -156,6 +158,7 @@ void adev_wire_forget(struct adev_function *fn)
 	adev_fault_forget(fn);
 	atomic_store_explicit(&fn->wire, NULL, memory_order_relaxed);
 	wire->ops->forget(wire->lower);
+	adev_watchdog_close(&wire->watchdog);
 	free(wire);
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Who drains the wire: whoever polls. The agent does it only while nobody polls
- * busily: then its sleep ends when something comes. As long as somebody does,
- * it only asks once in a while whether that is still so; waking it for each
- * packet would cost the thread that polls more than it could give.
+ * busily: then its sleep ends when something comes. As long as somebody does, it
+ * sleeps, and that thread sees to that; waking the agent for each packet would
+ * cost the thread that polls more than it could give. Without a watchdog it asks
+ * once in a while whether that is still so.
  *
  * Some programs poll busily for a while and then spin on memory that a peer
  * writes to (ib_write_lat). When the agent finds that something waits and
@@ -13,9 +14,11 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/agent.h"
 #include "core/clock.h"
+#include "domain/proc.h"
 #include "link/fault.h"
 #include "link/wire_state.h"
 
@@ -30,17 +33,19 @@
 #define LIVELY_PACKETS 4u
 #define LIVELY_NS 50000
 
-/* How often the agent asks, and after how many polls in a row somebody polls
+/* How long it sleeps on without being put off, and after how many polls in a row somebody polls
  * busily: between them, but for what the adapter itself needs in that thread, is
  * less time than it takes to sleep and be woken, so that a program that sleeps
- * until each of its events does not count. Each time costs who polls a switch to
- * the agent and back, if they share a processor: who has polled busily for long
- * is asked less often. */
+ * until each of its events does not count. To ask costs who polls a switch to the
+ * agent and back, if they share a processor: who has polled busily for long is
+ * asked less often. */
+#define WATCHDOG_NS (2 * ADEV_MS_NS)
 #define PAUSE_NS ADEV_MS_NS
 #define LONGEST_PAUSE_NS (4 * ADEV_MS_NS)
 #define BUSY_PARTS 16u
 #define BUSY_POLLS 32u
 #define GAP_NS 20000
+#define FORGET_PARTS 16u
 
 /* For so long after a packet there will be more. */
 #define ACTIVE_NS (10 * ADEV_MS_NS)
@@ -49,6 +54,7 @@
  */
 #define STALL_NS 200000
 #define MOMENT_NS 50000
+#define LONGEST_WAIT_NS (20 * ADEV_MS_NS) /* for a processor */
 #define SLOWEST_NS (10 * ADEV_MS_NS)
 #define FIRST_WATCH_NS (2 * ADEV_MS_NS)
 #define LAST_WATCH_NS (1024 * ADEV_MS_NS)
@@ -86,7 +92,8 @@ static bool was_kept_waiting(void)
 	return kept;
 }
 
-/* What is lost when several threads poll does no harm. */
+/* What is lost when several threads poll does no harm: the poller is one of
+ * them. */
 static void note_poll(struct adev_wire *wire, uint64_t now_ns)
 {
 	uint32_t row = atomic_load_explicit(&wire->polls_in_row,
@@ -96,6 +103,8 @@ static void note_poll(struct adev_wire *wire, uint64_t now_ns)
 
 	atomic_store_explicit(&wire->polled_ns, now_ns, memory_order_relaxed);
 	if (now_ns > last_ns + at_least(wire, GAP_NS, 2)) {
+		atomic_store_explicit(&wire->poller, gettid(),
+				      memory_order_relaxed);
 		if (was_kept_waiting())
 			return;
 		row = 0;
@@ -123,6 +132,19 @@ void adev_wire_end_send(struct adev_wire *wire)
 	atomic_store_explicit(&wire->sending, false, memory_order_relaxed);
 }
 
+/* The longest of late: a poll that takes something in, and has not run for a
+ * while, takes many times as long as those in vain around it. */
+static void note_duration(struct adev_wire *wire, uint64_t took_ns)
+{
+	uint64_t longest_ns = atomic_load_explicit(&wire->poll_takes_ns,
+						   memory_order_relaxed);
+
+	longest_ns -= longest_ns / FORGET_PARTS;
+	atomic_store_explicit(&wire->poll_takes_ns,
+			      took_ns > longest_ns ? took_ns : longest_ns,
+			      memory_order_relaxed);
+}
+
 static bool serve_by_poll(struct adev_wire *wire)
 {
 	uint64_t begin_ns = adev_now_ns(), end_ns;
@@ -132,8 +154,12 @@ static bool serve_by_poll(struct adev_wire *wire)
 	left = adev_wire_drain(wire->fn, BUDGET);
 	end_ns = adev_now_ns();
 	atomic_store_explicit(&wire->polled_ns, end_ns, memory_order_relaxed);
-	atomic_store_explicit(&wire->poll_takes_ns, end_ns - begin_ns,
+	atomic_store_explicit(&wire->emptied_ns, left ? 0 : end_ns,
 			      memory_order_relaxed);
+	note_duration(wire, end_ns - begin_ns);
+	if (wire->polled_busily)
+		adev_watchdog_feed(&wire->watchdog, end_ns,
+				   at_least(wire, WATCHDOG_NS, 16));
 	/* Its sockets may be empty by now, and whoever polls may not come
 	 * again; unless that is busy polling. */
 	if (left && !wire->polled_busily)
@@ -160,6 +186,18 @@ bool adev_wire_serve(struct adev_function *fn)
 			wire->lively_until_ns = adev_now_ns() + LIVELY_NS;
 	}
 	return left;
+}
+
+bool adev_wire_is_emptied(const struct adev_function *fn, uint64_t now_ns)
+{
+	const struct adev_wire *wire = adev_wire_of(fn);
+	uint64_t emptied_ns;
+
+	if (!wire || adev_agent_is_self())
+		return false;
+	emptied_ns = atomic_load_explicit(&wire->emptied_ns,
+					  memory_order_relaxed);
+	return emptied_ns && now_ns < emptied_ns + at_least(wire, GAP_NS, 2);
 }
 
 bool adev_wire_is_lively(const struct adev_function *fn)
@@ -214,23 +252,34 @@ static bool polled_within(struct adev_wire *wire, uint64_t now_ns,
 				 time_ns;
 }
 
-/* Something waits, and who polled busily does not any more. A thread that had
- * no processor for a while polls as soon as the agent lets it. */
+/*
+ * Something waits, and who polled busily does not any more. A thread that had no
+ * processor for a while polls as soon as it gets one: that may be when the agent
+ * sleeps, or later, where others want it too.
+ */
 static bool is_stalled(struct adev_wire *wire, uint64_t now_ns)
 {
 	const struct timespec moment = {
-		.tv_nsec = (long)at_least(wire, MOMENT_NS, 1)
+		.tv_nsec = (long)at_least(wire, MOMENT_NS, 8)
 	};
 	uint64_t last_ns = atomic_load_explicit(&wire->polled_ns,
 						memory_order_relaxed);
+	pid_t poller = atomic_load_explicit(&wire->poller,
+					    memory_order_relaxed);
+	uint64_t had_ns;
 
-	if (polled_within(wire, now_ns, at_least(wire, STALL_NS, 4)) ||
+	if (polled_within(wire, now_ns, at_least(wire, STALL_NS, 16)) ||
 	    !something_waits(wire))
 		return false;
+	had_ns = adev_proc_thread_ns(poller);
 	nanosleep(&moment, NULL);
-	return last_ns == atomic_load_explicit(&wire->polled_ns,
-					       memory_order_relaxed) &&
-	       !is_at_it(wire) && something_waits(wire);
+	if (last_ns != atomic_load_explicit(&wire->polled_ns,
+					    memory_order_relaxed) ||
+	    is_at_it(wire) || !something_waits(wire))
+		return false;
+	return now_ns > last_ns + LONGEST_WAIT_NS ||
+	       adev_proc_thread_ns(poller) != had_ns ||
+	       !adev_proc_is_runnable(poller);
 }
 
 void adev_wire_maintain(struct adev_function *fn)
@@ -284,6 +333,14 @@ static void look(struct adev_wire *wire, uint64_t now_ns)
 	wire->polled_busily = busily;
 }
 
+bool adev_wire_has_watchdog(const struct adev_function *fn)
+{
+	const struct adev_wire *wire = adev_wire_of(fn);
+
+	return wire && wire->watchdog.fd >= 0 &&
+	       atomic_load(&wire->polled_busily);
+}
+
 bool adev_wire_is_polled_busily(const struct adev_function *fn)
 {
 	const struct adev_wire *wire = adev_wire_of(fn);
@@ -319,8 +376,14 @@ uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
 	 * come since it looked at the timers it finds when it looks again. */
 	if (was_polled && !wire->polled_busily)
 		*deadline = now_ns;
-	pause = pause_ns(wire, now_ns);
 	wire->turn_seen = turn;
+	if (wire->polled_busily && wire->watchdog.fd >= 0 && max) {
+		adev_watchdog_set(&wire->watchdog, now_ns,
+				  at_least(wire, WATCHDOG_NS, 16));
+		fds[0] = wire->watchdog.fd;
+		return 1;
+	}
+	pause = pause_ns(wire, now_ns);
 	/* Nobody has drained since: another thread is at it, or serves the
 	 * function. To watch what cannot be read would be to spin. */
 	watch = max >= ADEV_WIRE_DESCRIPTORS && !wire->polled_busily &&

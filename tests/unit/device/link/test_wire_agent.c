@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "fake_wire.h"
 #include "link/wire_state.h"
 #include "two_functions.h"
@@ -11,6 +12,9 @@
 #define PATIENCE_S 60
 #define LOOKS 10u /* of the agent: about one each millisecond */
 #define SHORT_POLL_NS 100000u
+/* Without a watchdog the agent would look twenty-five times. */
+#define SPAN_NS (100 * ADEV_MS_NS)
+#define FEW_LOOKS 3u
 
 /* A wire on which there is always more, as long as the test thread looks. */
 struct lower {
@@ -160,11 +164,56 @@ static void who_sends_for_long_is_not_away(void **state)
 	close(fds[1]);
 }
 
+/* Does the agent sleep while this thread polls busily? */
+static bool agent_sleeps(struct adev_function *fn, struct lower *lower,
+			 time_t until)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+	uint64_t end_ns;
+	uint32_t looks;
+
+	poll_busily(fn, until);
+	looks = atomic_load(&lower->looks);
+	end_ns = adev_now_ns() + SPAN_NS;
+	while (adev_now_ns() < end_ns)
+		(void)adev_function_serve(fn);
+	return wire->polled_busily &&
+	       atomic_load(&lower->looks) - looks <= FEW_LOOKS;
+}
+
+static void who_polls_busily_keeps_the_agent_asleep(void **state)
+{
+	static struct lower lower;
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->a);
+	time_t until = time(NULL) + PATIENCE_S;
+	bool slept = false;
+	uint32_t before;
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], "", 1), 1);
+	lower.test = pthread_self();
+	lower.waiting_fd = fds[0];
+	assert_ok(adev_wire_open_with(fn, &waiting_ops, &lower));
+	/* This thread may lose its processor for longer than the agent waits. */
+	while (!slept && time(NULL) < until)
+		slept = agent_sleeps(fn, &lower, until);
+	assert_true(slept);
+	/* And it comes when that ends. */
+	before = atomic_load(&lower.by_agent);
+	while (atomic_load(&lower.by_agent) == before && time(NULL) < until)
+		usleep(1000);
+	assert_true(atomic_load(&lower.by_agent) > before);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		two_test(what_a_poll_leaves_is_done_without_another),
 		two_test(who_sends_for_long_is_not_away),
+		two_test(who_polls_busily_keeps_the_agent_asleep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * A timer that whoever polls busily puts off, so that the agent sleeps as long
+ * as that goes on: to look for itself it would have to take the processor from
+ * that thread. It is a descriptor among those that the agent sleeps on.
+ *
+ * Any thread may put it off; the owner opens and closes it.
+ */
+#ifndef ADEV_LINK_WATCHDOG_H
+#define ADEV_LINK_WATCHDOG_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct adev_watchdog {
+	int fd; /* a timerfd; -1: none could be had */
+	_Atomic uint64_t barks_ns; /* as it was set last */
+};
+
+void adev_watchdog_open(struct adev_watchdog *watchdog);
+void adev_watchdog_close(struct adev_watchdog *watchdog);
+
+/* Sets it `time_ns` ahead. Two system calls at most; errno may change. */
+void adev_watchdog_set(struct adev_watchdog *watchdog, uint64_t now_ns,
+		       uint64_t time_ns);
+
+/* The same when less than half of that is left. */
+static inline void adev_watchdog_feed(struct adev_watchdog *watchdog,
+				      uint64_t now_ns, uint64_t time_ns)
+{
+	if (now_ns + time_ns / 2 >
+	    atomic_load_explicit(&watchdog->barks_ns, memory_order_relaxed))
+		adev_watchdog_set(watchdog, now_ns, time_ns);
+}
+
+#endif
