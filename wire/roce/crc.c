@@ -64,11 +64,12 @@ static uint32_t by_tables(uint32_t crc, const uint8_t *bytes, uint64_t length)
 }
 
 /*
- * The polynomial divides x^300 + x^155 + x^117 + x^89 + 1. So a bit may be taken
- * away if those are inverted that follow 145, 183, 211 and 300 bits behind it: the
- * CRC stays. (Of the multiples with so few terms it is the shortest: the code's
- * distance is 6 up to 300 bits.) Done with a word, that changes the second to
- * the fifth word behind it; what is left at the end goes through the tables.
+ * The polynomial divides x^300 + x^155 + x^117 + x^89 + 1. So a bit may be
+ * taken away if those are inverted that follow 145, 183, 211 and 300 bits
+ * behind it: the CRC stays. (Of the multiples with so few terms it is the
+ * shortest: the code's distance is 6 up to 300 bits.) Done with a word, that
+ * changes the second to the fifth word behind it; what is left at the end goes
+ * through the tables.
  */
 #define WORD_BYTES 8u
 #define WORDS_CHANGED 5u

@@ -7,8 +7,8 @@
  * ISA-L's is the fastest where the processor multiplies without carries. Where
  * it does not, or only seems to (an emulated one), ISA-L goes byte by byte;
  * shifting words takes a twentieth of that, and needs none of the processor's
- * extensions. Which of the two a process uses is measured when it needs the first
- * CRC.
+ * extensions. Which of the two a process uses is measured when it needs the
+ * first CRC.
  */
 #ifndef ROCE_CRC_H
 #define ROCE_CRC_H

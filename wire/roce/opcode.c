@@ -7,14 +7,13 @@
 
 #include "roce/packet.h"
 
-#define DATA ((uint32_t)ROCE_HAS_PAYLOAD)
-#define REQUEST ((uint32_t)ROCE_IS_REQUEST)
+#define DATA ((uint32_t)(ROCE_HAS_PAYLOAD | ROCE_IS_KNOWN))
+#define REQUEST ((uint32_t)(ROCE_IS_REQUEST | ROCE_IS_KNOWN))
 #define FIRST ((uint32_t)ROCE_IS_FIRST)
 #define LAST ((uint32_t)ROCE_IS_LAST)
 #define ONLY (FIRST | LAST)
-#define NUM_OPERATIONS (ROCE_OPERATION_MASK + 1)
 
-static const uint32_t operations[NUM_OPERATIONS] = {
+const uint32_t roce_operations[ROCE_OPERATION_MASK + 1] = {
 	[ROCE_SEND_FIRST] = REQUEST | DATA | FIRST,
 	[ROCE_SEND_MIDDLE] = REQUEST | DATA,
 	[ROCE_SEND_LAST] = REQUEST | DATA | LAST,
@@ -33,8 +32,9 @@ static const uint32_t operations[NUM_OPERATIONS] = {
 	[ROCE_READ_RESPONSE_MIDDLE] = DATA,
 	[ROCE_READ_RESPONSE_LAST] = DATA | LAST | ROCE_HAS_AETH,
 	[ROCE_READ_RESPONSE_ONLY] = DATA | ONLY | ROCE_HAS_AETH,
-	[ROCE_ACKNOWLEDGE] = ONLY | ROCE_HAS_AETH,
-	[ROCE_ATOMIC_ACKNOWLEDGE] = ONLY | ROCE_HAS_AETH | ROCE_HAS_ATOMIC_ACK,
+	[ROCE_ACKNOWLEDGE] = ROCE_IS_KNOWN | ONLY | ROCE_HAS_AETH,
+	[ROCE_ATOMIC_ACKNOWLEDGE] = ROCE_IS_KNOWN | ONLY | ROCE_HAS_AETH |
+				    ROCE_HAS_ATOMIC_ACK,
 	[ROCE_COMPARE_SWAP] = REQUEST | ONLY | ROCE_HAS_ATOMIC,
 	[ROCE_FETCH_ADD] = REQUEST | ONLY | ROCE_HAS_ATOMIC,
 	[ROCE_SEND_LAST_INV] = REQUEST | DATA | LAST | ROCE_HAS_IETH,
@@ -45,49 +45,48 @@ static const uint32_t operations[NUM_OPERATIONS] = {
 /* UC: sends and writes without invalidation. */
 #define UC_LAST_OPERATION ROCE_WRITE_ONLY_IMM
 
-uint32_t roce_opcode_info(uint8_t opcode)
+uint32_t roce_opcode_info_not_rc(uint8_t opcode)
 {
 	uint32_t operation = opcode & ROCE_OPERATION_MASK;
-	uint32_t info = operations[operation];
+	uint32_t info = roce_operations[operation];
 
 	if (opcode == ROCE_CNP_OPCODE)
-		return ROCE_IS_KNOWN | DATA | ONLY;
+		return DATA | ONLY;
 	if (!info)
 		return 0;
 	switch (opcode & ROCE_TRANSPORT_MASK) {
-	case ROCE_RC:
-		break;
 	case ROCE_UC:
-		if (operation > UC_LAST_OPERATION)
-			return 0;
-		break;
+		return operation > UC_LAST_OPERATION ? 0 : info;
 	case ROCE_UD:
-		if (operation != ROCE_SEND_ONLY &&
-		    operation != ROCE_SEND_ONLY_IMM)
-			return 0;
-		info |= ROCE_HAS_DETH;
-		break;
+		return operation == ROCE_SEND_ONLY ||
+				       operation == ROCE_SEND_ONLY_IMM ?
+			       info | ROCE_HAS_DETH :
+			       0;
 	case ROCE_XRC:
-		if (info & REQUEST)
-			info |= ROCE_HAS_XRCETH;
-		break;
+		return info & ROCE_IS_REQUEST ? info | ROCE_HAS_XRCETH : info;
 	default:
 		return 0;
 	}
-	return info | ROCE_IS_KNOWN;
 }
 
-uint32_t roce_info_bytes(uint32_t info)
-{
-	/* In the order of the bits, from ROCE_HAS_DETH to ROCE_HAS_XRCETH. */
-	static const uint8_t sizes[] = { 8, 16, 4, 28, 8, 4, 4, 4 };
-	uint32_t i, bytes = ROCE_BTH_BYTES;
+/* In the order of the bits, from ROCE_HAS_DETH to ROCE_HAS_XRCETH. */
+#define IF(bits, bit, bytes) ((bits) >> (bit) & 1 ? (bytes) : 0)
+#define BYTES(bits)                                                            \
+	(ROCE_BTH_BYTES + IF(bits, 0, 8) + IF(bits, 1, 16) + IF(bits, 2, 4) +  \
+	 IF(bits, 3, 28) + IF(bits, 4, 8) + IF(bits, 5, 4) + IF(bits, 6, 4) +  \
+	 IF(bits, 7, 4))
+#define BYTES4(bits)                                                           \
+	BYTES(bits), BYTES((bits) + 1), BYTES((bits) + 2), BYTES((bits) + 3)
+#define BYTES16(bits)                                                          \
+	BYTES4(bits), BYTES4((bits) + 4), BYTES4((bits) + 8),                  \
+		BYTES4((bits) + 12)
+#define BYTES64(bits)                                                          \
+	BYTES16(bits), BYTES16((bits) + 16), BYTES16((bits) + 32),             \
+		BYTES16((bits) + 48)
 
-	for (i = 0; i < sizeof(sizes); i++)
-		if (info >> i & 1)
-			bytes += sizes[i];
-	return bytes;
-}
+const uint8_t roce_info_sizes[ROCE_HEADERS_MASK + 1] = {
+	BYTES64(0), BYTES64(64), BYTES64(128), BYTES64(192)
+};
 
 uint32_t roce_header_bytes(uint8_t opcode)
 {

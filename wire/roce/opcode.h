@@ -68,11 +68,28 @@ enum roce_headers {
 	ROCE_IS_KNOWN = 0x8000,
 };
 
+#define ROCE_HEADERS_MASK 0xffu /* the bits of extension headers */
+
+/* By operation, as RC has them; by the bits of extension headers. */
+extern const uint32_t roce_operations[ROCE_OPERATION_MASK + 1];
+extern const uint8_t roce_info_sizes[ROCE_HEADERS_MASK + 1];
+
+/* Of the other transports. */
+uint32_t roce_opcode_info_not_rc(uint8_t opcode);
+
 /* Bits of enum roce_headers; zero: no such opcode. */
-uint32_t roce_opcode_info(uint8_t opcode);
+static inline uint32_t roce_opcode_info(uint8_t opcode)
+{
+	return (opcode & ROCE_TRANSPORT_MASK) == ROCE_RC ?
+		       roce_operations[opcode & ROCE_OPERATION_MASK] :
+		       roce_opcode_info_not_rc(opcode);
+}
 
 /* Bytes of the BTH and of the extension headers that the bits name. */
-uint32_t roce_info_bytes(uint32_t info);
+static inline uint32_t roce_info_bytes(uint32_t info)
+{
+	return roce_info_sizes[info & ROCE_HEADERS_MASK];
+}
 
 /* The same by opcode; zero: no such opcode. */
 uint32_t roce_header_bytes(uint8_t opcode);
