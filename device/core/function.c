@@ -15,10 +15,10 @@
 #include "domain/directory.h"
 #include "exec/exec.h"
 #include "exec/threads.h"
-#include "transport/raw_packet.h"
-#include "transport/receive_entry.h"
 #include "link/wire.h"
 #include "trace.h"
+#include "transport/raw_packet.h"
+#include "transport/receive_entry.h"
 
 #define LOOKS_BEFORE_TRY 32u
 /* Who polls looks at the timers; the agent, whom it costs a system call to
@@ -201,10 +201,12 @@ static uint32_t take_due(struct adev_function *fn, uint64_t now,
 /*
  * A look at the clock, as long as no timer is due. What a timer waits for may
  * lie in the socket, when this thread had no processor for a while or the agent
- * left the wire to who polls: so that is looked at first. The QPs stay:
- * destroying one waits for the serving thread.
+ * left the wire to who polls: so that is looked at first, unless it was
+ * `emptied` at `polled_ns`. The QPs stay: destroying one waits for the serving
+ * thread.
  */
-static void serve_timers(struct adev_function *fn)
+static void serve_timers(struct adev_function *fn, uint64_t polled_ns,
+			 bool emptied)
 {
 	struct adev_qp *due[TIMERS_AT_ONCE];
 	uint64_t bound = atomic_load(&fn->timed_due_ns), now, next;
@@ -212,11 +214,10 @@ static void serve_timers(struct adev_function *fn)
 
 	if (bound == ADEV_NEVER_NS)
 		return;
-	now = adev_now_ns();
+	now = polled_ns ? polled_ns : adev_now_ns();
 	if (now < bound)
 		return;
-	if (!adev_wire_is_emptied(fn, now) &&
-	    adev_wire_drain(fn, PACKETS_BEFORE_TIMERS))
+	if (!emptied && adev_wire_drain(fn, PACKETS_BEFORE_TIMERS))
 		adev_function_left_work(fn, now);
 	atomic_store(&fn->timed_due_ns, ADEV_NEVER_NS); /* T1 */
 	count = take_due(fn, now, due, &next);
@@ -397,17 +398,19 @@ static bool poll_backlog(struct adev_function *fn)
 /* With the flag `serving`. True when work is left. */
 static bool serve(struct adev_function *fn)
 {
-	bool left = false;
+	uint64_t polled_ns = 0;
+	bool left = false, emptied;
 
 	adev_inbox_serve(fn);
 	serve_qps(fn);
 	adev_srq_serve(fn);
 	/* Before the QPs that wait: what comes in may be their turn. */
 	if (adev_wire_is_open(fn))
-		left = adev_wire_serve(fn);
+		left = adev_wire_serve(fn, &polled_ns);
+	emptied = polled_ns && !left;
 	left |= adev_raw_serve(fn);
 	serve_waiting(fn);
-	serve_timers(fn);
+	serve_timers(fn, polled_ns, emptied);
 	if (adev_channels_deliver(fn))
 		adev_agent_expect(atomic_load(&fn->deliver_again_ns));
 	return left;

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/agent.h"
 #include "core/function.h"
 #include "link/group.h"
 #include "link/hand_on.h"
@@ -43,6 +44,7 @@ struct adev_udp_receiver {
 	uint32_t segment;      /* bytes; zero: `next` was not looked at */
 	uint32_t number;       /* of the segment */
 	bool drained;	       /* there was no more when it was taken */
+	bool idle;	       /* nor anything */
 	uint32_t overflows;    /* as the kernel last counted them */
 	struct adev_path path; /* of the datagram `next` */
 	uint8_t buffers[];
@@ -82,11 +84,41 @@ void adev_udp_receiver_destroy(struct adev_udp_receiver *receiver)
 	munmap(receiver, RECEIVER_BYTES);
 }
 
+/* The system calls directly: in the C library they would be cancellation
+ * points, in a thread of the application that holds locks of the adapter. */
+static uint32_t receive_many(struct adev_udp *udp)
+{
+	long got;
+
+	do {
+		got = syscall(SYS_recvmmsg, udp->receive_fd,
+			      udp->receiver->messages, NUM_BUFFERS,
+			      MSG_DONTWAIT, NULL);
+	} while (got < 0 && errno == EINTR);
+	return got > 0 ? (uint32_t)got : 0;
+}
+
+/* To ask an empty socket, and to take the message that somebody waits for, is
+ * cheaper for one. */
+static uint32_t receive_one(struct adev_udp *udp)
+{
+	struct mmsghdr *message = &udp->receiver->messages[0];
+	long got;
+
+	do {
+		got = syscall(SYS_recvmsg, udp->receive_fd, &message->msg_hdr,
+			      MSG_DONTWAIT);
+	} while (got < 0 && errno == EINTR);
+	message->msg_len = got > 0 ? (unsigned int)got : 0;
+	return got >= 0;
+}
+
+/* Where there was nothing before, the agent gets all of it, and another thread
+ * the first; what is behind that comes with the next. */
 static void refill(struct adev_udp *udp)
 {
 	struct adev_udp_receiver *receiver = udp->receiver;
-	long got;
-	uint32_t i;
+	uint32_t got, i;
 
 	if (udp->receive_fd < 0) {
 		receiver->count = 0;
@@ -100,16 +132,13 @@ static void refill(struct adev_udp *udp)
 		header->msg_namelen = sizeof(receiver->names[i]);
 		header->msg_controllen = CONTROL_BYTES;
 	}
-	/* Directly: in the C library it would be a cancellation point, in a
-	 * thread of the application that holds locks of the adapter. */
-	do {
-		got = syscall(SYS_recvmmsg, udp->receive_fd, receiver->messages,
-			      NUM_BUFFERS, MSG_DONTWAIT, NULL);
-	} while (got < 0 && errno == EINTR);
-	receiver->count = got > 0 ? (uint32_t)got : 0;
+	got = receiver->idle && !adev_agent_is_self() ? receive_one(udp) :
+							receive_many(udp);
+	receiver->drained = got < NUM_BUFFERS && !(receiver->idle && got);
+	receiver->idle = !got;
+	receiver->count = got;
 	receiver->next = 0;
 	receiver->segment = 0;
-	receiver->drained = receiver->count < NUM_BUFFERS;
 }
 
 static void set_ipv4(uint8_t address[16], const void *from)

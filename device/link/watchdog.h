@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 struct adev_watchdog {
-	int fd; /* a timerfd; -1: none could be had */
+	int fd;			   /* a timerfd; -1: none could be had */
 	_Atomic uint64_t barks_ns; /* as it was set last */
 };
 

@@ -21,11 +21,15 @@
 #include "link/udp.h"
 #include "link/wire_state.h"
 #include "mad/mad.h"
-#include "transport/multicast.h"
 #include "trace.h"
+#include "transport/multicast.h"
 
 /* Datagrams that are looked at before the clock is read again. */
 #define BURST 64u
+
+/* So few are likely what a thread that polls busily waits for. It gets them,
+ * and comes again for more. */
+#define AWAITED 4u
 
 static void emit_faulty(void *owner, const struct adev_path *path,
 			uint8_t *payload, uint32_t bytes)
@@ -320,19 +324,25 @@ bool adev_wire_owes(const struct adev_function *fn)
 	return wire && atomic_load_explicit(&wire->owes, memory_order_relaxed);
 }
 
+/* Does the calling thread, as far as the agent knows? */
+static bool polls_busily(struct adev_wire *wire)
+{
+	return atomic_load_explicit(&wire->polled_busily,
+				    memory_order_relaxed) &&
+	       !adev_agent_is_self();
+}
+
 /*
  * Who polls busily first gets what has come, and acknowledges with the next
  * poll, or with the packets that it sends before: an acknowledgement is a
  * system call, and on the way of a message that is waited for. Once only; and
- * should the thread stop polling, the agent does it. Not ahead of an event, which
- * another thread may wait for.
+ * should the thread stop polling, the agent does it. Not ahead of an event,
+ * which another thread may wait for.
  */
 static bool puts_off(struct adev_wire *wire, uint32_t taken)
 {
-	bool puts_off = taken && !wire->owes && !adev_agent_is_self() &&
-			!adev_events_are_kept() &&
-			atomic_load_explicit(&wire->polled_busily,
-					     memory_order_relaxed);
+	bool puts_off = taken && !wire->owes && !adev_events_are_kept() &&
+			polls_busily(wire);
 
 	if (wire->owes != puts_off)
 		atomic_store_explicit(&wire->owes, puts_off,
@@ -341,8 +351,9 @@ static bool puts_off(struct adev_wire *wire, uint32_t taken)
 }
 
 /* Takes in what has come, and acknowledges it; no further than the burst that
- * raised an event, which is delivered after that. Returns the number of packets,
- * at most `budget`; *more: there may be more. With wire_receive held. */
+ * raised an event, which is delivered after that. Returns the number of
+ * packets, at most `budget`; *more: there may be more. With wire_receive held.
+ */
 static uint32_t take_in(struct adev_wire *wire, uint32_t budget, bool *more)
 {
 	struct adev_function *fn = wire->fn;
@@ -368,6 +379,8 @@ static uint32_t take_in(struct adev_wire *wire, uint32_t budget, bool *more)
 					      memory_order_relaxed);
 		taken += count;
 		budget -= count ? count : 1;
+		if (count && taken <= AWAITED && polls_busily(wire))
+			*more = false;
 	}
 	*more |= adev_transport_settle(fn, puts_off(wire, taken));
 	return taken;

@@ -80,18 +80,16 @@ bool adev_wire_drain(struct adev_function *fn, uint32_t budget);
 bool adev_wire_owes(const struct adev_function *fn);
 
 /* For adev_function_serve(): drains. The agent does it only while nobody else
- * polls busily. True when there may be more. */
-bool adev_wire_serve(struct adev_function *fn);
-
-/* Has the calling thread just now found nothing more on the wire? */
-bool adev_wire_is_emptied(const struct adev_function *fn, uint64_t now_ns);
+ * polls busily. True when there may be more. By another thread: *polled_ns is
+ * when it was done. */
+bool adev_wire_serve(struct adev_function *fn, uint64_t *polled_ns);
 
 /* As the agent found it when it looked last: whoever does will come again, and
  * the agent leaves all to that thread until it looks again. */
 bool adev_wire_is_polled_busily(const struct adev_function *fn);
 
-/* Does that thread wake the agent, by no longer keeping it asleep, when it stops
- * polling? Then the agent has nothing to wake up for before. */
+/* Does that thread wake the agent, by no longer keeping it asleep, when it
+ * stops polling? Then the agent has nothing to wake up for before. */
 bool adev_wire_has_watchdog(const struct adev_function *fn);
 
 /* For the agent: did many packets come a moment ago, so that it had better look

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Who drains the wire: whoever polls. The agent does it only while nobody polls
- * busily: then its sleep ends when something comes. As long as somebody does, it
- * sleeps, and that thread sees to that; waking the agent for each packet would
- * cost the thread that polls more than it could give. Without a watchdog it asks
- * once in a while whether that is still so.
+ * busily: then its sleep ends when something comes. As long as somebody does,
+ * it sleeps, and that thread sees to that; waking the agent for each packet
+ * would cost the thread that polls more than it could give. Without a watchdog
+ * it asks once in a while whether that is still so.
  *
  * Some programs poll busily for a while and then spin on memory that a peer
  * writes to (ib_write_lat). When the agent finds that something waits and
@@ -33,12 +33,12 @@
 #define LIVELY_PACKETS 4u
 #define LIVELY_NS 50000
 
-/* How long it sleeps on without being put off, and after how many polls in a row somebody polls
- * busily: between them, but for what the adapter itself needs in that thread, is
- * less time than it takes to sleep and be woken, so that a program that sleeps
- * until each of its events does not count. To ask costs who polls a switch to the
- * agent and back, if they share a processor: who has polled busily for long is
- * asked less often. */
+/* How long it sleeps on without being put off, and after how many polls in a
+ * row somebody polls busily: between them, but for what the adapter itself
+ * needs in that thread, is less time than it takes to sleep and be woken, so
+ * that a program that sleeps until each of its events does not count. To ask
+ * costs who polls a switch to the agent and back, if they share a processor:
+ * who has polled busily for long is asked less often. */
 #define WATCHDOG_NS (2 * ADEV_MS_NS)
 #define PAUSE_NS ADEV_MS_NS
 #define LONGEST_PAUSE_NS (4 * ADEV_MS_NS)
@@ -60,8 +60,8 @@
 #define LAST_WATCH_NS (1024 * ADEV_MS_NS)
 #define RECURS_NS (8 * ADEV_MS_NS)
 
-/* A time that is meant for a usual machine, where a poll takes a microsecond: on
- * one that is much slower (an emulated one) so many polls. */
+/* A time that is meant for a usual machine, where a poll takes a microsecond:
+ * on one that is much slower (an emulated one) so many polls. */
 static uint64_t at_least(const struct adev_wire *wire, uint64_t time_ns,
 			 uint32_t polls)
 {
@@ -145,7 +145,7 @@ static void note_duration(struct adev_wire *wire, uint64_t took_ns)
 			      memory_order_relaxed);
 }
 
-static bool serve_by_poll(struct adev_wire *wire)
+static bool serve_by_poll(struct adev_wire *wire, uint64_t *polled_ns)
 {
 	uint64_t begin_ns = adev_now_ns(), end_ns;
 	bool left;
@@ -154,8 +154,7 @@ static bool serve_by_poll(struct adev_wire *wire)
 	left = adev_wire_drain(wire->fn, BUDGET);
 	end_ns = adev_now_ns();
 	atomic_store_explicit(&wire->polled_ns, end_ns, memory_order_relaxed);
-	atomic_store_explicit(&wire->emptied_ns, left ? 0 : end_ns,
-			      memory_order_relaxed);
+	*polled_ns = end_ns;
 	note_duration(wire, end_ns - begin_ns);
 	if (wire->polled_busily)
 		adev_watchdog_feed(&wire->watchdog, end_ns,
@@ -167,14 +166,14 @@ static bool serve_by_poll(struct adev_wire *wire)
 	return left;
 }
 
-bool adev_wire_serve(struct adev_function *fn)
+bool adev_wire_serve(struct adev_function *fn, uint64_t *polled_ns)
 {
 	struct adev_wire *wire = adev_wire_of(fn);
 	uint32_t round;
 	bool left;
 
 	if (!adev_agent_is_self())
-		return serve_by_poll(wire);
+		return serve_by_poll(wire, polled_ns);
 	if (wire->polled_busily) {
 		wire->lively_until_ns = 0;
 		return false;
@@ -186,18 +185,6 @@ bool adev_wire_serve(struct adev_function *fn)
 			wire->lively_until_ns = adev_now_ns() + LIVELY_NS;
 	}
 	return left;
-}
-
-bool adev_wire_is_emptied(const struct adev_function *fn, uint64_t now_ns)
-{
-	const struct adev_wire *wire = adev_wire_of(fn);
-	uint64_t emptied_ns;
-
-	if (!wire || adev_agent_is_self())
-		return false;
-	emptied_ns = atomic_load_explicit(&wire->emptied_ns,
-					  memory_order_relaxed);
-	return emptied_ns && now_ns < emptied_ns + at_least(wire, GAP_NS, 2);
 }
 
 bool adev_wire_is_lively(const struct adev_function *fn)
@@ -253,15 +240,14 @@ static bool polled_within(struct adev_wire *wire, uint64_t now_ns,
 }
 
 /*
- * Something waits, and who polled busily does not any more. A thread that had no
- * processor for a while polls as soon as it gets one: that may be when the agent
- * sleeps, or later, where others want it too.
+ * Something waits, and who polled busily does not any more. A thread that had
+ * no processor for a while polls as soon as it gets one: that may be when the
+ * agent sleeps, or later, where others want it too.
  */
 static bool is_stalled(struct adev_wire *wire, uint64_t now_ns)
 {
-	const struct timespec moment = {
-		.tv_nsec = (long)at_least(wire, MOMENT_NS, 8)
-	};
+	const struct timespec moment = { .tv_nsec = (long)at_least(
+						 wire, MOMENT_NS, 8) };
 	uint64_t last_ns = atomic_load_explicit(&wire->polled_ns,
 						memory_order_relaxed);
 	pid_t poller = atomic_load_explicit(&wire->poller,
@@ -389,8 +375,8 @@ uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
 	watch = max >= ADEV_WIRE_DESCRIPTORS && !wire->polled_busily &&
 		!kept_out;
 	/* What was put off, or left, does not make the sockets readable. And
-	 * each message starts a timer: whoever sends one need not wake the agent
-	 * for that, which sleeps for less than the shortest. */
+	 * each message starts a timer: whoever sends one need not wake the
+	 * agent for that, which sleeps for less than the shortest. */
 	if ((!watch || wire->owes || atomic_load(&fn->settling) ||
 	     now_ns < wire->took_ns + ACTIVE_NS) &&
 	    *deadline > now_ns + pause)

@@ -27,13 +27,12 @@ struct adev_wire {
 	_Atomic uint64_t polled_ns;
 	_Atomic uint64_t poll_takes_ns; /* the longest of late */
 	_Atomic uint32_t polls_in_row;
-	_Atomic pid_t poller; /* the thread; zero: none yet */
-	_Atomic bool polled_busily; /* as the agent sees it */
-	_Atomic bool sending;	    /* somebody else than the agent is */
-	_Atomic uint32_t took;	    /* packets of the last drain */
-	_Atomic uint64_t took_ns;   /* when a drain took any */
-	_Atomic bool owes;	    /* acknowledgements were put off */
-	_Atomic uint64_t emptied_ns; /* when nothing was left; zero: something */
+	_Atomic pid_t poller;	       /* the thread; zero: none yet */
+	_Atomic bool polled_busily;    /* as the agent sees it */
+	_Atomic bool sending;	       /* somebody else than the agent is */
+	_Atomic uint32_t took;	       /* packets of the last drain */
+	_Atomic uint64_t took_ns;      /* when a drain took any */
+	_Atomic bool owes;	       /* acknowledgements were put off */
 	struct adev_watchdog watchdog; /* for as long as that is so */
 	/* The agent's own. */
 	uint64_t watch_until_ns; /* whoever polls */

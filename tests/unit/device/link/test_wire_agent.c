@@ -83,8 +83,7 @@ static void what_a_poll_leaves_is_done_without_another(void **state)
 	assert_false(atomic_load(&lower.left));
 }
 
-static uint32_t waiting_descriptor(void *opaque,
-				   int fds[ADEV_WIRE_DESCRIPTORS])
+static uint32_t waiting_descriptor(void *opaque, int fds[ADEV_WIRE_DESCRIPTORS])
 {
 	fds[0] = ((struct lower *)opaque)->waiting_fd;
 	return 1;

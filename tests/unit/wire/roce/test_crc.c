@@ -84,9 +84,9 @@ static void pieces_continue_each_other(void **state)
 		uint32_t whole = plainly(0, bytes, MOST);
 		uint32_t begun = roce_crc32_by_words(0, bytes, first);
 
-		assert_int_equal(roce_crc32_by_words(begun, bytes + first,
-						      MOST - first),
-				 whole);
+		assert_int_equal(
+			roce_crc32_by_words(begun, bytes + first, MOST - first),
+			whole);
 		assert_int_equal(roce_crc32(begun, bytes + first, MOST - first),
 				 whole);
 	}
