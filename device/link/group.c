@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/agent.h"
 #include "core/clock.h"
 #include "core/function.h"
 #include "domain/directory.h"
@@ -133,7 +134,9 @@ void adev_group_expect(struct adev_udp *udp, uint64_t when_ns)
 	while (when_ns < due)
 		if (atomic_compare_exchange_weak(&udp->refresh_ns, &due,
 						 when_ns)) {
+			/* The agent's own: who polls does not do it. */
 			adev_function_left_work(udp->fn, when_ns);
+			adev_agent_expect(when_ns);
 			return;
 		}
 }

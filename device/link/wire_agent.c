@@ -45,6 +45,7 @@
 #define BUSY_PARTS 16u
 #define BUSY_POLLS 32u
 #define GAP_NS 20000
+#define LONGEST_GAP_NS 150000
 #define FORGET_PARTS 16u
 
 /* For so long after a packet there will be more. */
@@ -53,23 +54,26 @@
 /* Somebody who polls busily and has not done so for that long is not polling.
  */
 #define STALL_NS 200000
+#define LONGEST_STALL_NS ADEV_MS_NS /* the watchdog says no more than that */
+#define LONGEST_BUSY_NS (2 * ADEV_MS_NS)
 #define MOMENT_NS 50000
+#define LONGEST_MOMENT_NS ADEV_MS_NS
 #define LONGEST_WAIT_NS (20 * ADEV_MS_NS) /* for a processor */
-#define SLOWEST_NS (10 * ADEV_MS_NS)
 #define FIRST_WATCH_NS (2 * ADEV_MS_NS)
 #define LAST_WATCH_NS (1024 * ADEV_MS_NS)
-#define RECURS_NS (8 * ADEV_MS_NS)
+#define RECURS_NS (32 * ADEV_MS_NS)
 
 /* A time that is meant for a usual machine, where a poll takes a microsecond:
- * on one that is much slower (an emulated one) so many polls. */
+ * on one that is much slower (an emulated one) so many polls, and at most
+ * `most_ns`. */
 static uint64_t at_least(const struct adev_wire *wire, uint64_t time_ns,
-			 uint32_t polls)
+			 uint32_t polls, uint64_t most_ns)
 {
 	uint64_t slow_ns = polls * atomic_load_explicit(&wire->poll_takes_ns,
 							memory_order_relaxed);
 
-	if (slow_ns > SLOWEST_NS)
-		slow_ns = SLOWEST_NS;
+	if (slow_ns > most_ns)
+		slow_ns = most_ns;
 	return slow_ns > time_ns ? slow_ns : time_ns;
 }
 
@@ -102,7 +106,7 @@ static void note_poll(struct adev_wire *wire, uint64_t now_ns)
 						memory_order_relaxed);
 
 	atomic_store_explicit(&wire->polled_ns, now_ns, memory_order_relaxed);
-	if (now_ns > last_ns + at_least(wire, GAP_NS, 2)) {
+	if (now_ns > last_ns + at_least(wire, GAP_NS, 2, LONGEST_GAP_NS)) {
 		atomic_store_explicit(&wire->poller, gettid(),
 				      memory_order_relaxed);
 		if (was_kept_waiting())
@@ -157,8 +161,7 @@ static bool serve_by_poll(struct adev_wire *wire, uint64_t *polled_ns)
 	*polled_ns = end_ns;
 	note_duration(wire, end_ns - begin_ns);
 	if (wire->polled_busily)
-		adev_watchdog_feed(&wire->watchdog, end_ns,
-				   at_least(wire, WATCHDOG_NS, 16));
+		adev_watchdog_feed(&wire->watchdog, end_ns, WATCHDOG_NS);
 	/* Its sockets may be empty by now, and whoever polls may not come
 	 * again; unless that is busy polling. */
 	if (left && !wire->polled_busily)
@@ -246,15 +249,17 @@ static bool polled_within(struct adev_wire *wire, uint64_t now_ns,
  */
 static bool is_stalled(struct adev_wire *wire, uint64_t now_ns)
 {
-	const struct timespec moment = { .tv_nsec = (long)at_least(
-						 wire, MOMENT_NS, 8) };
+	const struct timespec moment = {
+		.tv_nsec = (long)at_least(wire, MOMENT_NS, 8, LONGEST_MOMENT_NS)
+	};
 	uint64_t last_ns = atomic_load_explicit(&wire->polled_ns,
 						memory_order_relaxed);
 	pid_t poller = atomic_load_explicit(&wire->poller,
 					    memory_order_relaxed);
 	uint64_t had_ns;
 
-	if (polled_within(wire, now_ns, at_least(wire, STALL_NS, 16)) ||
+	if (polled_within(wire, now_ns,
+			  at_least(wire, STALL_NS, 8, LONGEST_STALL_NS)) ||
 	    !something_waits(wire))
 		return false;
 	had_ns = adev_proc_thread_ns(poller);
@@ -311,7 +316,8 @@ static void look(struct adev_wire *wire, uint64_t now_ns)
 	if (adev_clock_is_simulated())
 		return;
 	busily = now_ns >= wire->watch_until_ns &&
-		 polled_within(wire, now_ns, at_least(wire, PAUSE_NS, 4)) &&
+		 polled_within(wire, now_ns,
+			       at_least(wire, PAUSE_NS, 4, LONGEST_BUSY_NS)) &&
 		 atomic_load_explicit(&wire->polls_in_row,
 				      memory_order_relaxed) >= BUSY_POLLS;
 	if (busily && !wire->polled_busily)
@@ -323,8 +329,8 @@ bool adev_wire_has_watchdog(const struct adev_function *fn)
 {
 	const struct adev_wire *wire = adev_wire_of(fn);
 
-	return wire && wire->watchdog.fd >= 0 &&
-	       atomic_load(&wire->polled_busily);
+	return wire && adev_watchdog_is_open(&wire->watchdog) &&
+	       !adev_clock_is_simulated() && atomic_load(&wire->polled_busily);
 }
 
 bool adev_wire_is_polled_busily(const struct adev_function *fn)
@@ -354,6 +360,7 @@ uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
 	uint32_t turn = atomic_load_explicit(&wire->turn, memory_order_relaxed);
 	bool kept_out = turn == wire->turn_seen;
 	bool was_polled = wire->polled_busily;
+	int fd = atomic_load(&wire->watchdog.fd);
 	uint64_t pause;
 	bool watch;
 
@@ -363,10 +370,9 @@ uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
 	if (was_polled && !wire->polled_busily)
 		*deadline = now_ns;
 	wire->turn_seen = turn;
-	if (wire->polled_busily && wire->watchdog.fd >= 0 && max) {
-		adev_watchdog_set(&wire->watchdog, now_ns,
-				  at_least(wire, WATCHDOG_NS, 16));
-		fds[0] = wire->watchdog.fd;
+	if (max && wire->polled_busily && !adev_clock_is_simulated() &&
+	    adev_watchdog_set(&wire->watchdog, now_ns, WATCHDOG_NS)) {
+		fds[0] = fd;
 		return 1;
 	}
 	pause = pause_ns(wire, now_ns);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* The agent takes over what a thread that polled has left, and no more. */
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <time.h>
 #include <unistd.h>
@@ -207,12 +209,51 @@ static void who_polls_busily_keeps_the_agent_asleep(void **state)
 	close(fds[1]);
 }
 
+/* Of daemons that close what they have not opened. */
+static void a_watchdog_that_is_closed_harms_nobody(void **state)
+{
+	static struct lower lower;
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->a);
+	time_t until = time(NULL) + PATIENCE_S;
+	struct adev_wire *wire;
+	int fds[2], number;
+
+	assert_int_equal(pipe(fds), 0);
+	lower.test = pthread_self();
+	lower.waiting_fd = fds[0];
+	assert_ok(adev_wire_open_with(fn, &waiting_ops, &lower));
+	wire = adev_wire_of(fn);
+	number = wire->watchdog.fd;
+	/* Not among those that a program expects for its own. */
+	assert_true(number > fds[1]);
+	assert_int_equal(dup2(fds[1], number), number);
+	errno = 0;
+	while (wire->watchdog.fd >= 0 && time(NULL) < until) {
+		poll_busily(fn, until);
+		(void)adev_function_serve(fn);
+	}
+	assert_int_equal(wire->watchdog.fd, -1);
+	assert_int_equal(errno, 0);
+	assert_false(adev_wire_has_watchdog(fn));
+	/* The program's file is as it was. */
+	assert_int_equal(write(number, "", 1), 1);
+	while (!atomic_load(&lower.by_agent) && time(NULL) < until)
+		usleep(1000);
+	assert_true(atomic_load(&lower.by_agent) > 0);
+	adev_watchdog_close(&wire->watchdog);
+	assert_int_equal(fcntl(number, F_GETFD), 0);
+	close(number);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		two_test(what_a_poll_leaves_is_done_without_another),
 		two_test(who_sends_for_long_is_not_away),
 		two_test(who_polls_busily_keeps_the_agent_asleep),
+		two_test(a_watchdog_that_is_closed_harms_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
