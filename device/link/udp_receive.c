@@ -118,6 +118,7 @@ static uint32_t receive_one(struct adev_udp *udp)
 static void refill(struct adev_udp *udp)
 {
 	struct adev_udp_receiver *receiver = udp->receiver;
+	bool one = receiver->idle && !adev_agent_is_self();
 	uint32_t got, i;
 
 	if (udp->receive_fd < 0) {
@@ -132,9 +133,8 @@ static void refill(struct adev_udp *udp)
 		header->msg_namelen = sizeof(receiver->names[i]);
 		header->msg_controllen = CONTROL_BYTES;
 	}
-	got = receiver->idle && !adev_agent_is_self() ? receive_one(udp) :
-							receive_many(udp);
-	receiver->drained = got < NUM_BUFFERS && !(receiver->idle && got);
+	got = one ? receive_one(udp) : receive_many(udp);
+	receiver->drained = got < (one ? 1 : NUM_BUFFERS);
 	receiver->idle = !got;
 	receiver->count = got;
 	receiver->next = 0;

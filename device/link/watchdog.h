@@ -14,8 +14,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "arnica/hw/format.h"
-
 struct adev_watchdog {
 	_Atomic int fd;		   /* a timerfd; -1: there is none */
 	_Atomic uint64_t barks_ns; /* as it was set last */
