@@ -109,6 +109,24 @@ static const struct adev_wire_ops waiting_ops = {
 	.forget = fake_wire_close,
 };
 
+/* A wire of the calling thread; a byte in the pipe: something waits. */
+static void open_waiting(struct adev_function *fn, struct lower *lower,
+			 int fds[2])
+{
+	assert_int_equal(pipe(fds), 0);
+	lower->test = pthread_self();
+	lower->waiting_fd = fds[0];
+	assert_ok(adev_wire_open_with(fn, &waiting_ops, lower));
+}
+
+static void assert_agent_comes(struct lower *lower, uint32_t before,
+			       time_t until)
+{
+	while (atomic_load(&lower->by_agent) == before && time(NULL) < until)
+		usleep(1000);
+	assert_true(atomic_load(&lower->by_agent) > before);
+}
+
 /* Until the agent takes it that this thread polls busily. */
 static void poll_busily(struct adev_function *fn, time_t until)
 {
@@ -137,9 +155,7 @@ static bool agent_keeps_out(struct adev_function *fn, struct lower *lower,
 		usleep(1000);
 	after = atomic_load(&lower->by_agent);
 	adev_wire_end_send(wire);
-	while (atomic_load(&lower->by_agent) == after && time(NULL) < until)
-		usleep(1000);
-	assert_true(atomic_load(&lower->by_agent) > after);
+	assert_agent_comes(lower, after, until);
 	return before == after;
 }
 
@@ -152,11 +168,8 @@ static void who_sends_for_long_is_not_away(void **state)
 	bool kept_out = false;
 	int fds[2];
 
-	assert_int_equal(pipe(fds), 0);
+	open_waiting(fn, &lower, fds);
 	assert_int_equal(write(fds[1], "", 1), 1);
-	lower.test = pthread_self();
-	lower.waiting_fd = fds[0];
-	assert_ok(adev_wire_open_with(fn, &waiting_ops, &lower));
 	/* On a busy machine this thread may lose its processor between the poll
 	 * and the send, and be away indeed. */
 	while (!kept_out && time(NULL) < until)
@@ -189,23 +202,16 @@ static void who_polls_busily_keeps_the_agent_asleep(void **state)
 	struct adev_function *fn = two_function_of(&two->a);
 	time_t until = time(NULL) + PATIENCE_S;
 	bool slept = false;
-	uint32_t before;
 	int fds[2];
 
-	assert_int_equal(pipe(fds), 0);
+	open_waiting(fn, &lower, fds);
 	assert_int_equal(write(fds[1], "", 1), 1);
-	lower.test = pthread_self();
-	lower.waiting_fd = fds[0];
-	assert_ok(adev_wire_open_with(fn, &waiting_ops, &lower));
 	/* This thread may lose its processor for longer than the agent waits. */
 	while (!slept && time(NULL) < until)
 		slept = agent_sleeps(fn, &lower, until);
 	assert_true(slept);
 	/* And it comes when that ends. */
-	before = atomic_load(&lower.by_agent);
-	while (atomic_load(&lower.by_agent) == before && time(NULL) < until)
-		usleep(1000);
-	assert_true(atomic_load(&lower.by_agent) > before);
+	assert_agent_comes(&lower, atomic_load(&lower.by_agent), until);
 	close(fds[1]);
 }
 
@@ -219,10 +225,7 @@ static void a_watchdog_that_is_closed_harms_nobody(void **state)
 	struct adev_wire *wire;
 	int fds[2], number;
 
-	assert_int_equal(pipe(fds), 0);
-	lower.test = pthread_self();
-	lower.waiting_fd = fds[0];
-	assert_ok(adev_wire_open_with(fn, &waiting_ops, &lower));
+	open_waiting(fn, &lower, fds);
 	wire = adev_wire_of(fn);
 	number = wire->watchdog.fd;
 	/* Not among those that a program expects for its own. */
@@ -238,9 +241,7 @@ static void a_watchdog_that_is_closed_harms_nobody(void **state)
 	assert_false(adev_wire_has_watchdog(fn));
 	/* The program's file is as it was. */
 	assert_int_equal(write(number, "", 1), 1);
-	while (!atomic_load(&lower.by_agent) && time(NULL) < until)
-		usleep(1000);
-	assert_true(atomic_load(&lower.by_agent) > 0);
+	assert_agent_comes(&lower, 0, until);
 	adev_watchdog_close(&wire->watchdog);
 	assert_int_equal(fcntl(number, F_GETFD), 0);
 	close(number);
