@@ -416,9 +416,23 @@ static bool serve(struct adev_function *fn)
 	return left;
 }
 
+/* On the wire something may always have come; what a peer left meanwhile says
+ * more. */
+static void attend_wire(struct adev_function *fn)
+{
+	uint32_t attention = adev_wire_is_busy(fn) ?
+				     ARNICA_HW_ATTENTION_WIRE_BUSY :
+				     ARNICA_HW_ATTENTION_WIRE;
+	uint32_t none = ARNICA_HW_ATTENTION_NONE;
+
+	if (adev_wire_is_open(fn) || adev_raw_listens(fn))
+		(void)arnica_compare_exchange32(&fn->view.header->attention,
+						&none, attention,
+						memory_order_seq_cst);
+}
+
 bool adev_function_serve(struct adev_function *fn)
 {
-	uint32_t none = ARNICA_HW_ATTENTION_NONE;
 	bool left, backlog;
 
 	if (atomic_flag_test_and_set(&fn->serving)) {
@@ -431,14 +445,10 @@ bool adev_function_serve(struct adev_function *fn)
 	left = serve(fn);
 	atomic_flag_clear(&fn->serving);
 	backlog = poll_backlog(fn);
-	/* On the wire something may always have come; what a peer left
-	 * meanwhile says more. */
 	if (left || backlog || atomic_load(&fn->num_waiting))
 		arnica_store32(&fn->view.header->attention,
 			       ARNICA_HW_ATTENTION_WORK, memory_order_seq_cst);
-	else if (adev_wire_is_open(fn) || adev_raw_listens(fn))
-		(void)arnica_compare_exchange32(&fn->view.header->attention,
-						&none, ARNICA_HW_ATTENTION_WIRE,
-						memory_order_seq_cst);
+	else
+		attend_wire(fn);
 	return left;
 }

@@ -88,6 +88,9 @@ bool adev_wire_serve(struct adev_function *fn, uint64_t *polled_ns);
  * the agent leaves all to that thread until it looks again. */
 bool adev_wire_is_polled_busily(const struct adev_function *fn);
 
+/* Did one of the last polls take packets in? Then the next one may well. */
+bool adev_wire_is_busy(const struct adev_function *fn);
+
 /* Does that thread wake the agent, by no longer keeping it asleep, when it
  * stops polling? Then the agent has nothing to wake up for before. */
 bool adev_wire_has_watchdog(const struct adev_function *fn);

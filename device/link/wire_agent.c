@@ -48,6 +48,9 @@
 #define LONGEST_GAP_NS 150000
 #define FORGET_PARTS 16u
 
+/* Whoever waits for an answer has it after fewer polls, on a fast network. */
+#define ANSWER_POLLS 64u
+
 /* For so long after a packet there will be more. */
 #define ACTIVE_NS (10 * ADEV_MS_NS)
 
@@ -149,6 +152,29 @@ static void note_duration(struct adev_wire *wire, uint64_t took_ns)
 			      memory_order_relaxed);
 }
 
+/* A count lost among threads is no harm. */
+static void note_taken(struct adev_wire *wire)
+{
+	uint32_t vain = atomic_load_explicit(&wire->vain_polls,
+					     memory_order_relaxed);
+
+	if (atomic_load_explicit(&wire->took, memory_order_relaxed))
+		atomic_store_explicit(&wire->vain_polls, 0,
+				      memory_order_relaxed);
+	else if (vain < ANSWER_POLLS)
+		atomic_store_explicit(&wire->vain_polls, vain + 1,
+				      memory_order_relaxed);
+}
+
+bool adev_wire_is_busy(const struct adev_function *fn)
+{
+	const struct adev_wire *wire = adev_wire_of(fn);
+
+	return wire &&
+	       atomic_load_explicit(&wire->vain_polls, memory_order_relaxed) <
+		       ANSWER_POLLS;
+}
+
 static bool serve_by_poll(struct adev_wire *wire, uint64_t *polled_ns)
 {
 	uint64_t begin_ns = adev_now_ns(), end_ns;
@@ -156,6 +182,7 @@ static bool serve_by_poll(struct adev_wire *wire, uint64_t *polled_ns)
 
 	note_poll(wire, begin_ns);
 	left = adev_wire_drain(wire->fn, BUDGET);
+	note_taken(wire);
 	end_ns = adev_now_ns();
 	atomic_store_explicit(&wire->polled_ns, end_ns, memory_order_relaxed);
 	*polled_ns = end_ns;

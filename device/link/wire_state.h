@@ -32,6 +32,7 @@ struct adev_wire {
 	_Atomic bool sending;	       /* somebody else than the agent is */
 	_Atomic uint32_t took;	       /* packets of the last drain */
 	_Atomic uint64_t took_ns;      /* when a drain took any */
+	_Atomic uint32_t vain_polls;   /* since one took any */
 	_Atomic bool owes;	       /* acknowledgements were put off */
 	struct adev_watchdog watchdog; /* for as long as that is so */
 	/* The agent's own. */

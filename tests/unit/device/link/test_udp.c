@@ -687,11 +687,37 @@ static void polls_enter_the_adapter_while_the_wire_is_open(void **state)
 	uint64_t until = 0;
 
 	wire_open_or_skip(fn);
-	two_work(&two->a);
 	/* The agent may be taking a look, too. */
 	while (arnica_load32(&fn->view.header->attention,
-			     memory_order_relaxed) != ARNICA_HW_ATTENTION_WIRE)
+			     memory_order_relaxed) !=
+	       ARNICA_HW_ATTENTION_WIRE) {
+		two_work(&two->a);
 		(void)two_patience(&until);
+	}
+}
+
+/* ... and each of them, while answers may be expected. */
+static void polls_look_at_a_wire_that_was_busy(void **state)
+{
+	struct two *two = *state;
+	struct adev_function *fn = two_function_of(&two->a);
+	const struct adev_path path = wire_path("127.0.0.1", "127.0.0.1");
+	arnica_atomic_le32 *attention = &fn->view.header->attention;
+	uint64_t until = 0;
+
+	polls_enter_the_adapter_while_the_wire_is_open(state);
+	assert_false(adev_wire_is_busy(fn));
+	/* The agent, who may be first, does not poll. */
+	while (arnica_load32(attention, memory_order_relaxed) !=
+	       ARNICA_HW_ATTENTION_WIRE_BUSY) {
+		wire_add(adev_wire_batch(fn), &path, write_middle, wire_qpn(fn),
+			 0, 64);
+		adev_batch_send(adev_wire_batch(fn));
+		(void)adev_function_serve(fn);
+		(void)two_patience(&until);
+	}
+	assert_true(adev_wire_is_busy(fn));
+	polls_enter_the_adapter_while_the_wire_is_open(state);
 }
 
 /* A port that another socket of this process holds is just as taken. */
@@ -743,6 +769,7 @@ int main(void)
 		udp_test(what_was_put_off_is_done_without_polls),
 		udp_test(overflows_are_counted),
 		udp_test(polls_enter_the_adapter_while_the_wire_is_open),
+		udp_test(polls_look_at_a_wire_that_was_busy),
 		udp_test(a_port_that_is_taken_is_an_error),
 	};
 

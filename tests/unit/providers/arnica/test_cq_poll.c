@@ -344,6 +344,11 @@ static void an_open_wire_is_looked_at_now_and_then(void **state)
 	for (i = 0; i < 10; i++)
 		assert_int_equal(poll_one(fixture, &wc), 0);
 	assert_int_equal(fixture->bus->num_polls, 20);
+	arnica_store32(attention, ARNICA_HW_ATTENTION_WIRE_BUSY,
+		       memory_order_release);
+	for (i = 0; i < 10; i++)
+		assert_int_equal(poll_one(fixture, &wc), 0);
+	assert_int_equal(fixture->bus->num_polls, 30);
 }
 
 /* In a row: what finds something begins a new one. */
