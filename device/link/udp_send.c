@@ -32,9 +32,15 @@
  * for less than that. */
 #define FULL_WAIT_NS 2000000
 
+/* Where a run leaves by. */
+struct way {
+	int fd;	      /* -1: the family is not there */
+	bool at_home; /* the socket knows source and hop limit */
+};
+
 /* One system call's worth; a run each, all through one socket. */
 struct outgoing {
-	int fd;
+	struct way way;
 	uint32_t count;
 	struct adev_frame *frames[MAX_MESSAGES]; /* the first of the run */
 	uint32_t num_frames[MAX_MESSAGES];
@@ -55,6 +61,39 @@ uint16_t adev_udp_source_port(void *lower, const struct adev_path *path)
 	return sender_of(lower, path)->port;
 }
 
+/* Groups have a limit of their own, and an interface that routes do not tell.
+ */
+static bool may_have_home(const struct adev_path *path, bool is_ipv4)
+{
+	return adev_gid_is_ipv4(path->source) == is_ipv4 &&
+	       !adev_gid_is_multicast(path->destination);
+}
+
+static bool is_at_home(const struct adev_udp_home *home,
+		       const struct adev_path *path)
+{
+	return home->hop_limit == path->hop_limit &&
+	       home->interface_index == path->interface_index &&
+	       !memcmp(home->source, path->source, sizeof(home->source));
+}
+
+static struct way way_of(struct adev_udp *udp, const struct adev_path *path)
+{
+	struct adev_udp_sender *sender = sender_of(udp, path);
+	bool is_ipv4 = adev_gid_is_ipv4(path->destination);
+	struct adev_udp_home *home = is_ipv4 ? &sender->home4 : &sender->home6;
+	int wildcard_fd = is_ipv4 ? sender->fd4 : sender->fd6;
+	int fd = atomic_load_explicit(&home->fd, memory_order_acquire);
+
+	if (fd == ADEV_UDP_HOME_CLAIMED || !may_have_home(path, is_ipv4))
+		return (struct way){ .fd = wildcard_fd };
+	if (fd >= 0 && is_at_home(home, path))
+		return (struct way){ .fd = fd, .at_home = true };
+	if (fd == ADEV_UDP_HOME_NONE && wildcard_fd >= 0)
+		adev_udp_home_found(home, wildcard_fd, sender->port, path);
+	return (struct way){ .fd = wildcard_fd };
+}
+
 static void add_control(struct msghdr *header, int level, int type,
 			const void *data, size_t bytes)
 {
@@ -68,7 +107,8 @@ static void add_control(struct msghdr *header, int level, int type,
 	header->msg_controllen += CMSG_SPACE(bytes);
 }
 
-static void address_ipv4(struct msghdr *header, const struct adev_path *path)
+static void address_ipv4(struct msghdr *header, const struct adev_path *path,
+			 bool at_home)
 {
 	struct sockaddr_in *name = header->msg_name;
 	struct in_pktinfo info = { 0 };
@@ -80,20 +120,23 @@ static void address_ipv4(struct msghdr *header, const struct adev_path *path)
 	name->sin_port = htons(ROCE_UDP_PORT);
 	memcpy(&name->sin_addr, path->destination + 12, 4);
 	header->msg_namelen = sizeof(*name);
+	if (traffic_class)
+		add_control(header, SOL_IP, IP_TOS, &traffic_class,
+			    sizeof(traffic_class));
+	if (at_home)
+		return;
 	memcpy(&info.ipi_spec_dst, path->source + 12, 4);
 	/* Routes say nothing of groups: the interface that has the address. */
 	if (adev_gid_is_multicast(path->destination))
 		info.ipi_ifindex = (int)path->interface_index;
 	add_control(header, SOL_IP, IP_PKTINFO, &info, sizeof(info));
-	if (traffic_class)
-		add_control(header, SOL_IP, IP_TOS, &traffic_class,
-			    sizeof(traffic_class));
 	if (hop_limit)
 		add_control(header, SOL_IP, IP_TTL, &hop_limit,
 			    sizeof(hop_limit));
 }
 
-static void address_ipv6(struct msghdr *header, const struct adev_path *path)
+static void address_ipv6(struct msghdr *header, const struct adev_path *path,
+			 bool at_home)
 {
 	struct sockaddr_in6 *name = header->msg_name;
 	struct in6_pktinfo info = { 0 };
@@ -113,10 +156,12 @@ static void address_ipv6(struct msghdr *header, const struct adev_path *path)
 		info.ipi6_ifindex = path->interface_index;
 	}
 	header->msg_namelen = sizeof(*name);
-	add_control(header, SOL_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 	if (traffic_class)
 		add_control(header, SOL_IPV6, IPV6_TCLASS, &traffic_class,
 			    sizeof(traffic_class));
+	if (at_home)
+		return;
+	add_control(header, SOL_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 	if (hop_limit)
 		add_control(header, SOL_IPV6, IPV6_HOPLIMIT, &hop_limit,
 			    sizeof(hop_limit));
@@ -142,9 +187,9 @@ static void compose(struct outgoing *out, uint32_t at, struct adev_frame *frame,
 		.msg_control = out->controls[at],
 	};
 	if (adev_gid_is_ipv4(frame->path->destination))
-		address_ipv4(header, frame->path);
+		address_ipv4(header, frame->path, out->way.at_home);
 	else
-		address_ipv6(header, frame->path);
+		address_ipv6(header, frame->path, out->way.at_home);
 	if (count > 1)
 		add_control(header, SOL_UDP, UDP_SEGMENT, &segment,
 			    sizeof(segment));
@@ -189,14 +234,15 @@ static long send_one(int fd, const struct msghdr *message)
 static uint32_t send_some(struct outgoing *out, uint32_t first, int *error)
 {
 	const struct timespec moment = { .tv_nsec = FULL_WAIT_NS };
-	struct pollfd writable = { .fd = out->fd, .events = POLLOUT };
+	struct pollfd writable = { .fd = out->way.fd, .events = POLLOUT };
 	bool waited = false;
 	long sent;
 
 	for (;;) {
 		sent = out->count - first == 1 ?
-			       send_one(out->fd, &out->messages[first].msg_hdr) :
-			       syscall(SYS_sendmmsg, out->fd,
+			       send_one(out->way.fd,
+					&out->messages[first].msg_hdr) :
+			       syscall(SYS_sendmmsg, out->way.fd,
 				       out->messages + first,
 				       out->count - first, FLAGS);
 		if (sent > 0)
@@ -212,10 +258,10 @@ static uint32_t send_some(struct outgoing *out, uint32_t first, int *error)
 }
 
 /* The kernel, or the interface, does not make segments: one by one. */
-static void send_run_singly(struct adev_udp *udp, int fd,
+static void send_run_singly(struct adev_udp *udp, struct way way,
 			    struct adev_frame *frames, uint32_t count)
 {
-	struct outgoing out = { .fd = fd, .count = 1 };
+	struct outgoing out = { .way = way, .count = 1 };
 	uint32_t i;
 	int error;
 
@@ -252,7 +298,7 @@ static void send_all(struct adev_udp *udp, struct outgoing *out)
 		if (sent)
 			continue;
 		if (out->num_frames[done] > 1 && refuses_segments(error))
-			send_run_singly(udp, out->fd, out->frames[done],
+			send_run_singly(udp, out->way, out->frames[done],
 					out->num_frames[done]);
 		else
 			count_lost(udp, error, out->num_frames[done]);
@@ -277,21 +323,18 @@ void adev_udp_transmit(void *lower, struct adev_frame *frames, uint32_t count)
 	uint32_t i, run;
 
 	out.count = 0;
-	out.fd = -1;
 	for (i = 0; i < count; i += run) {
-		const struct adev_path *path = frames[i].path;
-		struct adev_udp_sender *sender = sender_of(udp, path);
-		int fd = adev_gid_is_ipv4(path->destination) ? sender->fd4 :
-							       sender->fd6;
+		struct way way = way_of(udp, frames[i].path);
 
 		run = run_length(frames + i, count - i);
-		if (fd < 0) {
+		if (way.fd < 0) {
 			count_lost(udp, ENETUNREACH, run);
 			continue;
 		}
-		if (out.count && (fd != out.fd || out.count == MAX_MESSAGES))
+		if (out.count &&
+		    (way.fd != out.way.fd || out.count == MAX_MESSAGES))
 			send_all(udp, &out);
-		out.fd = fd;
+		out.way = way;
 		compose(&out, out.count++, &frames[i], run);
 	}
 	if (out.count)

@@ -112,7 +112,7 @@ int adev_udp_socket_bind(int fd, int family, uint16_t port)
 
 /* Unconnected and with DO, so that the kernel sends identification 0 and DF,
  * which the ICRC covers. Segments are numbered from 0. */
-static int make_sender(int family, uint16_t port, int *fd)
+int adev_udp_socket_make_sender(int family, int *fd)
 {
 	/* Members of this host get what is sent to a group from memory. */
 	const int loops = adev_remote_is_forced();
@@ -132,6 +132,15 @@ static int make_sender(int family, uint16_t port, int *fd)
 	ask_for_buffer(*fd, SO_SNDBUFFORCE, SO_SNDBUF);
 	/* What somebody sends to this port has no reader. */
 	wish(*fd, SOL_SOCKET, SO_RCVBUF, 0);
+	return 0;
+}
+
+static int make_bound(int family, uint16_t port, int *fd)
+{
+	int error = adev_udp_socket_make_sender(family, fd);
+
+	if (error)
+		return error;
 	error = adev_udp_socket_bind(*fd, family, port);
 	if (error) {
 		close(*fd);
@@ -149,10 +158,10 @@ static int try_port(struct adev_udp_sender *sender)
 {
 	int error4, error6;
 
-	error4 = make_sender(AF_INET, sender->port, &sender->fd4);
+	error4 = make_bound(AF_INET, sender->port, &sender->fd4);
 	if (error4 && !family_is_missing(error4))
 		return error4;
-	error6 = make_sender(AF_INET6, sender->port, &sender->fd6);
+	error6 = make_bound(AF_INET6, sender->port, &sender->fd6);
 	if (error6 && (error4 || !family_is_missing(error6))) {
 		adev_udp_socket_close(sender);
 		return error6;
@@ -168,6 +177,8 @@ int adev_udp_socket_send(struct adev_udp_sender *sender)
 
 	sender->fd4 = -1;
 	sender->fd6 = -1;
+	adev_udp_home_init(&sender->home4);
+	adev_udp_home_init(&sender->home6);
 	for (i = 0; i < PORT_ATTEMPTS && error == EADDRINUSE; i++) {
 		sender->port = (uint16_t)(FIRST_PORT +
 					  (start + i * 7) % NUM_PORTS);
@@ -184,4 +195,6 @@ void adev_udp_socket_close(struct adev_udp_sender *sender)
 		close(sender->fd6);
 	sender->fd4 = -1;
 	sender->fd6 = -1;
+	adev_udp_home_close(&sender->home4);
+	adev_udp_home_close(&sender->home6);
 }

@@ -20,11 +20,23 @@
 /* The kernel puts together at most so many segments into one datagram. */
 #define ADEV_UDP_MAX_RUN 64u
 
+/* udp_home.c: a socket of one address and hop limit. */
+#define ADEV_UDP_HOME_NONE    (-1) /* no packet has left yet */
+#define ADEV_UDP_HOME_CLAIMED (-2) /* is being made, or cannot be */
+struct adev_udp_home {
+	_Atomic int fd;
+	/* Of no meaning unless there is a socket. */
+	uint8_t source[16];
+	uint32_t interface_index;
+	uint8_t hop_limit;
+};
+
 /* One source port, for both families. */
 struct adev_udp_sender {
-	int fd4; /* -1: the family is not there */
+	int fd4; /* of all addresses; -1: the family is not there */
 	int fd6;
 	uint16_t port;
+	struct adev_udp_home home4, home6;
 };
 
 struct adev_udp_receiver; /* udp_receive.c */
@@ -71,9 +83,19 @@ void adev_udp_socket_ask_room(int fd);
 /* Binds a socket to a port of the wildcard address. */
 int adev_udp_socket_bind(int fd, int family, uint16_t port) ARNICA_MUST_CHECK;
 
+/* Makes a socket to send from, not bound yet. */
+int adev_udp_socket_make_sender(int family, int *fd) ARNICA_MUST_CHECK;
+
 /* Makes the sockets of one source port. */
 int adev_udp_socket_send(struct adev_udp_sender *sender) ARNICA_MUST_CHECK;
 void adev_udp_socket_close(struct adev_udp_sender *sender);
+
+/* udp_home.c */
+void adev_udp_home_init(struct adev_udp_home *home);
+/* Makes the socket of the first path that leaves by the port. Any thread. */
+void adev_udp_home_found(struct adev_udp_home *home, int wildcard_fd,
+			 uint16_t port, const struct adev_path *path);
+void adev_udp_home_close(struct adev_udp_home *home);
 
 /* udp_multicast.c; with the command lock held, but for the last. */
 void adev_udp_join(void *lower, const uint8_t gid[16]);
