@@ -12,6 +12,7 @@
 #define ADEV_COUNTER_LIST(X)                                                   \
 	X(doorbells, "doorbells that announced work")                          \
 	X(bf_hit, "descriptors taken from the priority area")                  \
+	X(posts_held, "posts that waited for more, or for the next poll")      \
 	X(bf_fallback, "priority area not whole: read from the queue")         \
 	X(refused_offset, "doorbells at an unknown offset")                    \
 	X(refused_queue, "doorbells for no queue, or somebody else's")         \

@@ -56,6 +56,17 @@ void adev_function_wait(struct adev_function *fn, struct adev_qp *qp)
 	adev_function_left_work(fn, atomic_load(&qp->retry_at_ns));
 }
 
+void adev_function_hold(struct adev_function *fn, struct adev_qp *qp)
+{
+	put_back(fn, qp);
+	atomic_store(&fn->held, true);
+	arnica_store32(&fn->view.header->attention, ARNICA_HW_ATTENTION_WORK,
+		       memory_order_seq_cst);
+	/* W3: behind what was left. */
+	if (!adev_wire_is_polled_busily(fn))
+		adev_agent_expect(0);
+}
+
 /* With waiting_lock held; `previous` is NULL for the oldest. */
 static void unlink_waiting(struct adev_function *fn, struct adev_qp *previous,
 			   struct adev_qp *qp)
@@ -166,6 +177,7 @@ static void serve_waiting(struct adev_function *fn)
 		pthread_mutex_unlock(&fn->waiting_lock);
 		if (!qp)
 			return;
+		atomic_store(&qp->held, false); /* C13 */
 		if (nothing_posted(qp))
 			put_back(fn, qp);
 		else
@@ -395,12 +407,24 @@ static bool poll_backlog(struct adev_function *fn)
 	return true;
 }
 
+/* Before what has come: the peer waits for it. */
+static void serve_held(struct adev_function *fn)
+{
+	if (!atomic_load(&fn->held))
+		return;
+	if (adev_agent_is_self())
+		adev_wire_found_held(fn);
+	atomic_store(&fn->held, false);
+	serve_waiting(fn);
+}
+
 /* With the flag `serving`. True when work is left. */
 static bool serve(struct adev_function *fn)
 {
 	uint64_t polled_ns = 0;
 	bool left = false, emptied;
 
+	serve_held(fn);
 	adev_inbox_serve(fn);
 	serve_qps(fn);
 	adev_srq_serve(fn);

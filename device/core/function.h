@@ -149,6 +149,7 @@ struct adev_function {
 	/* Times that somebody polled and the adapter was entered; a hint. */
 	_Atomic uint32_t polls;
 	_Atomic uint32_t polls_seen; /* by the agent */
+	_Atomic bool held; /* QPs that wait have posts that are held */
 	/* One thread at a time serves what peers left here. */
 	atomic_flag serving;
 	/* The region or window that it reaches for a peer; zero: none. Above it
@@ -203,6 +204,10 @@ void adev_function_left_work(struct adev_function *fn, uint64_t when_ns);
 
 /* Puts a QP on the list of those that wait; its sq_lock is held. */
 void adev_function_wait(struct adev_function *fn, struct adev_qp *qp);
+
+/* Posts of a QP on the wire are held (exec/hold.h): the next poll executes it,
+ * or the agent soon. */
+void adev_function_hold(struct adev_function *fn, struct adev_qp *qp);
 
 /* A QP on the wire is to be executed at `at_ns` (ADEV_NEVER_NS: not at all);
  * what was set before is forgotten. Its sq_lock is held. */

@@ -11,6 +11,7 @@
 
 #include "core/qp_lock.h"
 #include "exec/exec.h"
+#include "exec/hold.h"
 #include "front/command.h"
 #include "front/srq_table.h"
 #include "trace.h"
@@ -80,6 +81,8 @@ static struct adev_qp *send_queue_of(struct adev_function *fn, uint64_t value,
 static void ring_send(struct adev_qp *qp, uint32_t producer, const void *area)
 {
 	struct adev_counters *counters = &qp->fn->counters;
+	uint32_t before = atomic_load_explicit(&qp->producer,
+					       memory_order_relaxed);
 
 	if (!advance_producer(qp, producer)) {
 		adev_count(counters, refused_index);
@@ -88,7 +91,8 @@ static void ring_send(struct adev_qp *qp, uint32_t producer, const void *area)
 	}
 	adev_count(counters, doorbells);
 	arnica_trace_doorbell(qp->qpn, producer);
-	adev_exec_submit(qp, area);
+	if (area || !adev_hold_post(qp, (producer - before) & 0xffffffu))
+		adev_exec_submit(qp, area);
 }
 
 /* A receive was posted to a queue that is flushed. */

@@ -95,6 +95,13 @@ bool adev_wire_is_busy(const struct adev_function *fn);
  * stops polling? Then the agent has nothing to wake up for before. */
 bool adev_wire_has_watchdog(const struct adev_function *fn);
 
+/* May something be left to the next poll that others wait for? It will come, or
+ * the agent. Not for a while after that had to (found_held). */
+bool adev_wire_may_hold(const struct adev_function *fn);
+
+/* The agent came upon what was left so. */
+void adev_wire_found_held(struct adev_function *fn);
+
 /* For the agent: did many packets come a moment ago, so that it had better look
  * again than sleep? */
 bool adev_wire_is_lively(const struct adev_function *fn);

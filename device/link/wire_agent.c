@@ -66,6 +66,11 @@
 #define LAST_WATCH_NS (1024 * ADEV_MS_NS)
 #define RECURS_NS (32 * ADEV_MS_NS)
 
+/* Who posts, and then does not poll for so long that the agent has to send it,
+ * has nothing held for that long; longer when it comes again. */
+#define FIRST_NO_HOLD_NS (128 * ADEV_MS_NS)
+#define LAST_NO_HOLD_NS (4096 * ADEV_MS_NS)
+
 /* A time that is meant for a usual machine, where a poll takes a microsecond:
  * on one that is much slower (an emulated one) so many polls, and at most
  * `most_ns`. */
@@ -358,6 +363,35 @@ bool adev_wire_has_watchdog(const struct adev_function *fn)
 
 	return wire && adev_watchdog_is_open(&wire->watchdog) &&
 	       !adev_clock_is_simulated() && atomic_load(&wire->polled_busily);
+}
+
+bool adev_wire_may_hold(const struct adev_function *fn)
+{
+	const struct adev_wire *wire = adev_wire_of(fn);
+
+	return wire && adev_watchdog_is_open(&wire->watchdog) &&
+	       atomic_load(&wire->polled_busily) &&
+	       atomic_load_explicit(&wire->polled_ns, memory_order_relaxed) >=
+		       atomic_load_explicit(&wire->hold_after_ns,
+					    memory_order_relaxed);
+}
+
+void adev_wire_found_held(struct adev_function *fn)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+	uint64_t now_ns = adev_now_ns();
+	uint64_t after_ns = atomic_load_explicit(&wire->hold_after_ns,
+						 memory_order_relaxed);
+
+	/* The agent happened to be awake. */
+	if (polled_within(wire, now_ns, PAUSE_NS))
+		return;
+	if (!wire->no_hold_ns || now_ns > after_ns + wire->no_hold_ns)
+		wire->no_hold_ns = FIRST_NO_HOLD_NS;
+	else if (wire->no_hold_ns < LAST_NO_HOLD_NS)
+		wire->no_hold_ns *= 2;
+	atomic_store_explicit(&wire->hold_after_ns, now_ns + wire->no_hold_ns,
+			      memory_order_relaxed);
 }
 
 bool adev_wire_is_polled_busily(const struct adev_function *fn)

@@ -88,6 +88,7 @@ struct adev_qp {
 	_Atomic uint32_t producer; /* announced by doorbells */
 	uint32_t head;             /* next entry to execute */
 	_Atomic bool again; /* somebody wanted to execute it meanwhile */
+	_Atomic bool held;  /* exec/hold.h: somebody will, soon */
 	bool active;               /* `message` is under way */
 	/* A connection whose plain messages may go the short way (exec/express.h):
 	 * RC or UC, and without a pace. */

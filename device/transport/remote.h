@@ -25,6 +25,9 @@ struct adev_remote {
 	_Atomic bool settling;
 	bool answered; /* the send queue may go on; wire_receive */
 	bool leaving;  /* the QP is being destroyed */
+	/* exec/hold.h: the poll that the last post followed, and what is held
+	 * of the posts since. */
+	_Atomic uint32_t posted_at_poll, held_posts, held_bytes;
 };
 
 /*

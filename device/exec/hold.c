@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#include "exec/hold.h"
+
+#include "core/function.h"
+#include "exec/exec.h"
+#include "exec/threads.h"
+#include "link/wire.h"
+#include "transport/remote.h"
+
+/* Together: what fits into a datagram, and not so much that the peer waits. */
+#define MOST_POSTS 32u
+#define MOST_BYTES 61440u
+
+/* Bytes of the message in the last entry; UINT64_MAX: no descriptor. It is only
+ * looked at here, and checked when it is fetched. */
+static uint64_t bytes_of_last(const struct adev_qp *qp)
+{
+	uint32_t producer = atomic_load_explicit(&qp->producer,
+						 memory_order_relaxed);
+	const char *descriptor = adev_exec_descriptor(qp, producer - 1);
+	const struct arnica_hw_wqe_control *control = (const void *)descriptor;
+	uint32_t operation = arnica_from_le32(control->operation);
+	uint32_t offset = arnica_hw_wqe_data_offset((uint32_t)arnica_field_get(
+		operation, ARNICA_HW_WQE_OPCODE_MASK));
+	uint32_t count = (uint32_t)arnica_field_get(operation,
+						    ARNICA_HW_WQE_NUM_SGE_MASK);
+	const struct arnica_hw_data_segment *segments =
+		(const void *)(descriptor + offset);
+	uint64_t bytes = 0;
+	uint32_t i;
+
+	if (arnica_field_get(operation, ARNICA_HW_WQE_FLAGS_MASK) &
+	    ARNICA_HW_WQE_INLINE)
+		return arnica_from_le32(control->inline_bytes);
+	if (offset + count * sizeof(*segments) > qp->sq_stride)
+		return UINT64_MAX;
+	for (i = 0; i < count; i++)
+		bytes += arnica_from_le32(segments[i].length);
+	return bytes;
+}
+
+/* Has nobody polled since the last post to this queue? The counts of several
+ * threads may mix: then less is held, or more. */
+static bool follows_a_post(const struct adev_qp *qp, struct adev_remote *remote)
+{
+	uint32_t polls = atomic_load_explicit(&qp->fn->polls,
+					      memory_order_relaxed);
+
+	if (atomic_load_explicit(&remote->posted_at_poll,
+				 memory_order_relaxed) == polls)
+		return true;
+	atomic_store_explicit(&remote->posted_at_poll, polls,
+			      memory_order_relaxed);
+	return false;
+}
+
+static bool may_wait(const struct adev_qp *qp)
+{
+	return atomic_load_explicit(&qp->shared->state, memory_order_relaxed) ==
+		       ARNICA_HW_QPS_RTS &&
+	       adev_wire_may_hold(qp->fn) &&
+	       adev_sched_idle(&qp->fn->scheduler) &&
+	       !adev_engine_threads_count();
+}
+
+static void count(struct adev_remote *remote, uint32_t posts, uint32_t bytes)
+{
+	atomic_store_explicit(&remote->held_posts, posts, memory_order_relaxed);
+	atomic_store_explicit(&remote->held_bytes, bytes, memory_order_relaxed);
+}
+
+/* How many are held with this one; zero: it is the last that they wait for. */
+static uint32_t add(const struct adev_qp *qp, struct adev_remote *remote)
+{
+	uint32_t posts = atomic_load_explicit(&remote->held_posts,
+					      memory_order_relaxed) +
+			 1;
+	uint64_t last = bytes_of_last(qp);
+	uint32_t bytes = atomic_load_explicit(&remote->held_bytes,
+					      memory_order_relaxed);
+
+	/* Would another one like it go with them? */
+	if (posts + 1 > MOST_POSTS || last > (MOST_BYTES - bytes) / 2)
+		return 0;
+	count(remote, posts, bytes + (uint32_t)last);
+	return posts;
+}
+
+bool adev_hold_post(struct adev_qp *qp, uint32_t entries)
+{
+	struct adev_remote *remote = atomic_load(&qp->remote);
+	uint32_t posts = 0;
+
+	if (!remote)
+		return false;
+	if (follows_a_post(qp, remote) && entries == 1 && may_wait(qp))
+		posts = add(qp, remote);
+	if (!posts) {
+		count(remote, 0, 0);
+		return false;
+	}
+	adev_count(&qp->fn->counters, posts_held);
+	/* P13: the producer index is advanced before the flag is looked at; who
+	 * executes what is held (C13 in core/function.c) clears it first. */
+	if (!atomic_exchange(&qp->held, true))
+		adev_function_hold(qp->fn, qp);
+	return true;
+}
