@@ -227,6 +227,7 @@ const struct adev_wire_ops adev_udp_ops = {
 	.maintain = maintain,
 	.deadline = deadline,
 	.leased = leased,
+	.connected = adev_udp_connected,
 	.join = adev_udp_join,
 	.part = adev_udp_part,
 	.leave = leave,

@@ -50,48 +50,42 @@ struct outgoing {
 	_Alignas(8) char controls[MAX_MESSAGES][CONTROL_BYTES];
 };
 
-static struct adev_udp_sender *sender_of(struct adev_udp *udp,
-					 const struct adev_path *path)
+struct adev_udp_sender *adev_udp_sender_of(struct adev_udp *udp,
+					   const struct adev_path *path)
 {
 	return &udp->senders[path->source_port % ADEV_UDP_SENDERS];
 }
 
 uint16_t adev_udp_source_port(void *lower, const struct adev_path *path)
 {
-	return sender_of(lower, path)->port;
+	return adev_udp_sender_of(lower, path)->port;
 }
 
-/* Groups have a limit of their own, and an interface that routes do not tell.
- */
-static bool may_have_home(const struct adev_path *path, bool is_ipv4)
-{
-	return adev_gid_is_ipv4(path->source) == is_ipv4 &&
-	       !adev_gid_is_multicast(path->destination);
-}
-
+/* Groups have an interface that routes do not tell. */
 static bool is_at_home(const struct adev_udp_home *home,
 		       const struct adev_path *path)
 {
 	return home->hop_limit == path->hop_limit &&
-	       home->interface_index == path->interface_index &&
-	       !memcmp(home->source, path->source, sizeof(home->source));
+	       !memcmp(home->source, path->source, sizeof(home->source)) &&
+	       !adev_gid_is_multicast(path->destination);
 }
 
-static struct way way_of(struct adev_udp *udp, const struct adev_path *path)
+/* `begun`: what goes with it leaves that way, unless its fd is -1. */
+static struct way way_of(struct adev_udp *udp, const struct adev_path *path,
+			 struct way begun)
 {
-	struct adev_udp_sender *sender = sender_of(udp, path);
-	bool is_ipv4 = adev_gid_is_ipv4(path->destination);
-	struct adev_udp_home *home = is_ipv4 ? &sender->home4 : &sender->home6;
-	int wildcard_fd = is_ipv4 ? sender->fd4 : sender->fd6;
-	int fd = atomic_load_explicit(&home->fd, memory_order_acquire);
+	struct adev_udp_sender *sender = adev_udp_sender_of(udp, path);
+	int fd;
 
-	if (fd == ADEV_UDP_HOME_CLAIMED || !may_have_home(path, is_ipv4))
-		return (struct way){ .fd = wildcard_fd };
-	if (fd >= 0 && is_at_home(home, path))
+	if (!adev_gid_is_ipv4(path->destination))
+		return (struct way){ .fd = sender->fd6 };
+	/* Both are as good; one system call is better than two. */
+	if (begun.fd == sender->fd4)
+		return begun;
+	fd = atomic_load_explicit(&sender->home.fd, memory_order_acquire);
+	if (fd >= 0 && is_at_home(&sender->home, path))
 		return (struct way){ .fd = fd, .at_home = true };
-	if (fd == ADEV_UDP_HOME_NONE && wildcard_fd >= 0)
-		adev_udp_home_found(home, wildcard_fd, sender->port, path);
-	return (struct way){ .fd = wildcard_fd };
+	return (struct way){ .fd = sender->fd4 };
 }
 
 static void add_control(struct msghdr *header, int level, int type,
@@ -135,8 +129,7 @@ static void address_ipv4(struct msghdr *header, const struct adev_path *path,
 			    sizeof(hop_limit));
 }
 
-static void address_ipv6(struct msghdr *header, const struct adev_path *path,
-			 bool at_home)
+static void address_ipv6(struct msghdr *header, const struct adev_path *path)
 {
 	struct sockaddr_in6 *name = header->msg_name;
 	struct in6_pktinfo info = { 0 };
@@ -156,12 +149,10 @@ static void address_ipv6(struct msghdr *header, const struct adev_path *path,
 		info.ipi6_ifindex = path->interface_index;
 	}
 	header->msg_namelen = sizeof(*name);
+	add_control(header, SOL_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 	if (traffic_class)
 		add_control(header, SOL_IPV6, IPV6_TCLASS, &traffic_class,
 			    sizeof(traffic_class));
-	if (at_home)
-		return;
-	add_control(header, SOL_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 	if (hop_limit)
 		add_control(header, SOL_IPV6, IPV6_HOPLIMIT, &hop_limit,
 			    sizeof(hop_limit));
@@ -189,7 +180,7 @@ static void compose(struct outgoing *out, uint32_t at, struct adev_frame *frame,
 	if (adev_gid_is_ipv4(frame->path->destination))
 		address_ipv4(header, frame->path, out->way.at_home);
 	else
-		address_ipv6(header, frame->path, out->way.at_home);
+		address_ipv6(header, frame->path);
 	if (count > 1)
 		add_control(header, SOL_UDP, UDP_SEGMENT, &segment,
 			    sizeof(segment));
@@ -323,8 +314,9 @@ void adev_udp_transmit(void *lower, struct adev_frame *frames, uint32_t count)
 	uint32_t i, run;
 
 	out.count = 0;
+	out.way = (struct way){ .fd = -1 };
 	for (i = 0; i < count; i += run) {
-		struct way way = way_of(udp, frames[i].path);
+		struct way way = way_of(udp, frames[i].path, out.way);
 
 		run = run_length(frames + i, count - i);
 		if (way.fd < 0) {

@@ -177,8 +177,7 @@ int adev_udp_socket_send(struct adev_udp_sender *sender)
 
 	sender->fd4 = -1;
 	sender->fd6 = -1;
-	adev_udp_home_init(&sender->home4);
-	adev_udp_home_init(&sender->home6);
+	adev_udp_home_init(&sender->home);
 	for (i = 0; i < PORT_ATTEMPTS && error == EADDRINUSE; i++) {
 		sender->port = (uint16_t)(FIRST_PORT +
 					  (start + i * 7) % NUM_PORTS);
@@ -195,6 +194,5 @@ void adev_udp_socket_close(struct adev_udp_sender *sender)
 		close(sender->fd6);
 	sender->fd4 = -1;
 	sender->fd6 = -1;
-	adev_udp_home_close(&sender->home4);
-	adev_udp_home_close(&sender->home6);
+	adev_udp_home_close(&sender->home);
 }

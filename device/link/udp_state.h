@@ -20,14 +20,13 @@
 /* The kernel puts together at most so many segments into one datagram. */
 #define ADEV_UDP_MAX_RUN 64u
 
-/* udp_home.c: a socket of one address and hop limit. */
-#define ADEV_UDP_HOME_NONE    (-1) /* no packet has left yet */
-#define ADEV_UDP_HOME_CLAIMED (-2) /* is being made, or cannot be */
+/* udp_home.c: a socket of one address of IPv4, and of one hop limit. */
+#define ADEV_UDP_HOME_NONE    (-1)
+#define ADEV_UDP_HOME_CLAIMED (-2) /* is being made */
 struct adev_udp_home {
 	_Atomic int fd;
 	/* Of no meaning unless there is a socket. */
 	uint8_t source[16];
-	uint32_t interface_index;
 	uint8_t hop_limit;
 };
 
@@ -36,7 +35,7 @@ struct adev_udp_sender {
 	int fd4; /* of all addresses; -1: the family is not there */
 	int fd6;
 	uint16_t port;
-	struct adev_udp_home home4, home6;
+	struct adev_udp_home home;
 };
 
 struct adev_udp_receiver; /* udp_receive.c */
@@ -92,9 +91,9 @@ void adev_udp_socket_close(struct adev_udp_sender *sender);
 
 /* udp_home.c */
 void adev_udp_home_init(struct adev_udp_home *home);
-/* Makes the socket of the first path that leaves by the port. Any thread. */
-void adev_udp_home_found(struct adev_udp_home *home, int wildcard_fd,
-			 uint16_t port, const struct adev_path *path);
+/* Makes the socket of the first connection that leaves by a port. Any thread,
+ * which cannot be cancelled now. */
+void adev_udp_connected(void *lower, const struct adev_path *path);
 void adev_udp_home_close(struct adev_udp_home *home);
 
 /* udp_multicast.c; with the command lock held, but for the last. */
@@ -105,6 +104,8 @@ void adev_udp_socket_own_groups(int fd);
 void adev_udp_part_all(struct adev_udp *udp);
 
 /* udp_send.c */
+struct adev_udp_sender *adev_udp_sender_of(struct adev_udp *udp,
+					   const struct adev_path *path);
 uint16_t adev_udp_source_port(void *lower, const struct adev_path *path);
 void adev_udp_transmit(void *lower, struct adev_frame *frames, uint32_t count);
 

@@ -85,6 +85,14 @@ int adev_wire_open_with(struct adev_function *fn,
 	return error;
 }
 
+void adev_wire_connected(struct adev_function *fn, const struct adev_path *path)
+{
+	struct adev_wire *wire = adev_wire_of(fn);
+
+	if (wire && wire->ops->connected)
+		wire->ops->connected(wire->lower, path);
+}
+
 void adev_wire_join(struct adev_function *fn, const uint8_t gid[16])
 {
 	struct adev_wire *wire = adev_wire_of(fn);

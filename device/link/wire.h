@@ -120,6 +120,11 @@ uint32_t adev_wire_watch(struct adev_function *fn, int *fds, uint32_t max,
 void adev_wire_maintain(struct adev_function *fn);
 uint64_t adev_wire_deadline(const struct adev_function *fn);
 
+/* A connection of a function on the wire will send along this path. With no
+ * lock held. */
+void adev_wire_connected(struct adev_function *fn,
+			 const struct adev_path *path);
+
 /* The function has leased QP numbers. */
 void adev_wire_leased(struct adev_function *fn);
 

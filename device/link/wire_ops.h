@@ -85,6 +85,8 @@ struct adev_wire_ops {
 	/* For the agent: work that is due, and when some will be. */
 	void (*maintain)(void *lower, uint64_t now_ns);
 	uint64_t (*deadline)(void *lower);
+	/* A connection will send along this path. */
+	void (*connected)(void *lower, const struct adev_path *path);
 	/* The function has new QP numbers. */
 	void (*leased)(void *lower);
 	/* Packets of a multicast group are wanted, or not any more. Once more

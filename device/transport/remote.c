@@ -111,6 +111,7 @@ int adev_remote_connect(struct adev_qp *qp, const struct adev_way *way,
 		return error == ENOMEM || error == EMFILE || error == ENFILE ?
 			       error :
 			       ENETUNREACH;
+	adev_wire_connected(qp->fn, &way->path);
 	return set_path(qp, &way->path);
 }
 
