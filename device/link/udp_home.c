@@ -7,8 +7,8 @@
  *
  * It is not connected: to a connected socket's packets the kernel gives
  * identifications of its own, which the ICRC covers. And it is of IPv4 only: of
- * a socket that is bound to an address of IPv6 the kernel does not ask with each
- * packet whether the host still has the address.
+ * a socket that is bound to an address of IPv6 the kernel does not ask with
+ * each packet whether the host still has the address.
  */
 #include "link/udp_state.h"
 
