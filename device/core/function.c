@@ -136,6 +136,7 @@ void adev_function_unwait(struct adev_function *fn, struct adev_qp *qp)
 		previous = other;
 	if (other)
 		unlink_waiting(fn, previous, qp);
+	atomic_store(&qp->held, false); /* the next post puts it there again */
 	unlink_timed(fn, qp);
 	pthread_mutex_unlock(&fn->waiting_lock);
 }

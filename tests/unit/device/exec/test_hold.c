@@ -187,6 +187,26 @@ static void errors_flush_what_is_held(void **state)
 	stop(&played);
 }
 
+/* As for one that goes to RESET and comes back. */
+static void one_that_is_taken_off_the_list_gets_there_again(void **state)
+{
+	struct played played;
+
+	start(&played, state);
+	post(&played, 4, BYTES);
+	assert_int_equal(played_left(&played), 1);
+	adev_function_unwait(function_of(&played), two_qp_of(played.qp));
+	poll(&played);
+	assert_int_equal(played_left(&played), 1);
+	post(&played, 1, BYTES);
+	assert_int_equal(played_left(&played), 5);
+	post(&played, 3, BYTES);
+	assert_int_equal(played_left(&played), 5);
+	poll(&played);
+	assert_int_equal(played_left(&played), 8);
+	stop(&played);
+}
+
 static void a_queue_pair_may_be_destroyed_with_them(void **state)
 {
 	struct played played;
@@ -242,6 +262,7 @@ int main(void)
 		two_test(a_list_is_not_held),
 		two_test(nothing_is_held_for_who_does_not_poll),
 		two_test(errors_flush_what_is_held),
+		two_test(one_that_is_taken_off_the_list_gets_there_again),
 		two_test(a_queue_pair_may_be_destroyed_with_them),
 		two_test(who_stops_polling_is_not_held_up_again_soon),
 	};
