@@ -2,6 +2,7 @@
 /* The end of a range: what is left of it becomes private again, now or later. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <time.h>
 
 #include "adopt/adopt.h"
@@ -204,6 +205,8 @@ static struct adev_adopted_leftover clear(struct adev_adopted *range)
 	/* Of a function that is closed: the file was open for this alone. */
 	if (!range->fn && adev_move_has_file(&range->move))
 		close(range->move.fd);
+	if (leftover.fn)
+		atomic_fetch_add(&adev_adopted.giving, 1);
 	range->state = ADEV_ADOPTED_NONE;
 	adev_adopted.used--;
 	while (adev_adopted.end &&
@@ -215,9 +218,10 @@ static struct adev_adopted_leftover clear(struct adev_adopted *range)
 
 void adev_adopted_give_to_heap(const struct adev_adopted_leftover *leftover)
 {
-	if (leftover->fn)
-		adev_heap_free(&leftover->fn->heap, leftover->offset,
-			       leftover->bytes);
+	if (!leftover->fn)
+		return;
+	adev_heap_free(&leftover->fn->heap, leftover->offset, leftover->bytes);
+	atomic_fetch_sub(&adev_adopted.giving, 1);
 }
 
 struct adev_adopted_leftover
@@ -348,11 +352,15 @@ void adev_adopt_close(struct adev_function *fn)
 			adev_adopted.kept--;
 		leftover = release(range, &asker);
 		/* The heap ends with the function: nothing to give back. */
-		(void)leftover;
+		if (leftover.fn)
+			atomic_fetch_sub(&adev_adopted.giving, 1);
 		if (range->state == ADEV_ADOPTED_KEPT)
 			orphan(range);
 	}
 	adev_adopted.num_functions--;
 	pthread_mutex_unlock(&adev_adopted.lock);
+	/* Another function's thread may have turned a range of this one back. */
+	while (atomic_load(&adev_adopted.giving))
+		sched_yield();
 	adev_cancel_restore(cancel);
 }

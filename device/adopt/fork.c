@@ -208,5 +208,6 @@ void adev_adopt_after_fork_child(void)
 	adev_adopted.used = 0;
 	adev_adopted.kept = 0;
 	adev_adopted.num_functions = 0;
+	adev_adopted.giving = 0; /* by threads that are not here */
 	pthread_mutex_unlock(&adev_adopted.lock);
 }

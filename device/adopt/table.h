@@ -54,6 +54,9 @@ struct adev_adopted_table {
 	uint32_t end; /* one past the last entry that is in use */
 	_Atomic uint32_t used;
 	_Atomic uint32_t kept;
+	/* Leftovers under way to a heap: of a function that is not closed before
+	 * they are there. */
+	_Atomic uint32_t giving;
 	uint32_t turn; /* which of the kept is tried next */
 	uint64_t retry_ns; /* when one of them is tried next */
 	struct adev_adopt_budget budget;
@@ -70,7 +73,8 @@ struct adev_adopted_asker {
 	bool closing; /* all its regions are as good as gone */
 };
 
-/* What the heap gets back when the lock is free again. */
+/* What the heap gets back when the lock is free again. Whoever has one gives it,
+ * so that the function can be closed. */
 struct adev_adopted_leftover {
 	struct adev_function *fn; /* NULL: nothing */
 	uint64_t offset, bytes;

@@ -765,6 +765,40 @@ static void a_hostile_word_leads_nowhere_else(void **state)
 	dereg(fn, stag);
 }
 
+static _Atomic bool is_closed;
+
+static void *close_it(void *fn)
+{
+	adev_adopt_close(fn);
+	atomic_store(&is_closed, true);
+	return NULL;
+}
+
+/* Another function's thread turned a range of it back, and is on its way. */
+static void a_function_stays_until_its_heap_has_all_back(void **state)
+{
+	struct adev_function *fn = *state, *other = calloc(1, sizeof(*other));
+	struct adev_adopted_leftover leftover = { .fn = fn };
+	uint32_t offset;
+	pthread_t thread;
+
+	assert_non_null(other);
+	assert_ok(adev_heap_alloc(&fn->heap, PAGE, &leftover.offset));
+	leftover.bytes = PAGE;
+	atomic_fetch_add(&adev_adopted.giving, 1);
+	atomic_store(&is_closed, false);
+	adev_adopt_open(0);
+	assert_ok(pthread_create(&thread, NULL, close_it, other));
+	for (offset = 0; offset < 20; offset++) {
+		usleep(1000);
+		assert_false(atomic_load(&is_closed));
+	}
+	adev_adopted_give_to_heap(&leftover);
+	assert_ok(pthread_join(thread, NULL));
+	assert_int_equal(atomic_load(&adev_adopted.giving), 0);
+	free(other);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -791,6 +825,7 @@ int main(void)
 		test(a_change_of_the_place_changes_the_pages),
 		test(without_room_it_stays_private),
 		test(a_closed_function_gives_all_back),
+		test(a_function_stays_until_its_heap_has_all_back),
 		test(a_forked_child_has_its_own),
 		test(a_forked_child_has_every_part),
 		test(a_forked_child_has_every_part_of_large_memory),
