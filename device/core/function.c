@@ -60,7 +60,7 @@ void adev_function_hold(struct adev_function *fn, struct adev_qp *qp)
 {
 	put_back(fn, qp);
 	atomic_store(&fn->held, true);
-	arnica_store32(&fn->view.header->attention, ARNICA_HW_ATTENTION_WORK,
+	arnica_store32(&fn->view.header->attention, ARNICA_HW_ATTENTION_HELD,
 		       memory_order_seq_cst);
 	/* W3: behind what was left. */
 	if (!adev_wire_is_polled_busily(fn))
@@ -413,8 +413,7 @@ static void serve_held(struct adev_function *fn)
 {
 	if (!atomic_load(&fn->held))
 		return;
-	if (adev_agent_is_self())
-		adev_wire_found_held(fn);
+	adev_wire_found_held(fn);
 	atomic_store(&fn->held, false);
 	serve_waiting(fn);
 }

@@ -82,6 +82,9 @@ static uint32_t add(const struct adev_qp *qp, struct adev_remote *remote)
 	/* Would another one like it go with them? */
 	if (posts + 1 > MOST_POSTS || last > (MOST_BYTES - bytes) / 2)
 		return 0;
+	/* Does it come soon? The clock is looked at now and then. */
+	if (!(posts & (posts - 1)) && adev_wire_holds_long(qp->fn))
+		return 0;
 	count(remote, posts, bytes + (uint32_t)last);
 	return posts;
 }
@@ -105,4 +108,10 @@ bool adev_hold_post(struct adev_qp *qp, uint32_t entries)
 	if (!atomic_exchange(&qp->held, true))
 		adev_function_hold(qp->fn, qp);
 	return true;
+}
+
+void adev_hold_end(struct adev_qp *qp)
+{
+	if (atomic_load(&qp->held))
+		adev_exec_submit(qp, NULL);
 }

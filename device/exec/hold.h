@@ -5,7 +5,8 @@
  * request to a queue that has some on their way already, and polls busily, has
  * what it posted since its last poll sent together: when that is enough for a
  * datagram, or with the next poll. If none comes for two milliseconds the agent
- * sends it, and holds nothing of that process for a while.
+ * sends it; after that, and after a poll that came late, nothing of that process
+ * is held for a while.
  *
  * What goes to an idle queue, through the priority area, is never held.
  */
@@ -20,5 +21,9 @@
  * executes what was held before as well. Any thread.
  */
 bool adev_hold_post(struct adev_qp *qp, uint32_t entries);
+
+/* Executes what is held: the queue pair is about to end, or to stop. With
+ * neither its locks nor the flag `serving` held. */
+void adev_hold_end(struct adev_qp *qp);
 
 #endif

@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/qp_lock.h"
 #include "exec/exec.h"
+#include "exec/hold.h"
 #include "front/address.h"
 #include "front/command.h"
 #include "front/objects.h"
@@ -443,6 +444,7 @@ ADEV_COMMAND_HANDLER(modify_qp)
 	    !adev_qp_plan_is_raw(qp->type) &&
 	    arnica_from_le32(new->state) == ARNICA_HW_QPS_RTR)
 		adev_regions_meet_peers(fn);
+	adev_hold_end(qp);
 	adev_qp_lock_send(qp);
 	from = atomic_load(&qp->shared->state);
 	to = mask & IBV_QP_STATE ? arnica_from_le32(new->state) : from;

@@ -12,6 +12,7 @@
 #include "domain/proc.h"
 #include "domain/segment.h"
 #include "exec/exec.h"
+#include "exec/hold.h"
 #include "front/command.h"
 #include "front/objects.h"
 #include "front/opened.h"
@@ -452,6 +453,7 @@ uint32_t adev_qp_destroy(struct adev_function *fn, struct adev_qp *qp)
 	uint32_t events;
 	bool reachable;
 
+	adev_hold_end(qp);
 	withdraw(fn, qp);
 	reachable = !make_unreachable(fn, qp);
 	if (reachable && qp->srq.shared) {

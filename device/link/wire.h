@@ -96,10 +96,13 @@ bool adev_wire_is_busy(const struct adev_function *fn);
 bool adev_wire_has_watchdog(const struct adev_function *fn);
 
 /* May something be left to the next poll that others wait for? It will come, or
- * the agent. Not for a while after that had to (found_held). */
+ * the agent. Not for a while after it came late (found_held). */
 bool adev_wire_may_hold(const struct adev_function *fn);
 
-/* The agent came upon what was left so. */
+/* Is the last poll, or the last that was sent, a while ago? On a wire. */
+bool adev_wire_holds_long(const struct adev_function *fn);
+
+/* A poll, or the agent, came upon what was left so; before it counts as one. */
 void adev_wire_found_held(struct adev_function *fn);
 
 /* For the agent: did many packets come a moment ago, so that it had better look

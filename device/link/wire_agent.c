@@ -66,8 +66,11 @@
 #define LAST_WATCH_NS (1024 * ADEV_MS_NS)
 #define RECURS_NS (32 * ADEV_MS_NS)
 
-/* Who posts, and then does not poll for so long that the agent has to send it,
- * has nothing held for that long; longer when it comes again. */
+/* A post that is held waits for others for that long, if nobody polls or sends.
+ * Who posts, and does not poll for LATE_NS then, or never, so that the agent has
+ * to send it, has nothing held for a while, which is longer when it comes again. */
+#define HOLD_NS 10000
+#define LATE_NS 50000
 #define FIRST_NO_HOLD_NS (128 * ADEV_MS_NS)
 #define LAST_NO_HOLD_NS (4096 * ADEV_MS_NS)
 
@@ -376,6 +379,16 @@ bool adev_wire_may_hold(const struct adev_function *fn)
 					    memory_order_relaxed);
 }
 
+bool adev_wire_holds_long(const struct adev_function *fn)
+{
+	const struct adev_wire *wire = adev_wire_of(fn);
+
+	return adev_now_ns() > atomic_load_explicit(&wire->polled_ns,
+						    memory_order_relaxed) +
+				       at_least(wire, HOLD_NS, 4,
+						LONGEST_GAP_NS);
+}
+
 void adev_wire_found_held(struct adev_function *fn)
 {
 	struct adev_wire *wire = adev_wire_of(fn);
@@ -383,8 +396,9 @@ void adev_wire_found_held(struct adev_function *fn)
 	uint64_t after_ns = atomic_load_explicit(&wire->hold_after_ns,
 						 memory_order_relaxed);
 
-	/* The agent happened to be awake. */
-	if (polled_within(wire, now_ns, PAUSE_NS))
+	if (now_ns <= atomic_load_explicit(&wire->polled_ns,
+					   memory_order_relaxed) +
+			      at_least(wire, LATE_NS, 16, LONGEST_GAP_NS))
 		return;
 	if (!wire->no_hold_ns || now_ns > after_ns + wire->no_hold_ns)
 		wire->no_hold_ns = FIRST_NO_HOLD_NS;

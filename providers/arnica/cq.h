@@ -126,7 +126,8 @@ static inline bool arnica_cq_attend(struct arnica_cq *cq, bool taken)
 		return false;
 	/* A look at the wire is a system call, which would be on the way of
 	 * each message within the host. A count lost among threads is no harm. */
-	if (taken || attention == ARNICA_HW_ATTENTION_WIRE) {
+	if ((taken && attention != ARNICA_HW_ATTENTION_HELD) ||
+	    attention == ARNICA_HW_ATTENTION_WIRE) {
 		uint32_t polls = atomic_load_explicit(&cq->spared_polls,
 						      memory_order_relaxed);
 

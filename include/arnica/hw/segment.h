@@ -36,6 +36,7 @@ enum arnica_hw_attention {
 	ARNICA_HW_ATTENTION_WORK = 1, /* every poll enters the adapter */
 	ARNICA_HW_ATTENTION_WIRE = 2, /* some do: packets may have come */
 	ARNICA_HW_ATTENTION_WIRE_BUSY = 3, /* every poll: some came lately */
+	ARNICA_HW_ATTENTION_HELD = 4, /* also those that found something */
 };
 
 struct arnica_hw_segment_header {

@@ -75,11 +75,11 @@ static void what_follows_a_post_waits_for_the_next_poll(void **state)
 	post(&played, 4, BYTES);
 	assert_int_equal(played_left(&played), 1);
 	assert_int_equal(held(&played), before + 4);
-	/* The next poll enters the adapter. */
+	/* The next poll enters the adapter, whatever it finds. */
 	assert_int_equal(
 		arnica_load32(&function_of(&played)->view.header->attention,
 			      memory_order_relaxed),
-		ARNICA_HW_ATTENTION_WORK);
+		ARNICA_HW_ATTENTION_HELD);
 	poll(&played);
 	assert_int_equal(played.transmits, 2);
 	for (i = 0; i < 5; i++)
@@ -166,7 +166,7 @@ static void nothing_is_held_for_who_does_not_poll(void **state)
 	stop(&played);
 }
 
-static void errors_flush_what_is_held(void **state)
+static void what_is_held_leaves_before_the_end(void **state)
 {
 	struct played played;
 	uint32_t i;
@@ -175,15 +175,57 @@ static void errors_flush_what_is_held(void **state)
 	post(&played, 4, BYTES);
 	assert_int_equal(played_left(&played), 1);
 	assert_ok(two_to_state(played.qp, ARNICA_HW_QPS_ERR));
+	assert_int_equal(played_left(&played), 4);
 	for (i = 0; i < 4; i++)
 		played_completed(&played, i, ARNICA_HW_STATUS_WR_FLUSH_ERR);
 	played_uncompleted(&played);
 	poll(&played);
-	assert_int_equal(played_left(&played), 1);
+	assert_int_equal(played_left(&played), 4);
 	/* In this state a post is flushed at once. */
 	post(&played, 2, BYTES);
 	played_completed(&played, 4, ARNICA_HW_STATUS_WR_FLUSH_ERR);
 	played_completed(&played, 5, ARNICA_HW_STATUS_WR_FLUSH_ERR);
+	stop(&played);
+}
+
+static void it_leaves_before_the_queue_stops(void **state)
+{
+	struct played played;
+
+	start(&played, state);
+	post(&played, 4, BYTES);
+	assert_int_equal(played_left(&played), 1);
+	assert_ok(two_to_state(played.qp, ARNICA_HW_QPS_SQD));
+	assert_int_equal(played_left(&played), 4);
+	stop(&played);
+}
+
+static void posts_that_come_slowly_are_not_held(void **state)
+{
+	struct played played;
+
+	start(&played, state);
+	post(&played, 2, BYTES);
+	assert_int_equal(played_left(&played), 1);
+	atomic_fetch_add(&adev_clock_simulated_ns, 20 * PLAYED_US);
+	post(&played, 1, BYTES);
+	assert_int_equal(played_left(&played), 3);
+	stop(&played);
+}
+
+static void who_polls_late_is_not_held_up_again_soon(void **state)
+{
+	struct played played;
+
+	start(&played, state);
+	post(&played, 3, BYTES);
+	assert_int_equal(played_left(&played), 1);
+	atomic_fetch_add(&adev_clock_simulated_ns, 300 * PLAYED_US);
+	poll(&played);
+	assert_int_equal(played_left(&played), 3);
+	assert_false(adev_wire_may_hold(function_of(&played)));
+	post(&played, 3, BYTES);
+	assert_int_equal(played_left(&played), 6);
 	stop(&played);
 }
 
@@ -261,7 +303,10 @@ int main(void)
 		two_test(a_long_message_takes_along_what_is_held),
 		two_test(a_list_is_not_held),
 		two_test(nothing_is_held_for_who_does_not_poll),
-		two_test(errors_flush_what_is_held),
+		two_test(what_is_held_leaves_before_the_end),
+		two_test(it_leaves_before_the_queue_stops),
+		two_test(posts_that_come_slowly_are_not_held),
+		two_test(who_polls_late_is_not_held_up_again_soon),
 		two_test(one_that_is_taken_off_the_list_gets_there_again),
 		two_test(a_queue_pair_may_be_destroyed_with_them),
 		two_test(who_stops_polling_is_not_held_up_again_soon),

@@ -349,6 +349,16 @@ static void an_open_wire_is_looked_at_now_and_then(void **state)
 	for (i = 0; i < 10; i++)
 		assert_int_equal(poll_one(fixture, &wc), 0);
 	assert_int_equal(fixture->bus->num_polls, 30);
+	/* What is held goes on, also with a poll that found something. */
+	arnica_store32(attention, ARNICA_HW_ATTENTION_HELD,
+		       memory_order_release);
+	for (i = 0; i < 4; i++) {
+		assert_int_equal(fixture_post_send(fixture->qp, 1), 0);
+		fixture_complete(fixture, &fixture->qp->send_ring, i,
+				 fixture_entry(i, 0x01, 0, 0));
+		assert_int_equal(poll_one(fixture, &wc), 1);
+	}
+	assert_int_equal(fixture->bus->num_polls, 34);
 }
 
 /* In a row: what finds something begins a new one. */
