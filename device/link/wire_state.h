@@ -36,8 +36,8 @@ struct adev_wire {
 	_Atomic bool owes;	       /* acknowledgements were put off */
 	struct adev_watchdog watchdog; /* for as long as that is so */
 	_Atomic uint64_t hold_after_ns; /* no post is held for polls before */
+	uint64_t no_hold_ns; /* how long that was, last; who serves */
 	/* The agent's own. */
-	uint64_t no_hold_ns; /* how long that was, last */
 	uint64_t watch_until_ns; /* whoever polls */
 	uint64_t watch_ns;
 	uint64_t busy_since_ns; /* of no meaning unless polled_busily */
