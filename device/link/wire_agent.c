@@ -383,10 +383,10 @@ bool adev_wire_holds_long(const struct adev_function *fn)
 {
 	const struct adev_wire *wire = adev_wire_of(fn);
 
+	/* A slow poll says nothing of how fast the program posts. */
 	return adev_now_ns() > atomic_load_explicit(&wire->polled_ns,
 						    memory_order_relaxed) +
-				       at_least(wire, HOLD_NS, 4,
-						LONGEST_GAP_NS);
+				       HOLD_NS;
 }
 
 void adev_wire_found_held(struct adev_function *fn)
