@@ -6,6 +6,7 @@
 #include "exec/local.h"
 #include "exec/threads.h"
 
+#include <arnica/hw/doorbell.h>
 #include <infiniband/verbs.h>
 #include <stdlib.h>
 
@@ -423,27 +424,10 @@ static bool is_scheduled(struct adev_qp *qp)
 /* From the priority area, and short: it goes before all that waits. */
 static bool is_express(const void *area)
 {
-	const struct arnica_hw_wqe_control *control = area;
-	const struct arnica_hw_data_segment *segments;
-	uint32_t operation, count, i;
-	uint64_t bytes = 0;
-
-	if (!area)
-		return false;
-	operation = arnica_from_le32(control->operation);
-	if (arnica_field_get(operation, ARNICA_HW_WQE_FLAGS_MASK) &
-	    ARNICA_HW_WQE_INLINE)
-		return true;
-	segments = (const void *)((const char *)area +
-				  arnica_hw_wqe_data_offset(
-					  operation &
-					  ARNICA_HW_WQE_OPCODE_MASK));
-	/* The doorbell handler has seen that they are in the area. */
-	count = (uint32_t)arnica_field_get(operation,
-					   ARNICA_HW_WQE_NUM_SGE_MASK);
-	for (i = 0; i < count; i++)
-		bytes += arnica_from_le32(segments[i].length);
-	return bytes <= EXPRESS_BYTES;
+	/* The doorbell handler has seen that all of it is in the area. */
+	return area &&
+	       adev_exec_bytes(area, ARNICA_HW_AREA_DESCRIPTOR_BYTES) <=
+		       EXPRESS_BYTES;
 }
 
 /* Others have a backlog. What this QP moves ahead of them is charged. */

@@ -62,4 +62,9 @@ enum arnica_hw_status adev_exec_fetch_first(struct adev_qp *qp, uint32_t index,
 					    struct adev_message *message)
 	ARNICA_MUST_CHECK;
 
+/* fetch.c: bytes of the message that a descriptor says it has; UINT64_MAX: its
+ * segments are not within `room` bytes. A look ahead, before it is fetched and
+ * checked. */
+uint64_t adev_exec_bytes(const void *descriptor, size_t room);
+
 #endif

@@ -306,3 +306,26 @@ enum arnica_hw_status adev_exec_fetch_first(struct adev_qp *qp, uint32_t index,
 	read_registration(message, descriptor);
 	return ARNICA_HW_STATUS_SUCCESS;
 }
+
+uint64_t adev_exec_bytes(const void *descriptor, size_t room)
+{
+	const struct arnica_hw_wqe_control *control = descriptor;
+	uint32_t operation = arnica_from_le32(control->operation);
+	uint32_t offset = arnica_hw_wqe_data_offset((uint32_t)arnica_field_get(
+		operation, ARNICA_HW_WQE_OPCODE_MASK));
+	uint32_t count = (uint32_t)arnica_field_get(operation,
+						    ARNICA_HW_WQE_NUM_SGE_MASK);
+	const struct arnica_hw_data_segment *segments =
+		(const void *)((const char *)descriptor + offset);
+	uint64_t bytes = 0;
+	uint32_t i;
+
+	if (arnica_field_get(operation, ARNICA_HW_WQE_FLAGS_MASK) &
+	    ARNICA_HW_WQE_INLINE)
+		return arnica_from_le32(control->inline_bytes);
+	if (offset + count * sizeof(*segments) > room)
+		return UINT64_MAX;
+	for (i = 0; i < count; i++)
+		bytes += arnica_from_le32(segments[i].length);
+	return bytes;
+}

@@ -11,34 +11,6 @@
 #define MOST_POSTS 32u
 #define MOST_BYTES 61440u
 
-/* Bytes of the message in the last entry; UINT64_MAX: no descriptor. It is only
- * looked at here, and checked when it is fetched. */
-static uint64_t bytes_of_last(const struct adev_qp *qp)
-{
-	uint32_t producer = atomic_load_explicit(&qp->producer,
-						 memory_order_relaxed);
-	const char *descriptor = adev_exec_descriptor(qp, producer - 1);
-	const struct arnica_hw_wqe_control *control = (const void *)descriptor;
-	uint32_t operation = arnica_from_le32(control->operation);
-	uint32_t offset = arnica_hw_wqe_data_offset((uint32_t)arnica_field_get(
-		operation, ARNICA_HW_WQE_OPCODE_MASK));
-	uint32_t count = (uint32_t)arnica_field_get(operation,
-						    ARNICA_HW_WQE_NUM_SGE_MASK);
-	const struct arnica_hw_data_segment *segments =
-		(const void *)(descriptor + offset);
-	uint64_t bytes = 0;
-	uint32_t i;
-
-	if (arnica_field_get(operation, ARNICA_HW_WQE_FLAGS_MASK) &
-	    ARNICA_HW_WQE_INLINE)
-		return arnica_from_le32(control->inline_bytes);
-	if (offset + count * sizeof(*segments) > qp->sq_stride)
-		return UINT64_MAX;
-	for (i = 0; i < count; i++)
-		bytes += arnica_from_le32(segments[i].length);
-	return bytes;
-}
-
 /* Has nobody polled since the last post to this queue? The counts of several
  * threads may mix: then less is held, or more. */
 static bool follows_a_post(const struct adev_qp *qp, struct adev_remote *remote)
@@ -75,7 +47,10 @@ static uint32_t add(const struct adev_qp *qp, struct adev_remote *remote)
 	uint32_t posts = atomic_load_explicit(&remote->held_posts,
 					      memory_order_relaxed) +
 			 1;
-	uint64_t last = bytes_of_last(qp);
+	uint32_t producer = atomic_load_explicit(&qp->producer,
+						 memory_order_relaxed);
+	uint64_t last = adev_exec_bytes(adev_exec_descriptor(qp, producer - 1),
+					qp->sq_stride);
 	uint32_t bytes = atomic_load_explicit(&remote->held_bytes,
 					      memory_order_relaxed);
 

@@ -19,7 +19,7 @@
 #define PATIENCE_MS 60000
 
 static struct shared {
-	_Atomic uint64_t wanted, seen; /* rounds */
+	_Atomic uint64_t seen; /* the last round */
 	_Atomic bool over;
 } *shared;
 
@@ -30,7 +30,7 @@ static void share(void)
 	VT_CHECK(shared != MAP_FAILED);
 }
 
-/* Says when the last slot has the number of the round that is wanted. */
+/* Says which round's number the last slot has. */
 static void target(int fd, void *unused)
 {
 	struct vt_wish wish = vt_defaults();
@@ -61,7 +61,7 @@ static void target(int fd, void *unused)
 	vt_end_close(&end);
 }
 
-/* Every request of a round but the last by itself, from where it was filled. */
+/* Each request of a round by itself. */
 static void post_round(struct vt_end *end, const struct vt_address *address,
 		       uint64_t round)
 {
