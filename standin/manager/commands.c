@@ -420,7 +420,9 @@ int standin_cm_do_set_option(struct standin_cm_call *call)
 		return standin_cm_set_flag(id, command, &id->ipv6_only);
 	case RDMA_OPTION_ID_ACK_TIMEOUT:
 		error = standin_cm_set_byte(command, &byte);
-		if (!error && (id->qp_type != IBV_QPT_RC || byte > 31))
+		if (!error && ((id->qp_type != IBV_QPT_RC &&
+				id->qp_type != IBV_QPT_XRC_SEND) ||
+			       byte > 31))
 			error = EINVAL;
 		if (!error)
 			id->ack_code = byte;

@@ -46,6 +46,24 @@ uint8_t standin_cm_path_mtu(void)
 	return port.active_mtu ? (uint8_t)port.active_mtu : IBV_MTU_1024;
 }
 
+/* An XRC initiator receives nothing: what there would be to say of that is
+ * zero, as a kernel sends it. */
+static void standin_cm_fill_transport(const struct standin_cm_id *id,
+				      const struct rdma_ucm_conn_param *param,
+				      struct roce_cm_req *req)
+{
+	if (id->qp_type == IBV_QPT_XRC_SEND) {
+		req->transport = ROCE_CM_EXTENDED;
+		req->extended_transport = ROCE_CM_EXTENDED_XRC;
+		return;
+	}
+	req->transport = id->qp_type == IBV_QPT_UC ? ROCE_CM_UC : ROCE_CM_RC;
+	req->responder_resources = param->responder_resources;
+	req->retry_count = id->link.retry_count;
+	req->rnr_retry = id->link.rnr_retry;
+	req->srq = param->srq != 0;
+}
+
 static void standin_cm_fill_req(const struct standin_cm_id *id,
 				const struct rdma_ucm_conn_param *param,
 				struct roce_cm_req *req)
@@ -55,18 +73,13 @@ static void standin_cm_fill_req(const struct standin_cm_id *id,
 	req->ca_guid = standin_cm.world->node_guid();
 	req->qpn = id->link.local_qpn;
 	req->psn = id->link.local_psn;
-	req->responder_resources = param->responder_resources;
 	req->initiator_depth = param->initiator_depth;
 	req->remote_response_timeout = STANDIN_CM_RESPONSE_CODE;
 	req->local_response_timeout = STANDIN_CM_RESPONSE_CODE;
-	req->transport = id->qp_type == IBV_QPT_UC ? ROCE_CM_UC : ROCE_CM_RC;
 	req->flow_control = param->flow_control != 0;
-	req->retry_count = id->link.retry_count;
-	req->rnr_retry = id->link.rnr_retry;
 	req->pkey = STANDIN_CM_PKEY;
 	req->path_mtu = id->link.path_mtu;
 	req->max_cm_retries = STANDIN_CM_RETRIES;
-	req->srq = param->srq != 0;
 	memcpy(req->primary.local_gid, id->local_gid, 16);
 	memcpy(req->primary.remote_gid, id->remote_gid, 16);
 	req->primary.local_lid = 0xffff;
@@ -74,6 +87,7 @@ static void standin_cm_fill_req(const struct standin_cm_id *id,
 	req->primary.traffic_class = id->traffic_class;
 	req->primary.hop_limit = 64;
 	req->primary.ack_timeout = id->link.ack_code;
+	standin_cm_fill_transport(id, param, req);
 	standin_cm_message_ip(id, req->private_data);
 	memcpy(req->private_data + ROCE_CM_IP_BYTES, param->private_data,
 	       param->private_data_len);
@@ -139,6 +153,27 @@ static int standin_cm_send_rtu(struct standin_cm_id *id)
 	return 0;
 }
 
+static void standin_cm_fill_rep(const struct standin_cm_id *id,
+				const struct rdma_ucm_conn_param *param,
+				struct roce_cm_rep *rep)
+{
+	rep->psn = id->link.local_psn;
+	rep->responder_resources = param->responder_resources;
+	rep->ack_delay = STANDIN_CM_ACK_CODE - 1;
+	rep->rnr_retry = standin_cm_at_most(param->rnr_retry_count, 7);
+	rep->ca_guid = standin_cm.world->node_guid();
+	memcpy(rep->private_data, param->private_data, param->private_data_len);
+	if (id->qp_type == IBV_QPT_XRC_RECV) {
+		rep->local_eecn = id->link.local_qpn;
+		rep->srq = true;
+		return;
+	}
+	rep->qpn = id->link.local_qpn;
+	rep->initiator_depth = param->initiator_depth;
+	rep->flow_control = param->flow_control != 0;
+	rep->srq = param->srq != 0;
+}
+
 static int standin_cm_send_rep(struct standin_cm_id *id,
 			       const struct rdma_ucm_conn_param *param)
 {
@@ -153,17 +188,7 @@ static int standin_cm_send_rep(struct standin_cm_id *id,
 	link->responder_resources = param->responder_resources;
 	link->initiator_depth = param->initiator_depth;
 	standin_cm_message_start(id, ROCE_CM_REP, &message);
-	message.rep.qpn = link->local_qpn;
-	message.rep.psn = link->local_psn;
-	message.rep.responder_resources = param->responder_resources;
-	message.rep.initiator_depth = param->initiator_depth;
-	message.rep.ack_delay = STANDIN_CM_ACK_CODE - 1;
-	message.rep.flow_control = param->flow_control != 0;
-	message.rep.rnr_retry = standin_cm_at_most(param->rnr_retry_count, 7);
-	message.rep.srq = param->srq != 0;
-	message.rep.ca_guid = standin_cm.world->node_guid();
-	memcpy(message.rep.private_data, param->private_data,
-	       param->private_data_len);
+	standin_cm_fill_rep(id, param, &message.rep);
 	error = standin_cm_message_send(id, &message);
 	if (error)
 		return error;

@@ -52,6 +52,18 @@ static int standin_cm_qp_init(const struct standin_cm_id *id,
 	return 0;
 }
 
+/* The two directions of a connection that can be relied on: XRC has one in each
+ * of its two types. */
+static bool standin_cm_requests(const struct standin_cm_id *id)
+{
+	return id->qp_type == IBV_QPT_RC || id->qp_type == IBV_QPT_XRC_SEND;
+}
+
+static bool standin_cm_responds(const struct standin_cm_id *id)
+{
+	return id->qp_type == IBV_QPT_RC || id->qp_type == IBV_QPT_XRC_RECV;
+}
+
 static int standin_cm_qp_receive(const struct standin_cm_id *id,
 				 struct ib_uverbs_qp_attr *attr)
 {
@@ -65,7 +77,7 @@ static int standin_cm_qp_receive(const struct standin_cm_id *id,
 	attr->rq_psn = link->local_psn;
 	attr->qp_attr_mask = IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU |
 			     IBV_QP_DEST_QPN | IBV_QP_RQ_PSN;
-	if (id->qp_type == IBV_QPT_RC) {
+	if (standin_cm_responds(id)) {
 		attr->max_dest_rd_atomic = link->responder_resources;
 		attr->qp_attr_mask |= IBV_QP_MAX_DEST_RD_ATOMIC |
 				      IBV_QP_MIN_RNR_TIMER;
@@ -82,14 +94,16 @@ static int standin_cm_qp_send(const struct standin_cm_id *id,
 		return EINVAL;
 	attr->sq_psn = link->remote_psn;
 	attr->qp_attr_mask = IBV_QP_STATE | IBV_QP_SQ_PSN;
-	if (id->qp_type == IBV_QPT_RC) {
-		attr->timeout = id->ack_code ? id->ack_code : link->ack_code;
+	if (standin_cm_requests(id)) {
 		attr->retry_cnt = link->retry_count;
 		attr->rnr_retry = link->rnr_retry;
 		attr->max_rd_atomic = link->initiator_depth;
-		attr->qp_attr_mask |= IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT |
-				      IBV_QP_RNR_RETRY |
+		attr->qp_attr_mask |= IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
 				      IBV_QP_MAX_QP_RD_ATOMIC;
+	}
+	if (standin_cm_requests(id) || standin_cm_responds(id)) {
+		attr->timeout = id->ack_code ? id->ack_code : link->ack_code;
+		attr->qp_attr_mask |= IBV_QP_TIMEOUT;
 	}
 	return 0;
 }

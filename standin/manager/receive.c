@@ -114,6 +114,23 @@ static void standin_cm_req_again(const struct arnica_bus_mad *mad,
 		standin_cm_refuse(mad, message, ROCE_CM_OF_REQ, ROCE_CM_STALE);
 }
 
+/* The listener's queue pairs are the passive ends: no XRC initiator is one. */
+static bool standin_cm_suits(const struct standin_cm_id *listener,
+			     const struct roce_cm_req *req)
+{
+	switch (listener->qp_type) {
+	case IBV_QPT_RC:
+		return req->transport == ROCE_CM_RC;
+	case IBV_QPT_UC:
+		return req->transport == ROCE_CM_UC;
+	case IBV_QPT_XRC_RECV:
+		return req->transport == ROCE_CM_EXTENDED &&
+		       req->extended_transport == ROCE_CM_EXTENDED_XRC;
+	default:
+		return false;
+	}
+}
+
 static void standin_cm_receive_req(const struct arnica_bus_mad *mad,
 				   const struct roce_cm_message *message)
 {
@@ -141,8 +158,7 @@ static void standin_cm_receive_req(const struct arnica_bus_mad *mad,
 				  ROCE_CM_INVALID_SERVICE_ID);
 		return;
 	}
-	if (req->transport !=
-	    (listener->qp_type == IBV_QPT_UC ? ROCE_CM_UC : ROCE_CM_RC)) {
+	if (!standin_cm_suits(listener, req)) {
 		standin_cm_refuse(mad, message, ROCE_CM_OF_REQ,
 				  ROCE_CM_INVALID_TRANSPORT);
 		return;
@@ -199,14 +215,15 @@ static void standin_cm_receive_rep(const struct arnica_bus_mad *mad,
 	link->remote_guid = rep->ca_guid;
 	standin_cm_peer_is(id, link->remote_id);
 	standin_cm_link_enter(id);
-	link->remote_qpn = rep->qpn;
+	link->remote_qpn = id->qp_type == IBV_QPT_XRC_SEND ? rep->local_eecn :
+							     rep->qpn;
 	link->remote_psn = rep->psn;
 	link->responder_resources = rep->initiator_depth;
 	link->initiator_depth = rep->responder_resources;
 	link->rnr_retry = rep->rnr_retry;
 	link->retries = STANDIN_CM_RETRIES;
 	param = &event->answer.param.conn;
-	param->qp_num = rep->qpn;
+	param->qp_num = link->remote_qpn;
 	param->responder_resources = rep->initiator_depth;
 	param->initiator_depth = rep->responder_resources;
 	param->flow_control = rep->flow_control;

@@ -41,6 +41,8 @@ enum roce_cm_transport { /* of REQ */
 			 ROCE_CM_EXTENDED = 3, /* see extended_transport */
 };
 
+#define ROCE_CM_EXTENDED_XRC 1u
+
 /* Which message is rejected, or acknowledged (MRA). */
 enum roce_cm_answered {
 	ROCE_CM_OF_REQ = 0,
@@ -104,7 +106,7 @@ struct roce_cm_req { /* IBTA table 106; local_comm_id is the message's */
 	uint8_t rnr_retry;	/* 3 bits */
 	uint8_t max_cm_retries; /* 4 bits */
 	bool srq;
-	uint8_t extended_transport; /* 3 bits; 1: XRC */
+	uint8_t extended_transport; /* 3 bits */
 	struct roce_cm_path primary;
 	struct roce_cm_path alternate; /* zeros: none */
 	bool sap_supported;

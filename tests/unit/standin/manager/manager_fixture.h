@@ -31,6 +31,7 @@ static struct {
 	uint64_t now;
 	uint64_t function; /* the only one, and so every peer's; zero: ended */
 	int send_error, take_error;
+	uint8_t qp_type; /* of ids of RDMA_PS_IB */
 	uint32_t num_taken;
 	struct standin_cm_file file;
 	int fd; /* the program's end */
@@ -180,7 +181,7 @@ static void fixture_deliver(void)
 		fixture_deliver_one(fixture.num_delivered++);
 }
 
-static void fixture_lose(void)
+static inline void fixture_lose(void)
 {
 	fixture.num_delivered = fixture.num_sent;
 }
@@ -196,7 +197,7 @@ static struct roce_cm_message fixture_message(size_t index)
 }
 
 /* How many of this kind were sent since `first`. */
-static size_t fixture_count(size_t first, uint16_t attribute)
+static inline size_t fixture_count(size_t first, uint16_t attribute)
 {
 	size_t found = 0;
 	size_t i;
@@ -265,6 +266,7 @@ static struct standin_cm_id *fixture_id(uint16_t ps)
 	struct rdma_ucm_create_id_resp made;
 	struct rdma_ucm_create_id create = { .ps = ps,
 					     .uid = 77,
+					     .qp_type = fixture.qp_type,
 					     .response = (uintptr_t)&made };
 
 	assert_int_equal(fixture_command(RDMA_USER_CM_CMD_CREATE_ID, &create,
