@@ -13,8 +13,10 @@
 #include "transport/receiver_state.h"
 #include "trace.h"
 
-/* Packets of one QP in one turn: then others get theirs. */
-#define TURN_PACKETS 32u
+/* Packets of one QP in one turn: then others get theirs, and the requester has
+ * something to do meanwhile. Short ones as many as a datagram takes. */
+#define TURN_BYTES (128u << 10)
+#define TURN_PACKETS 64u
 #define CNP_INTERVAL_NS 50000u
 #define CNP_BYTES 16u
 
@@ -148,19 +150,39 @@ static void lose_responses(struct adev_qp *qp,
 	receiver->withheld |= !resource->answered;
 }
 
-/* One packet of a read's responses; done with the last one. */
-static void send_piece(struct adev_qp *qp, struct adev_batch *batch,
+/* The bytes of the packet that was added last. False: it is not sent. */
+static bool fill_piece(struct adev_qp *qp, struct adev_batch *batch,
 		       struct adev_response *response,
-		       const struct adev_resource *resource)
+		       const struct adev_resource *resource,
+		       const struct roce_packet *packet, uint8_t *payload)
+{
+	uint64_t offset = (uint64_t)response->next * qp->path_mtu_bytes;
+	enum adev_dma_result result = read_piece(qp, resource, offset, payload,
+						 packet->payload_bytes);
+
+	if (result == ADEV_DMA_DONE) {
+		response->next++;
+		return true;
+	}
+	adev_batch_cancel(batch);
+	if (result == ADEV_DMA_LATER)
+		lose_responses(qp, resource);
+	else if (resource->answered)
+		drop_repetition(qp, packet->psn);
+	else
+		fail_read(qp, packet->psn, resource->rkey);
+	return false;
+}
+
+static struct roce_packet describe_piece(const struct adev_qp *qp,
+					 const struct adev_response *response,
+					 const struct adev_resource *resource)
 {
 	uint32_t mtu = qp->path_mtu_bytes;
-	uint64_t offset = (uint64_t)response->next * mtu;
-	uint64_t left = response->end - offset;
+	uint64_t left = response->end - (uint64_t)response->next * mtu;
 	bool last = left <= mtu;
-	enum adev_dma_result result;
 	struct roce_packet packet = packet_to_peer(
 		qp, transport_of(qp) | response_opcode(response, last));
-	uint8_t *payload;
 
 	packet.psn = roce_psn_add(resource->first_psn, response->next);
 	if (roce_opcode_info(packet.opcode) & ROCE_HAS_AETH) {
@@ -168,22 +190,45 @@ static void send_piece(struct adev_qp *qp, struct adev_batch *batch,
 		packet.msn = resource->msn;
 	}
 	packet.payload_bytes = last ? (uint32_t)left : mtu;
-	payload = adev_batch_add(batch, &qp->remote_kept->path, &packet);
-	result = read_piece(qp, resource, offset, payload,
-			    packet.payload_bytes);
-	if (result != ADEV_DMA_DONE) {
-		adev_batch_cancel(batch);
-		if (result == ADEV_DMA_LATER)
-			lose_responses(qp, resource);
-		else if (resource->answered)
-			drop_repetition(qp, packet.psn);
-		else
-			fail_read(qp, packet.psn, resource->rkey);
-		return;
+	return packet;
+}
+
+/* One packet of a read's responses and, from the middle, those behind it that
+ * differ from it in their numbers only. Returns how many, `most` at most. */
+static uint32_t send_pieces(struct adev_qp *qp, struct adev_batch *batch,
+			    struct adev_response *response,
+			    const struct adev_resource *resource, uint32_t most)
+{
+	uint32_t mtu = qp->path_mtu_bytes;
+	uint32_t last = response->end ? (response->end - 1) / mtu : 0;
+	struct roce_packet packet = describe_piece(qp, response, resource);
+	uint8_t *payload = adev_batch_add(batch, &qp->remote_kept->path,
+					  &packet);
+	bool middle = (packet.opcode & ROCE_OPERATION_MASK) ==
+		      ROCE_READ_RESPONSE_MIDDLE;
+	uint32_t count = 1;
+
+	if (!fill_piece(qp, batch, response, resource, &packet, payload))
+		return count;
+	for (; middle && count < most && response->next < last; count++) {
+		packet.psn = roce_psn_add(resource->first_psn, response->next);
+		payload = adev_batch_add_like(batch, &packet);
+		if (!payload)
+			break;
+		if (!fill_piece(qp, batch, response, resource, &packet,
+				payload))
+			return count;
 	}
-	response->next++;
-	if (last)
+	if (response->next > last)
 		adev_response_done(adev_receiver_of(qp));
+	return count;
+}
+
+static uint32_t turn_packets(const struct adev_qp *qp)
+{
+	uint32_t packets = TURN_BYTES / qp->path_mtu_bytes;
+
+	return packets < TURN_PACKETS ? packets : TURN_PACKETS;
 }
 
 /* False when responses are left. */
@@ -191,16 +236,19 @@ static bool send_responses(struct adev_qp *qp, struct adev_batch *batch)
 {
 	struct adev_resource *resource;
 	struct adev_response *response;
-	uint32_t packets = 0;
+	uint32_t left = turn_packets(qp);
 
 	while ((response = adev_response_first(qp, &resource))) {
-		if (packets++ == TURN_PACKETS)
+		if (!left)
 			return false;
 		if (resource->kind == ADEV_RESOURCE_ATOMIC ||
-		    resource->kind == ADEV_RESOURCE_WRITTEN)
+		    resource->kind == ADEV_RESOURCE_WRITTEN) {
 			send_result(qp, batch, resource);
-		else
-			send_piece(qp, batch, response, resource);
+			left--;
+		} else {
+			left -= send_pieces(qp, batch, response, resource,
+					    left);
+		}
 	}
 	return true;
 }

@@ -279,6 +279,6 @@ void adev_sender_answer(struct adev_qp *qp, const struct adev_arrival *arrival)
 		take_notification(qp);
 	else
 		take(qp, &arrival->packet);
-	if (adev_sender_check_refusal(qp))
-		adev_sender_settle(qp);
+	/* Its timer is set when the burst is over and the QP is executed. */
+	(void)!adev_sender_check_refusal(qp);
 }

@@ -8,7 +8,7 @@
 #include "transport/remote.h"
 #include "transport/sender_state.h"
 
-#define READ_PACKETS 32u
+#define READ_BYTES (128u << 10)
 
 /* How many responses a new read request asks for: half a window, so that two
  * are on their way; all of it where only one may be. Should one be lost, all
@@ -17,6 +17,7 @@ static uint64_t read_size(const struct adev_qp *qp,
 			  const struct adev_sender *sender)
 {
 	uint32_t size = sender->window.packets;
+	uint32_t most = READ_BYTES / qp->path_mtu_bytes;
 
 	if (arnica_from_le32(qp->attributes.max_rd_atomic) > 1 && size > 1)
 		size /= 2;
@@ -24,7 +25,7 @@ static uint64_t read_size(const struct adev_qp *qp,
 	if (__builtin_expect(qp->pace != NULL, 0) &&
 	    size > qp->pace->step_bytes / qp->path_mtu_bytes)
 		size = qp->pace->step_bytes / qp->path_mtu_bytes;
-	return size < READ_PACKETS ? size : READ_PACKETS;
+	return size < most ? size : most;
 }
 
 /*

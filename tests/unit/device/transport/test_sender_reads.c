@@ -111,6 +111,33 @@ static void a_window_of_responses_is_on_its_way(void **state)
 	played_stop(&played);
 }
 
+/* Bytes count, not packets: short ones would come in short datagrams. */
+static void a_request_asks_for_128_kib_at_most(void **state)
+{
+	static const struct {
+		uint32_t mtu, window, packets;
+	} cases[] = {
+		{ 5, 256, 32 }, { 4, 256, 64 },	 { 3, 256, 128 },
+		{ 3, 100, 50 }, { 1, 256, 128 },
+	};
+	uint32_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct two_wish wish = two_defaults();
+		const struct played_packet *packet;
+		struct played played;
+
+		wish.mtu = cases[i].mtu;
+		start_with(&played, state, wish);
+		played_sender(&played)->window.packets = cases[i].window;
+		(void)played_send(&played, ARNICA_HW_OP_READ, 0, 1 << 20);
+		packet = played_expect(&played, ROCE_READ_REQUEST, PSN);
+		assert_int_equal(packet->packet.dma_length,
+				 cases[i].packets * (128 << cases[i].mtu));
+		played_stop(&played);
+	}
+}
+
 static void one_read_at_a_time_where_the_peer_bears_no_more(void **state)
 {
 	struct two_wish wish = two_defaults();
@@ -471,6 +498,7 @@ int main(void)
 		two_test(a_read_is_placed_and_completes),
 		two_test(a_long_read_is_split),
 		two_test(a_window_of_responses_is_on_its_way),
+		two_test(a_request_asks_for_128_kib_at_most),
 		two_test(one_read_at_a_time_where_the_peer_bears_no_more),
 		two_test(a_fence_waits_for_reads_and_atomics),
 		two_test(a_response_acknowledges_what_was_before),
