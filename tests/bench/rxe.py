@@ -10,12 +10,13 @@ the pair and not around it. The adapter has the pair between two namespaces, as
 UDP port 4791 of the first one belongs to rdma_rxe. Each packet takes the same
 way for both: route, veth, softirq, UDP socket. A loopback on one device would
 compare other things: rdma_rxe then hands its packets over without a network,
-and the adapter copies without packets.
+and the adapter copies without packets. That is the second table: two programs of one
+machine, on one interface, as each adapter does it by itself.
 
     tests/bench/rxe.py [--quick] [--turns N] [--messages N] [--pings N]
 
 The machine is emulated, so the figures mean something only beside each other.
-The table has medians; status 77: skipped, with the reason."""
+The tables have medians; status 77: skipped, with the reason."""
 
 import os
 import pathlib
@@ -31,10 +32,13 @@ sys.path[:0] = [str(TESTS), str(TESTS / "interop")]
 import harness  # noqa: E402
 from harness import Failure, check  # noqa: E402
 
-MTU = 4500  # of the veth pair; the path MTU is 4096 for both
+MTU = 4500  # of the interfaces; the path MTU is 4096 for both
 LINKS, ADDRESSES = ("bench0", "bench1"), ("10.9.2.1", "10.9.2.2")
 SPACES = ("bench-a", "bench-b")
+ALONE, ALONE_ADDRESS = "bench2", "10.9.3.1"
 PORT = 18700
+# What a longer run takes beyond a short one, without network: at least.
+SLOPE_S = 3
 # A sample takes one of the two processors for a millisecond or two.
 SAMPLE_S, SAMPLE_PART = 0.02, 0.03  # at least, and of what the run lasted yet
 NO_REPORT = "Can't produce a report"  # perftest finds no clock
@@ -59,6 +63,7 @@ class Adapter:
         self.enter, self.start = [[], []], [[], []]
         self.device = [None, None]
         self.gid = [0, 0]
+        self.addresses = ADDRESSES
         self.witness = "self"  # a process of host 0
 
     def perftest(self, program, size, count, *options):
@@ -83,11 +88,10 @@ class Adapter:
                 return int(numbers.split()[8])
         raise Failure(f"host 0 has no {LINKS[0]}")
 
-    def run(self, program, size, count, options):
-        """Samples (time, bytes sent) of a run; host 1 is the server."""
-        samples = [(time.monotonic(), self.sent_bytes())]
+    def launch(self, program, size, count, options):
+        """The client and the server, which is host 1."""
         processes = []
-        for host, target in ((1, []), (0, [ADDRESSES[1]])):
+        for host, target in ((1, []), (0, [self.addresses[1]])):
             # A processor for each: to spin beside each other costs a tick.
             words = ["taskset", "-c", host, *self.start[host], program, "-d",
                      self.device[host], "-x", self.gid[host], "-p", PORT, "-F", "-s", size, "-n", count,
@@ -96,6 +100,12 @@ class Adapter:
                 [str(word) for word in words], program, dict(os.environ)))
             if host == 1:
                 wait_listening(processes[0], self.enter[1])
+        return processes
+
+    def run(self, program, size, count, options):
+        """Samples (time, bytes sent) of a run."""
+        samples = [(time.monotonic(), self.sent_bytes())]
+        processes = self.launch(program, size, count, options)
         try:
             deadline = time.monotonic() + 600
             while processes[1].running() and time.monotonic() < deadline:
@@ -105,17 +115,20 @@ class Adapter:
                 time.sleep(max(SAMPLE_S,
                                SAMPLE_PART * (time.monotonic() - begun)))
                 samples.append((time.monotonic(), self.sent_bytes()))
-            for process in reversed(processes):
-                check(process.wait(30) == 0 or
-                      NO_REPORT in process.output(),
-                      f"status {process.status}\n" +
-                      "\n".join(one.tail() for one in processes))
+            end_well(processes)
             check(samples[-1][1] - samples[0][1] >= size * count,
                   "the packets took another way")
             return samples
         finally:
             for process in processes:
                 process.end()
+
+
+def end_well(processes):
+    for process in reversed(processes):
+        check(process.wait(600) == 0 or NO_REPORT in process.output(),
+              f"status {process.status}\n" +
+              "\n".join(one.tail() for one in processes))
 
 
 def when(samples, wanted):
@@ -171,7 +184,8 @@ class Rxe(Adapter):
 
     def find_gid(self, end):
         wanted = "0000:0000:0000:0000:0000:ffff:" + "{:02x}{:02x}:{:02x}{:02x}" \
-            .format(*(int(part) for part in ADDRESSES[end].split(".")))
+            .format(*(int(part) for part in
+              self.addresses[end].split(".")))
         folder = pathlib.Path("/sys/class/infiniband", self.device[end],
                               "ports/1/gids")
         for _ in range(200):
@@ -225,15 +239,75 @@ class Arnica(Adapter):
         for line in done.stdout.splitlines():
             words = line.split()
             if words[:1] == ["gid"] and \
-                    words[2].rpartition(":")[2] == ADDRESSES[end]:
+                    words[2].rpartition(":")[2] == self.addresses[end]:
                 return int(words[1])
-        raise Failure(f"no GID {ADDRESSES[end]}\n{done.stdout}{done.stderr}")
+        raise Failure(f"no GID {self.addresses[end]}\n{done.stdout}{done.stderr}")
 
     def __exit__(self, *unused):
         self.sleeper.kill()
         self.sleeper.wait()
         for space in SPACES:
             do(f"ip netns del {space}")
+
+
+class Alone:
+    """Both programs on one interface; they need not send packets, so that what
+    is measured is how much longer a longer run takes."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.addresses = (ALONE_ADDRESS, ALONE_ADDRESS)
+
+    def __enter__(self):
+        do(f"ip link add {ALONE} type dummy")
+        configure("", ALONE, ALONE_ADDRESS)
+        self.prepare()
+        self.gid = [self.find_gid(end) for end in (0, 1)]
+        return self
+
+    def __exit__(self, *unused):
+        self.clean()
+        do(f"ip link del {ALONE}")
+
+    def duration(self, program, size, count, options):
+        begun = time.monotonic()
+        processes = self.launch(program, size, count, options)
+        try:
+            end_well(processes)
+            return time.monotonic() - begun
+        finally:
+            for process in processes:
+                process.end()
+
+    def perftest(self, program, size, count, *options):
+        """Seconds for each message."""
+        short = self.duration(program, size, count, options)
+        longer = count
+        while True:
+            longer *= 4
+            more = self.duration(program, size, longer, options) - short
+            if more >= SLOPE_S:
+                return more / (longer - count)
+
+
+class RxeAlone(Alone, Rxe):
+    def prepare(self):
+        self.device = [f"rxe-{ALONE}"] * 2
+        do(f"rdma link add {self.device[0]} type rxe netdev {ALONE}")
+
+    def clean(self):
+        do(f"rdma link del {self.device[0]}")
+
+
+class ArnicaAlone(Alone, Arnica):
+    """Through memory, without packets."""
+
+    def prepare(self):
+        self.device = [harness.DEVICE] * 2
+        self.start = [[str(self.arnica), "run", "--"]] * 2
+
+    def clean(self):
+        pass
 
 
 def figures(adapter, messages, pings):
@@ -243,17 +317,16 @@ def figures(adapter, messages, pings):
     return 65536 / bulk / 1e9, ping / 2 * 1e6
 
 
-def inside(args):
-    """In the virtual machine: the turns and the table."""
+def compare(title, rxe, arnica, args):
+    """The turns and the table; arnica's figures by those of rdma_rxe."""
     results = {"rdma_rxe": [], "arnica": []}
     for _ in range(args.turns):
-        for name, make in (("rdma_rxe", Rxe),
-                           ("arnica", lambda: Arnica(args.arnica))):
+        for name, make in (("rdma_rxe", rxe), ("arnica", arnica)):
             with make() as adapter:
                 results[name].append(figures(adapter, args.messages,
                                              args.pings))
             print(f"{name}: {results[name][-1]}", flush=True)
-    print(f"veth, MTU {MTU}, in a virtual machine with Linux "
+    print(f"\n{title}, in a virtual machine with Linux "
           f"{os.uname().release}; medians of {args.turns} turns\n")
     print("| adapter | ib_write_bw 64 KiB, GB/s | ib_send_lat 8 B, us | all |")
     print("|---|---|---|---|")
@@ -263,11 +336,21 @@ def inside(args):
             statistics.median(values) for values in zip(*turns)]
         every = ", ".join(f"{one:.4f} {two:.1f}" for one, two in turns)
         print(f"| {name} | {bandwidth:.4f} | {latency:.1f} | {every} |")
-    ours, theirs = medians["arnica"], medians["rdma_rxe"]
-    print(f"\nbandwidth: {ours[0] / theirs[0]:.2f} times rdma_rxe's (wanted: "
-          "at least 3)")
-    print(f"latency: {ours[1] / theirs[1]:.2f} times rdma_rxe's (wanted: at "
-          "most 1)")
+    return [ours / theirs
+            for ours, theirs in zip(medians["arnica"], medians["rdma_rxe"])]
+
+
+def inside(args):
+    """In the virtual machine."""
+    bandwidth, latency = compare(
+        f"veth, MTU {MTU}", Rxe, lambda: Arnica(args.arnica), args)
+    print(f"\nbandwidth: {bandwidth:.2f} times rdma_rxe's (wanted: at least 3)")
+    print(f"latency: {latency:.2f} times rdma_rxe's (wanted: at most 1)\n")
+    bandwidth, latency = compare(
+        "one interface for both programs", RxeAlone,
+        lambda: ArnicaAlone(args.arnica), args)
+    print(f"\nbandwidth: {bandwidth:.2f} times rdma_rxe's, latency: "
+          f"{latency:.3f} times\n")
 
 
 def outside(args, environment):
