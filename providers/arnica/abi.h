@@ -9,6 +9,7 @@
 #define ARNICA_ABI_H
 
 #include <infiniband/verbs.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -77,8 +78,11 @@ _Static_assert(offsetof(struct arnica_abi_device, ops) == 664, "device");
 _Static_assert(offsetof(struct arnica_abi_device, core_support) == 704,
 	       "device");
 _Static_assert(sizeof(struct arnica_abi_mr) == 56, "region");
-_Static_assert(sizeof(struct ibv_context) == 328, "context");
-_Static_assert(sizeof(struct ibv_cq_ex) == 288, "completion queue");
+/* The C library's mutex is larger on some machines (aarch64: 48 bytes). */
+_Static_assert(sizeof(struct ibv_context) == 288 + sizeof(pthread_mutex_t),
+	       "context");
+_Static_assert(sizeof(struct ibv_cq_ex) == 248 + sizeof(pthread_mutex_t),
+	       "completion queue");
 #endif
 
 /*

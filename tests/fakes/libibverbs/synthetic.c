@@ -8,6 +8,7 @@
  * ODD_TABLE, ODD_CONTEXT and ODD_QP make one that no release looks like.
  */
 #include <infiniband/verbs.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +16,16 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* What a release has: number of its private interface, size of verbs_context,
- * place of the word that says whether a queue pair has ibv_wr_*. */
+ * place of the word that says whether a queue pair has ibv_wr_*. The numbers
+ * are those of x86-64; in both is a mutex, which is larger on some machines. */
+#define MORE (sizeof(pthread_mutex_t) - 40)
+
 #if RELEASE < 44
-#define QP_MASK_OFFSET 344
+#define QP_MASK_OFFSET (344 + MORE)
 #elif RELEASE < 45
-#define QP_MASK_OFFSET 352
+#define QP_MASK_OFFSET (352 + MORE)
 #else
-#define QP_MASK_OFFSET 360
+#define QP_MASK_OFFSET (360 + MORE)
 #endif
 
 /* Slots of struct verbs_context_ops by release. */
@@ -38,19 +42,19 @@
 #endif
 
 #if RELEASE < 59
-#define CONTEXT_BYTES 648
+#define CONTEXT_BYTES (648 + MORE)
 #define COLUMN 0
 #elif RELEASE < 62
-#define CONTEXT_BYTES 672
+#define CONTEXT_BYTES (672 + MORE)
 #define COLUMN 1
 #elif RELEASE < 64
-#define CONTEXT_BYTES 680
+#define CONTEXT_BYTES (680 + MORE)
 #define COLUMN 2
 #elif RELEASE < 65
-#define CONTEXT_BYTES 696
+#define CONTEXT_BYTES (696 + MORE)
 #define COLUMN 3
 #else
-#define CONTEXT_BYTES 696
+#define CONTEXT_BYTES (696 + MORE)
 #define COLUMN 4
 #endif
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* The machine's own libibverbs is recognised, and the table is in order. */
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "abi.h"
 #include "calibrate.h"
@@ -17,8 +18,8 @@ static void library_is_found(void **state)
 	assert_non_null(calibration.register_driver);
 }
 
-/* Sizes of the releases on 64-bit machines; the tests may run with another
- * library than the one that they were built with. */
+/* Sizes of the releases on x86-64, where a mutex has 40 bytes; the tests may
+ * run with another library than the one that they were built with. */
 static void layout_is_that_of_the_release(void **state)
 {
 	static const size_t context_bytes[] = {
@@ -26,6 +27,7 @@ static void layout_is_that_of_the_release(void **state)
 		[ARNICA_OPS_V62] = 680, [ARNICA_OPS_V64] = 696,
 		[ARNICA_OPS_V65] = 696,
 	};
+	const size_t more = sizeof(pthread_mutex_t) - 40;
 	struct arnica_calibration calibration;
 
 	(void)state;
@@ -34,8 +36,8 @@ static void layout_is_that_of_the_release(void **state)
 	assert_null(arnica_calibrate_library(&calibration));
 	assert_null(arnica_calibrate_layout(&calibration));
 	assert_int_equal(calibration.context_bytes,
-			 context_bytes[calibration.generation]);
-	assert_in_range(calibration.qp_mask_offset, 344, 360);
+			 context_bytes[calibration.generation] + more);
+	assert_in_range(calibration.qp_mask_offset, 344 + more, 360 + more);
 }
 
 static void *no_ex(void *qp)

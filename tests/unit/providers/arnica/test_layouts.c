@@ -5,9 +5,13 @@
  *
  *	provider-layouts LIBRARY ABI GENERATION CONTEXT_BYTES QP_MASK_OFFSET
  *	provider-layouts LIBRARY "unknown ..."
+ *
+ * The last two are those of x86-64; in both is a mutex, which is larger on some
+ * machines.
  */
 #include <cmocka.h>
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,6 +27,7 @@ static unsigned long number(int i)
 
 static void the_library_is_what_it_is(void **state)
 {
+	const size_t more = sizeof(pthread_mutex_t) - 40;
 	struct arnica_calibration calibration;
 	const char *problem;
 
@@ -37,8 +42,8 @@ static void the_library_is_what_it_is(void **state)
 	assert_null(problem);
 	assert_int_equal(calibration.abi, number(2));
 	assert_int_equal(calibration.generation, number(3));
-	assert_int_equal(calibration.context_bytes, number(4));
-	assert_int_equal(calibration.qp_mask_offset, number(5));
+	assert_int_equal(calibration.context_bytes, number(4) + more);
+	assert_int_equal(calibration.qp_mask_offset, number(5) + more);
 }
 
 int main(int argc, char **argv)

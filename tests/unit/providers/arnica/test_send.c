@@ -391,13 +391,14 @@ static void a_call_that_the_library_has_no_place_for_is_not_offered(void **state
 	size_t offset = arnica_calibration.qp_mask_offset;
 	const uint64_t ops = IBV_QP_EX_WITH_SEND | IBV_QP_EX_WITH_ATOMIC_WRITE;
 
-	arnica_calibration.qp_mask_offset = 344;
+	arnica_calibration.qp_mask_offset =
+		offsetof(struct ibv_qp_ex, wr_atomic_write);
 	ex->wr_atomic_write = NULL;
 	arnica_send_wr_init(fixture->qp);
 	assert_null(ex->wr_atomic_write);
 	assert_false(arnica_send_wr_supported(IBV_QPT_RC, ops));
 	assert_true(arnica_send_wr_supported(IBV_QPT_RC, IBV_QP_EX_WITH_SEND));
-	arnica_calibration.qp_mask_offset = 352;
+	arnica_calibration.qp_mask_offset += sizeof(void *);
 	arnica_send_wr_init(fixture->qp);
 	assert_non_null(ex->wr_atomic_write);
 	assert_true(arnica_send_wr_supported(IBV_QPT_RC, ops));
