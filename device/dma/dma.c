@@ -365,8 +365,9 @@ int adev_dma_atomic_here(uint64_t address, enum adev_atomic atomic,
 {
 	_Atomic uint64_t *word = (_Atomic uint64_t *)(uintptr_t)address;
 	jmp_buf escape;
-	uintptr_t page = address & ~(uintptr_t)(ARNICA_HW_PAGE_BYTES - 1);
-	int error = adev_raw_madvise(page, ARNICA_HW_PAGE_BYTES,
+	/* The machine's, which may be larger than ours. */
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	int error = adev_raw_madvise(address & ~(page - 1), page,
 				     MADV_POPULATE_WRITE);
 
 	/* EINVAL: a kernel before 5.14; the guard has to do. */
