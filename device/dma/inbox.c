@@ -294,6 +294,8 @@ static void announce(struct adev_function *fn, uint32_t stag)
 					     memory_order_relaxed);
 
 	atomic_store(&fn->inbox_uses, (word & ~0xffffffffull) | stag);
+	/* H3: before the tag, whose load has no part in the single order. */
+	arnica_fence_after_rmw();
 }
 
 /* The count tells who waits for it that the next one is another. */

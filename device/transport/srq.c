@@ -169,8 +169,11 @@ void adev_srq_wait(const struct adev_srq *srq, uint32_t function)
 	uint64_t bit = 1ull << function % 64;
 
 	/* Stored once for each wait: the host reads `waiting` at every post. */
-	if (!(atomic_load(word) & bit))
+	if (!(atomic_load(word) & bit)) {
 		atomic_fetch_or(word, bit);
+		/* Before `waiting`: who clears it takes the bits after that. */
+		arnica_fence_after_rmw();
+	}
 	if (!arnica_load32(&shared->record.waiting, memory_order_relaxed)) {
 		arnica_store32(&shared->record.waiting, 1,
 			       memory_order_seq_cst);
