@@ -21,6 +21,7 @@
 
 #define MEGABYTE (1u << 20)
 #define BYTES (4u * MEGABYTE)
+#define PAGE 65536u /* a multiple of every machine's */
 #define RIGHTS                                                                 \
 	((uint32_t)ARNICA_HW_ACCESS_REMOTE_WRITE | ARNICA_HW_ACCESS_REMOTE_READ)
 
@@ -57,7 +58,7 @@ static void run_peer(char *shared, int command_fd, int answer_fd)
 	if (write(answer_fd, &answer, sizeof(answer)) != sizeof(answer))
 		_exit(1);
 	while (read(command_fd, &page, 1) == 1)
-		if (munmap(shared + (size_t)page * 4096, 4096) ||
+		if (munmap(shared + (size_t)page * PAGE, PAGE) ||
 		    write(answer_fd, &page, 1) != 1)
 			_exit(1);
 	two_function_close(&function);
@@ -352,8 +353,13 @@ static void the_last_bytes_are_in_one_line(void **state)
 
 			assert_in_range(tail, 1, bytes < 8 ? bytes : 8);
 			assert_int_equal((end - tail) / 64, (end - 1) / 64);
-			if (end % 8 == 0)
-				assert_int_equal(tail, bytes < 8 ? bytes : 8);
+			if (end % 8 == 0 && bytes >= 8)
+				assert_int_equal(tail, 8);
+#if !defined(__x86_64__) && !defined(__i386__)
+			/* One store, or it is seen in parts. */
+			assert_true(tail == 1 || tail == 4 || tail == 8);
+			assert_int_equal(end % tail, 0);
+#endif
 		}
 }
 
@@ -381,7 +387,7 @@ static void expect_remote_fault(struct pair *pair)
 {
 	struct adev_gather local, remote;
 
-	unmap_at_peer(pair, 20);
+	unmap_at_peer(pair, 2);
 	list(&local, pair->memory, 0, 200000, 200000);
 	list(&remote, pair->shared, pair->peer.stag, 200000, 200000);
 	assert_int_equal(run(pair, &local, &remote, true), ADEV_DMA_FAULT);
@@ -408,9 +414,9 @@ static void expect_local_fault(struct pair *pair)
 {
 	struct adev_gather local, remote;
 
-	assert_ok(munmap(pair->memory + 4096, 4096));
-	list(&local, pair->memory, 0, 12288, 5000);
-	list(&remote, pair->shared, pair->peer.stag, 12288, 12288);
+	assert_ok(munmap(pair->memory + PAGE, PAGE));
+	list(&local, pair->memory, 0, 3 * PAGE, 80000);
+	list(&remote, pair->shared, pair->peer.stag, 3 * PAGE, 3 * PAGE);
 	assert_int_equal(run(pair, &local, &remote, true),
 			 ADEV_DMA_LOCAL_FAULT);
 	assert_int_equal(run(pair, &local, &remote, false),
@@ -487,8 +493,9 @@ static void an_atomic_on_memory_that_is_gone_is_a_fault(void **state)
 	struct pair *pair = *state;
 	uint64_t original;
 
-	unmap_at_peer(pair, 20);
-	assert_int_equal(atomic_at(pair, 20 * 4096, ADEV_ATOMIC_FETCH_ADD, 1, 0, &original),
+	unmap_at_peer(pair, 2);
+	assert_int_equal(atomic_at(pair, 2 * PAGE, ADEV_ATOMIC_FETCH_ADD, 1, 0,
+				   &original),
 			 ADEV_DMA_FAULT);
 }
 

@@ -18,7 +18,7 @@
 
 #include "dma/guard.h"
 
-#define PAGE 4096u
+#define PAGE ((size_t)sysconf(_SC_PAGESIZE))
 #define RIGHT 42
 
 static unsigned char *page; /* of which each case makes what it needs */
