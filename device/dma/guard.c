@@ -60,14 +60,16 @@ static bool resume(void *context)
 		__attribute__((visibility("hidden")));
 	extern const struct adev_guard_site __stop_adev_guard_sites[]
 		__attribute__((visibility("hidden")));
-	greg_t *place = &((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+	mcontext_t *machine = &((ucontext_t *)context)->uc_mcontext;
 	const struct adev_guard_site *site;
 
 	for (site = __start_adev_guard_sites; site < __stop_adev_guard_sites;
 	     site++) {
-		if ((intptr_t)&site->at + site->at != (intptr_t)*place)
+		if ((intptr_t)&site->at + site->at !=
+		    (intptr_t)machine->ADEV_GUARD_PLACE)
 			continue;
-		*place = (greg_t)((intptr_t)&site->then + site->then);
+		machine->ADEV_GUARD_PLACE = (uintptr_t)&site->then +
+					    (uintptr_t)(intptr_t)site->then;
 		return true;
 	}
 #else

@@ -6,8 +6,8 @@
  * Each place where such a copy may fault stands in a table of the library, with
  * the place where the program then goes on. The handler of faults (guard.c)
  * looks the instruction up; nothing is done before or after a copy that does not
- * fault. Only x86-64 has these; elsewhere, and where a sanitizer has to see the
- * access, ADEV_GUARD_MOVES is not defined and guard.h copies in its other way.
+ * fault. x86-64 and aarch64 have these; elsewhere, and where a sanitizer has to see
+ * the access, ADEV_GUARD_MOVES is not defined and guard.h copies in its other way.
  */
 #ifndef ADEV_DMA_GUARD_MOVE_H
 #define ADEV_DMA_GUARD_MOVE_H
@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__x86_64__) && defined(__LP64__) &&                                \
+#if (defined(__x86_64__) || defined(__aarch64__)) && defined(__LP64__) &&      \
 	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define ADEV_GUARD_MOVES 1
 
@@ -37,27 +37,39 @@ struct adev_guard_site {
 
 /* One load and one store of the same width, through a register. Both may
  * fault. */
-#define ADEV_GUARD_MOVE(name, move, scratch)                                   \
+#define ADEV_GUARD_MOVE(name, load, store)                                     \
 	static inline bool name(void *to, const void *from)                    \
 	{                                                                      \
-		__asm__ goto("1: " move " (%1), " scratch "\n"                 \
-			     "2: " move " " scratch ", (%0)\n"                 \
+		__asm__ goto("1: " load "\n"                                   \
+			     "2: " store "\n"                                  \
 			     ADEV_GUARD_SITE("1b")                             \
 			     ADEV_GUARD_SITE("2b")                             \
 			     :                                                 \
 			     : "r"(to), "r"(from)                              \
-			     : "rax", "xmm0", "memory"                         \
+			     : ADEV_GUARD_SCRATCH, "memory"                    \
 			     : faulted);                                       \
 		return true;                                                   \
 	faulted:                                                               \
 		return false;                                                  \
 	}
 
-ADEV_GUARD_MOVE(adev_guard_move1, "movb", "%%al")
-ADEV_GUARD_MOVE(adev_guard_move2, "movw", "%%ax")
-ADEV_GUARD_MOVE(adev_guard_move4, "movl", "%%eax")
-ADEV_GUARD_MOVE(adev_guard_move8, "movq", "%%rax")
-ADEV_GUARD_MOVE(adev_guard_move16, "movups", "%%xmm0")
+#if defined(__x86_64__)
+#define ADEV_GUARD_SCRATCH "rax", "xmm0"
+#define ADEV_GUARD_PLACE gregs[REG_RIP] /* of uc_mcontext */
+ADEV_GUARD_MOVE(adev_guard_move1, "movb (%1), %%al", "movb %%al, (%0)")
+ADEV_GUARD_MOVE(adev_guard_move2, "movw (%1), %%ax", "movw %%ax, (%0)")
+ADEV_GUARD_MOVE(adev_guard_move4, "movl (%1), %%eax", "movl %%eax, (%0)")
+ADEV_GUARD_MOVE(adev_guard_move8, "movq (%1), %%rax", "movq %%rax, (%0)")
+ADEV_GUARD_MOVE(adev_guard_move16, "movups (%1), %%xmm0", "movups %%xmm0, (%0)")
+#else
+#define ADEV_GUARD_SCRATCH "x9", "v0"
+#define ADEV_GUARD_PLACE pc
+ADEV_GUARD_MOVE(adev_guard_move1, "ldrb w9, [%1]", "strb w9, [%0]")
+ADEV_GUARD_MOVE(adev_guard_move2, "ldrh w9, [%1]", "strh w9, [%0]")
+ADEV_GUARD_MOVE(adev_guard_move4, "ldr w9, [%1]", "str w9, [%0]")
+ADEV_GUARD_MOVE(adev_guard_move8, "ldr x9, [%1]", "str x9, [%0]")
+ADEV_GUARD_MOVE(adev_guard_move16, "ldr q0, [%1]", "str q0, [%0]")
+#endif
 
 /*
  * Copies 1 to ADEV_GUARD_MOVE_MAX bytes; false when a fault ended it. The first
