@@ -91,10 +91,13 @@ void adev_inbox_reclaim(struct adev_function *fn, uint32_t function,
 #define ADEV_DMA_LINE_BYTES 64u
 
 /*
- * How many of the bytes that end at `end` are stored last: the last eight, or as
- * many of them as are in the last cache line. A store across two lines can be
- * seen in two parts, and the second one first; within a line it is seen whole.
+ * How many of the bytes that end at `end` are stored last: the last eight, or
+ * as many of them as are in the last cache line. A store across two lines can
+ * be seen in two parts, and the second one first; within a line it is seen
+ * whole. On x86, that is, where two stores are also seen in order. Elsewhere
+ * only what is aligned is sure to be seen whole: a word, or the last byte.
  */
+#if defined(__x86_64__) || defined(__i386__)
 static inline uint64_t adev_dma_tail(uint64_t end, uint64_t bytes)
 {
 	uint64_t over = end % ADEV_DMA_LINE_BYTES;
@@ -104,6 +107,16 @@ static inline uint64_t adev_dma_tail(uint64_t end, uint64_t bytes)
 		tail = over;
 	return bytes < tail ? bytes : tail;
 }
+#else
+static inline uint64_t adev_dma_tail(uint64_t end, uint64_t bytes)
+{
+	if (__builtin_expect(end % 8 == 0 && bytes >= 8, 1))
+		return 8;
+	if (end % 4 == 0 && bytes >= 4)
+		return 4;
+	return bytes < 1 ? bytes : 1;
+}
+#endif
 
 /* Copies so that whoever watches the last bytes sees the others first. False: a
  * fault ended it. */
