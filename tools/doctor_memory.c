@@ -17,6 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <arnica/hw/limits.h>
+
 #include "doctor.h"
 
 #ifndef UFFD_USER_MODE_ONLY
@@ -115,7 +117,14 @@ static bool open_userfaultfd_device(void)
 /* What is asked for is a setting, which doctor_list_settings() shows. */
 void doctor_check_userfaultfd(struct doctor_finding *finding)
 {
-	if (open_userfaultfd(0) || open_userfaultfd_device())
+	const long page = sysconf(_SC_PAGESIZE);
+
+	if (page != (long)ARNICA_HW_PAGE_BYTES)
+		doctor_report(
+			finding, DOCTOR_OK,
+			"not needed: pages have %ld KiB here, and registered memory is adopted only where they have 4",
+			page / 1024);
+	else if (open_userfaultfd(0) || open_userfaultfd_device())
 		doctor_report(
 			finding, DOCTOR_OK,
 			"full: registered memory of every program can be adopted");
