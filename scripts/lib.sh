@@ -41,6 +41,8 @@ BUILD_PACKAGES=(build-essential cmake ninja-build pkg-config libibverbs-dev
 DEMO_PACKAGES=(ibverbs-utils perftest)
 TEST_PACKAGES=(python3 util-linux iproute2 tshark ucx-utils qperf python3-pyverbs
 	librdmacm-dev rdmacm-utils)
+# To see that it compiles for another machine; CI does.
+CROSS_PACKAGES=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
 INTEROP_PACKAGES=(qemu-system-x86 busybox-static kmod iproute2)
 
 # step TEXT: announces what comes next; it is named if it fails.
