@@ -93,6 +93,13 @@ static void standin_cm_fill_req(const struct standin_cm_id *id,
 	       param->private_data_len);
 }
 
+/* Can this id ask for a connection? */
+static bool standin_cm_asks(const struct standin_cm_id *id)
+{
+	return id->qp_type == IBV_QPT_RC || id->qp_type == IBV_QPT_UC ||
+	       id->qp_type == IBV_QPT_XRC_SEND;
+}
+
 static uint64_t standin_cm_request_interval(uint8_t response_code)
 {
 	return standin_cm_time(response_code) +
@@ -110,8 +117,9 @@ int standin_cm_connect(struct standin_cm_id *id,
 		return EINVAL;
 	if (id->qp_type == IBV_QPT_UD)
 		return standin_cm_sidr_connect(id, param);
-	if (param->private_data_len >
-	    sizeof(message.req.private_data) - ROCE_CM_IP_BYTES)
+	if (!standin_cm_asks(id) ||
+	    param->private_data_len >
+		    sizeof(message.req.private_data) - ROCE_CM_IP_BYTES)
 		return EINVAL;
 	error = standin_cm_start();
 	if (error)
@@ -318,7 +326,9 @@ static void standin_cm_take_leave(struct standin_cm_id *id)
 		(void)!standin_cm_reject(id, ROCE_CM_CONSUMER, NULL, 0);
 		break;
 	case STANDIN_CM_LINKED:
-		standin_cm_send_dreq(id);
+		/* An XRC target's queue pair may go on without it. */
+		if (id->qp_type != IBV_QPT_XRC_RECV)
+			standin_cm_send_dreq(id);
 		break;
 	case STANDIN_CM_DREQ_RECEIVED:
 		standin_cm_send_drep(id);

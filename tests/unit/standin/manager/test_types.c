@@ -162,6 +162,40 @@ static void an_xrc_connection_ends(void **state)
 			 ends.client);
 }
 
+/* The target's queue pair goes on without its id, and so does the connection.
+ */
+static void an_xrc_target_leaves_without_a_word(void **state)
+{
+	struct ends ends;
+	size_t before;
+
+	(void)state;
+	join(&ends, IBV_QPT_XRC_RECV, IBV_QPT_XRC_SEND);
+	before = fixture.num_sent;
+	standin_cm_destroy(ends.server, fixture.fd);
+	assert_int_equal(fixture.num_sent, before);
+	fixture_no_event();
+	/* The initiator's does not. */
+	standin_cm_destroy(ends.client, fixture.fd);
+	assert_int_equal(last_of(ROCE_CM_DREQ).dreq.remote_qpn, 0x22);
+	fixture_deliver();
+}
+
+static void only_an_initiator_asks(void **state)
+{
+	static const uint8_t types[] = { IBV_QPT_XRC_RECV, IBV_QPT_RAW_PACKET,
+					 0 };
+	size_t before = fixture.num_sent;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(types); i++)
+		assert_int_equal(
+			standin_cm_connect(client_of(types[i]), &param),
+			EINVAL);
+	assert_int_equal(fixture.num_sent, before);
+}
+
 static void an_unreliable_connection_has_neither(void **state)
 {
 	struct ends ends;
@@ -185,7 +219,7 @@ static void another_type_is_refused(void **state)
 		{ IBV_QPT_RC, IBV_QPT_XRC_SEND },
 		{ IBV_QPT_UC, IBV_QPT_RC },
 		{ IBV_QPT_XRC_RECV, IBV_QPT_RC },
-		{ IBV_QPT_XRC_RECV, IBV_QPT_XRC_RECV },
+		{ IBV_QPT_XRC_RECV, IBV_QPT_UC },
 		{ IBV_QPT_XRC_SEND, IBV_QPT_XRC_SEND },
 	};
 	size_t i;
@@ -217,6 +251,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		types_test(an_xrc_connection_has_one_direction),
 		types_test(an_xrc_connection_ends),
+		types_test(an_xrc_target_leaves_without_a_word),
+		types_test(only_an_initiator_asks),
 		types_test(an_unreliable_connection_has_neither),
 		types_test(another_type_is_refused),
 	};
