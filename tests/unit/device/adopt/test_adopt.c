@@ -17,6 +17,7 @@
 #include "core/clock.h"
 #include "fake_function.h"
 #include "front/command.h"
+#include "pages.h"
 #include "tpt/shared.h"
 #include "tpt/tpt.h"
 
@@ -835,9 +836,7 @@ int main(void)
 		test(a_hostile_word_leads_nowhere_else),
 	};
 
-	if (sysconf(_SC_PAGESIZE) != (long)PAGE) {
-		puts("nothing is adopted on machines with other pages");
+	if (!pages_are_adopted())
 		return 77;
-	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
