@@ -184,8 +184,7 @@ class Rxe(Adapter):
 
     def find_gid(self, end):
         wanted = "0000:0000:0000:0000:0000:ffff:" + "{:02x}{:02x}:{:02x}{:02x}" \
-            .format(*(int(part) for part in
-              self.addresses[end].split(".")))
+            .format(*map(int, self.addresses[end].split(".")))
         folder = pathlib.Path("/sys/class/infiniband", self.device[end],
                               "ports/1/gids")
         for _ in range(200):

@@ -51,7 +51,7 @@ def is_ours(entry):
 
 def compile_one(entry, headers):
     """None, or what the compiler said."""
-    words = entry.get("arguments") or shlex.split(entry["command"])
+    words = shlex.split(entry["command"])
     options, skip = [], False
     for word in words[next(i for i, word in enumerate(words)
                            if word.startswith("-")):]:
